@@ -1,0 +1,3 @@
+//! `trustmill`: one binary.
+
+fn main() {}

@@ -1,0 +1,131 @@
+//! One try at rebuilding an artefact.
+
+use crate::Sha256;
+use crate::comparison::Comparison;
+use crate::port::sandbox::Layer;
+use crate::recipe::Recipe;
+use serde::{Deserialize, Serialize};
+
+/// Why a build gave nothing to compare. Every failure has a class; `Other` is a defect to mend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureClass {
+    /// No interpreter or tool of the wanted version is on this machine.
+    MissingTool,
+    /// The build dependencies cannot be resolved as of the wanted time.
+    UnresolvableRequirements,
+    /// The source archive is refused: hostile or malformed.
+    BadSource,
+    /// The published archive is refused: hostile or malformed.
+    BadPublished,
+    /// The back end cannot be imported or lacks the hook.
+    BackendMissing,
+    /// The back end ran and raised an error.
+    BackendError,
+    /// A module that the build imports is not in its declared environment.
+    UndeclaredDependency,
+    /// The build needs a compiler, header or program that the sandbox does not have.
+    MissingNativeTool,
+    /// The build tried to reach the network, and could not.
+    NetworkDenied,
+    /// The build hit its limit on wall time.
+    TimedOut,
+    /// The build hit its limit on memory.
+    OutOfMemory,
+    /// The build hit its limit on processes.
+    TooManyProcesses,
+    /// The build hit its limit on output, disk or inodes.
+    OutputLimit,
+    /// A signal ended the build.
+    Killed,
+    /// The build ended well and left no artefact, or more than one.
+    NoArtifact,
+    /// The build made a platform artefact where a portable one was published, or under another name.
+    WrongArtifact,
+    /// None of the above.
+    Other,
+}
+
+/// CPU, wall time and memory of the processes of one attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Usage {
+    /// User and system CPU, in milliseconds.
+    pub cpu_ms: u64,
+    /// Wall time, in milliseconds.
+    pub wall_ms: u64,
+    /// Largest resident set of one process, in KiB.
+    pub max_rss_kib: u64,
+}
+
+impl std::ops::AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        self.cpu_ms += other.cpu_ms;
+        self.wall_ms += other.wall_ms;
+        self.max_rss_kib = self.max_rss_kib.max(other.max_rss_kib);
+    }
+}
+
+/// Something the build was made with: a dependency, a tool, the source. A material of the provenance.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Material {
+    /// A package URL, or `file:` with the name of a local tool.
+    pub uri: String,
+    /// Its digest.
+    pub sha256: Sha256,
+}
+
+/// One request that the fetch phase made through the mill's proxy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedRequest {
+    /// `GET`, `HEAD`.
+    pub method: String,
+    /// Path and query as sent.
+    pub path: String,
+    /// Answer's status.
+    pub status: u16,
+    /// Digest of the answer's body where it was a file.
+    pub sha256: Option<Sha256>,
+}
+
+/// How one try ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttemptResult {
+    /// An artefact came out and was compared.
+    Compared(Box<Comparison>),
+    /// An artefact came out and there is nothing published to compare it with.
+    Built {
+        /// Its file name.
+        filename: String,
+        /// Its digest.
+        sha256: Sha256,
+    },
+    /// Nothing came out.
+    Failed {
+        /// The class.
+        class: FailureClass,
+        /// One sentence for a reader.
+        detail: String,
+    },
+}
+
+/// One try: recipe, what it used, how it ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The recipe that was run.
+    pub recipe: Recipe,
+    /// How it ended.
+    pub result: AttemptResult,
+    /// Source, dependencies and tools by digest.
+    pub materials: Vec<Material>,
+    /// Requests of the fetch phase.
+    pub requests: Vec<RecordedRequest>,
+    /// Isolation layers that were really on.
+    pub layers: Vec<Layer>,
+    /// What making the environment used (nothing, if it was there already).
+    pub environment_usage: Usage,
+    /// What the back end used.
+    pub build_usage: Usage,
+    /// Digest of the log in the blob store.
+    pub log: Option<Sha256>,
+}

@@ -1,0 +1,108 @@
+//! What a comparison of a rebuilt with a published artefact found.
+
+use crate::{Sha256, Verdict};
+use serde::{Deserialize, Serialize};
+
+/// A rule that makes two encodings of the same content equal. Each cites the text that allows it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Normalisation {
+    /// Stable name: `wheel-record-order`.
+    pub id: String,
+    /// The specification that makes it sound.
+    pub cites: String,
+    /// The members it touched.
+    pub members: Vec<String>,
+}
+
+/// What kind of difference was found. A stable word; `docs/verdicts.md` explains each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DifferenceClass {
+    /// The published artefact has a file that the source does not build.
+    OnlyPublished,
+    /// The source builds a file that the published artefact does not have.
+    OnlyRebuilt,
+    /// Same text but for `CR LF` against `LF`: the publisher built on Windows.
+    LineEndings,
+    /// A file is executable on one side only, or a mode bit beyond `rwx` differs.
+    ExecutableBit,
+    /// Only fields that the back end's version writes differ (`Generator`, `Metadata-Version`, field order).
+    GeneratorMetadata,
+    /// Metadata that a resolver acts on differs: requirements, extras, entry points, supported Pythons.
+    Dependencies,
+    /// An absolute path of the build's machine differs.
+    BuildPath,
+    /// A date or time that the build wrote differs.
+    BuildTime,
+    /// A version string that source control wrote differs.
+    VersionStamp,
+    /// `RECORD` does not describe the archive it is in.
+    RecordMismatch,
+    /// The bytes of a file differ, and no other class fits.
+    Content,
+}
+
+impl DifferenceClass {
+    /// Whether this class explains itself: knowing it, a reader knows why the files differ.
+    pub const fn explains(self) -> bool {
+        !matches!(self, Self::Content | Self::RecordMismatch)
+    }
+
+    /// The word in tables and attestations.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OnlyPublished => "only-published",
+            Self::OnlyRebuilt => "only-rebuilt",
+            Self::LineEndings => "line-endings",
+            Self::ExecutableBit => "executable-bit",
+            Self::GeneratorMetadata => "generator-metadata",
+            Self::Dependencies => "dependencies",
+            Self::BuildPath => "build-path",
+            Self::BuildTime => "build-time",
+            Self::VersionStamp => "version-stamp",
+            Self::RecordMismatch => "record-mismatch",
+            Self::Content => "content",
+        }
+    }
+}
+
+/// One member that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// The member's path.
+    pub member: String,
+    /// What kind of difference it is.
+    pub class: DifferenceClass,
+    /// Digest of the published member's bytes, if it is there.
+    pub published: Option<Sha256>,
+    /// Digest of the rebuilt member's bytes, if it is there.
+    pub rebuilt: Option<Sha256>,
+    /// One sentence for a reader.
+    pub detail: String,
+    /// A unified diff (published against rebuilt) where both are text; cut at a limit, and says so.
+    pub diff: Option<String>,
+}
+
+/// The result of comparing one rebuilt artefact with the published one: a pure function of the two.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// Version of this record's shape.
+    pub format: u32,
+    /// The place on the ladder.
+    pub verdict: Verdict,
+    /// SHA-256 of the published artefact.
+    pub published: Sha256,
+    /// SHA-256 of the rebuilt artefact, before any replay.
+    pub rebuilt: Sha256,
+    /// Why a replay was refused or did not give the published digest, where that is so.
+    pub replay: Option<String>,
+    /// The normalisations that fired, in order.
+    pub normalisations: Vec<Normalisation>,
+    /// What still differs.
+    pub differences: Vec<Difference>,
+}
+
+impl Comparison {
+    /// The version of the shape that this code writes.
+    pub const FORMAT: u32 = 1;
+}

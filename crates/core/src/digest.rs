@@ -1,0 +1,137 @@
+//! SHA-256 digests as a type, so that a hex string is never mistaken for one.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::Digest as _;
+use std::fmt;
+use std::str::FromStr;
+
+/// A SHA-256 digest (FIPS 180-4). Shown and serialised as 64 lower-case hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sha256([u8; 32]);
+
+/// Why a text is not a SHA-256 digest.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected 64 hexadecimal digits, got {got:?}")]
+pub struct ParseDigestError {
+    /// The text, cut to 80 characters.
+    pub got: String,
+}
+
+impl Sha256 {
+    /// The digest of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(sha2::Sha256::digest(bytes).into())
+    }
+
+    /// A digest from its 32 raw bytes.
+    pub const fn from_bytes(raw: [u8; 32]) -> Self {
+        Self(raw)
+    }
+
+    /// The 32 raw bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// 64 lower-case hexadecimal digits.
+    pub fn to_hex(&self) -> String {
+        self.to_string()
+    }
+
+    /// The first 12 hexadecimal digits: for people, never for comparison.
+    pub fn short(&self) -> String {
+        self.to_string().chars().take(12).collect()
+    }
+}
+
+impl fmt::Display for Sha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Sha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sha256:{self}")
+    }
+}
+
+impl FromStr for Sha256 {
+    type Err = ParseDigestError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bad = || ParseDigestError { got: text.chars().take(80).collect() };
+        let nibbles: Vec<u8> = text
+            .chars()
+            .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
+            .collect::<Option<_>>()
+            .ok_or_else(bad)?;
+        let (pairs, rest) = nibbles.as_chunks::<2>();
+        if !rest.is_empty() {
+            return Err(bad());
+        }
+        let raw: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
+        raw.try_into().map(Self).map_err(|_| bad())
+    }
+}
+
+impl Serialize for Sha256 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Sha256 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A SHA-256 that is fed piece by piece.
+#[derive(Clone, Default)]
+pub struct Hasher(sha2::Sha256);
+
+impl Hasher {
+    /// A hasher that has seen nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds `bytes` to what was hashed.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of everything that was added.
+    pub fn finish(self) -> Sha256 {
+        Sha256(self.0.finalize().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_empty_digest_is_the_published_one() {
+        let hex = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(Sha256::of(b"").to_hex(), hex);
+        assert_eq!(hex.to_uppercase().parse::<Sha256>().unwrap(), Sha256::of(b""));
+    }
+
+    #[test]
+    fn pieces_hash_as_the_whole() {
+        let mut hasher = Hasher::new();
+        hasher.update(b"ab");
+        hasher.update(b"c");
+        assert_eq!(hasher.finish(), Sha256::of(b"abc"));
+    }
+
+    #[test]
+    fn what_is_not_a_digest_is_refused() {
+        for text in ["", "e3", "zz", &"a".repeat(63), &"a".repeat(65), &"é".repeat(32)] {
+            assert!(text.parse::<Sha256>().is_err(), "{text:?}");
+        }
+    }
+}

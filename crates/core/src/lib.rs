@@ -1,0 +1,23 @@
+//! The words of the domain and the ports.
+//!
+//! Pure data: no clock, no file, no socket, no async runtime. Every other crate points here and this
+//! crate points at nothing of ours. A trait in [`port`] is a contract; an adapter in `ecosystems`,
+//! `sandbox` or `infra` keeps it, and `cli` joins the two.
+
+pub mod attempt;
+pub mod comparison;
+pub mod content;
+pub mod digest;
+pub mod fact;
+pub mod lockfile;
+pub mod outcome;
+pub mod package;
+pub mod port;
+pub mod recipe;
+pub mod release;
+pub mod verdict;
+
+pub use digest::Sha256;
+pub use jiff::Timestamp;
+pub use package::Purl;
+pub use verdict::Verdict;

@@ -1,0 +1,153 @@
+//! What the factory asks an ecosystem: read the registry, plan, infer a recipe, build.
+
+use crate::attempt::{Attempt, FailureClass, Material, RecordedRequest, Usage};
+use crate::content::Contents;
+use crate::lockfile::{LockfileError, Pins};
+use crate::package::Artifact;
+use crate::port::fetch::FetchError;
+use crate::port::sandbox::{Layer, SandboxError};
+use crate::recipe::Recipe;
+use crate::release::Project;
+use crate::{Purl, Sha256};
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+use std::path::Path;
+use std::sync::Arc;
+
+/// One package ecosystem. Everything that only PyPI, or only npm, knows is behind this trait.
+#[async_trait]
+pub trait Ecosystem: Send + Sync {
+    /// The package URL type: `pypi`.
+    fn ty(&self) -> &'static str;
+
+    /// Reads `path` if it is a lockfile of this ecosystem; `None` if it is not one.
+    fn lockfile(&self, path: &Path) -> Option<Result<Pins, LockfileError>>;
+
+    /// What the registry lists for a project.
+    async fn project(&self, name: &str) -> Result<Arc<Project>, FetchError>;
+
+    /// The newest release that is neither yanked nor a pre-release, if there is one.
+    fn newest<'a>(&self, project: &'a Project) -> Option<&'a str>;
+
+    /// What there is to do for one release: pure.
+    fn plan(&self, project: &Project, version: &str) -> Result<Plan, PlanError>;
+
+    /// The next recipe to try, given what is known and what was tried; `None` when the ladder ends. Pure.
+    fn next_recipe(&self, evidence: &Evidence<'_>, tried: &[Attempt]) -> Option<Recipe>;
+
+    /// Runs a recipe: the fetch phase, then the build phase, each in the sandbox.
+    async fn build(&self, request: BuildRequest<'_>) -> Result<Build, SandboxError>;
+}
+
+/// What there is to do for one release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The version, normalised.
+    pub version: String,
+    /// Where the source is.
+    pub source: Option<Artifact>,
+    /// The published files to rebuild, or to leave with a reason, in the registry's order.
+    pub subjects: Vec<Subject>,
+}
+
+/// One published file, or, with no artefact, the build that the mill makes because none is published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The published file.
+    pub artifact: Option<Artifact>,
+    /// What to do.
+    pub task: Task,
+}
+
+/// What to do with a subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Task {
+    /// Rebuild it and compare.
+    Rebuild,
+    /// Build it: there is nothing published to compare with.
+    Build,
+    /// Leave it, for this reason: `native`.
+    Leave(String),
+}
+
+/// Why a release cannot be planned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// The registry does not list the version.
+    #[error("{purl} does not exist upstream{}", nearest.as_ref().map(|v| format!("; the nearest version is {v}")).unwrap_or_default())]
+    UnknownVersion {
+        /// The release.
+        purl: Purl,
+        /// The closest that exists.
+        nearest: Option<String>,
+    },
+}
+
+impl super::Coded for PlanError {
+    fn code(&self) -> &'static str {
+        "TM0108"
+    }
+
+    fn help(&self) -> String {
+        "check the pinned version; versions that the publisher deleted cannot be rebuilt".into()
+    }
+}
+
+/// What a recipe is inferred from.
+#[derive(Clone, Copy)]
+pub struct Evidence<'a> {
+    /// The release.
+    pub purl: &'a Purl,
+    /// The published artefact and its content; `None` where the mill builds its own.
+    pub published: Option<(&'a Artifact, &'a Contents)>,
+    /// The source archive and its content, its single top folder removed.
+    pub source: (&'a Artifact, &'a Contents),
+    /// When the artefact (or, without one, the source) was uploaded.
+    pub uploaded: Timestamp,
+    /// Recipes that reproduced other releases of the project, the nearest version first.
+    pub remembered: &'a [Recipe],
+}
+
+/// A recipe to run.
+#[derive(Clone, Copy)]
+pub struct BuildRequest<'a> {
+    /// The release.
+    pub purl: &'a Purl,
+    /// The recipe.
+    pub recipe: &'a Recipe,
+    /// The source archive.
+    pub source: (&'a Artifact, &'a Contents),
+    /// The digest of the source archive.
+    pub source_sha256: &'a Sha256,
+    /// The file name that should come out, where one is published.
+    pub expect: Option<&'a str>,
+}
+
+/// What running a recipe gave.
+#[derive(Debug, Clone)]
+pub struct Build {
+    /// File name and bytes, or why there are none.
+    pub result: Result<(String, Bytes), BuildFailure>,
+    /// Source, dependencies, tools.
+    pub materials: Vec<Material>,
+    /// Requests of the fetch phase.
+    pub requests: Vec<RecordedRequest>,
+    /// Isolation layers that were on in every phase.
+    pub layers: Vec<Layer>,
+    /// What the fetch phase used.
+    pub environment_usage: Usage,
+    /// What the build phase used.
+    pub build_usage: Usage,
+    /// What both printed.
+    pub log: Bytes,
+}
+
+/// Why a build gave nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildFailure {
+    /// The class.
+    pub class: FailureClass,
+    /// One sentence for a reader.
+    pub detail: String,
+}

@@ -1,0 +1,22 @@
+//! The ports: one contract per file, in the words of RFC 2119.
+//!
+//! An adapter is accepted when it passes the port's conformance suite in `testkit`.
+
+pub mod blobs;
+pub mod clock;
+pub mod ecosystem;
+pub mod fetch;
+pub mod queue;
+pub mod records;
+pub mod registry;
+pub mod sandbox;
+
+/// An error that a user meets: a stable code and what to do. `Display` says what and where, and never
+/// prints its source: the edge prints the chain once.
+pub trait Coded: std::error::Error {
+    /// `TM` and four digits; `docs/errors/CODE.md` explains it. A code is never reused.
+    fn code(&self) -> &'static str;
+
+    /// What the user can do, in one or two sentences.
+    fn help(&self) -> String;
+}

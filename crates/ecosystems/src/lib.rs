@@ -1,0 +1,1 @@
+//! One folder per ecosystem: read their registry, infer a recipe, order versions, render our index.

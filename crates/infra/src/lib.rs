@@ -1,0 +1,1 @@
+//! The outside world: stores, queue, and one HTTP client.

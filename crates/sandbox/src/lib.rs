@@ -1,0 +1,1 @@
+//! Runs what is not trusted; the only crate that may say unsafe.

@@ -1,0 +1,1 @@
+//! HTTP: what package managers and people read.

@@ -1,0 +1,1 @@
+//! For tests only: fakes and one conformance suite per port.

@@ -1,0 +1,1 @@
+//! Attestations, keys and signatures, and the offline verifier.
