@@ -1,6 +1,6 @@
 //! Running what is not trusted.
 
-use crate::attempt::Usage;
+use crate::attempt::{RecordedRequest, Usage};
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -132,6 +132,18 @@ pub trait Gateway: Send + Sync {
     /// Answers what arrives on `listener` until this future is dropped. The listener was made inside the
     /// job's network namespace; connections to it come from the job alone.
     async fn serve(&self, listener: TcpListener);
+}
+
+/// A gateway that keeps a record of what it was asked.
+pub trait RecordingGateway: Gateway {
+    /// The requests so far, in the order in which they were answered.
+    fn requests(&self) -> Vec<RecordedRequest>;
+}
+
+/// Opens one gateway per job, so that each record belongs to one build.
+pub trait Gateways: Send + Sync {
+    /// A gateway with an empty record.
+    fn open(&self) -> Arc<dyn RecordingGateway>;
 }
 
 /// Bounds of a job.
