@@ -18,6 +18,8 @@ pub enum Verdict {
     Replayed,
     /// Equal after named normalisations, each citing its specification.
     Normalised,
+    /// Only source is published: the mill built it, and there is nothing to compare with.
+    Built,
     /// Different, and each difference has a known type.
     Explained,
     /// Different, and at least one difference has no known type.
@@ -32,10 +34,11 @@ pub enum Verdict {
 
 impl Verdict {
     /// Every verdict, strongest first.
-    pub const LADDER: [Self; 8] = [
+    pub const LADDER: [Self; 9] = [
         Self::Identical,
         Self::Replayed,
         Self::Normalised,
+        Self::Built,
         Self::Explained,
         Self::Unexplained,
         Self::BuildFailed,
@@ -49,6 +52,7 @@ impl Verdict {
             Self::Identical => "identical",
             Self::Replayed => "replayed",
             Self::Normalised => "normalised",
+            Self::Built => "built",
             Self::Explained => "explained",
             Self::Unexplained => "unexplained",
             Self::BuildFailed => "build-failed",
@@ -77,7 +81,7 @@ impl fmt::Display for Verdict {
 /// A word that is not a verdict.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is not a verdict; expected one of identical, replayed, normalised, explained, unexplained, build-failed, no-source, not-attempted"
+    "{0:?} is not a verdict; expected one of identical, replayed, normalised, built, explained, unexplained, build-failed, no-source, not-attempted"
 )]
 pub struct UnknownVerdict(pub String);
 
