@@ -15,6 +15,8 @@ pub mod package;
 pub mod port;
 pub mod recipe;
 pub mod release;
+pub mod shelf;
+pub mod trusted;
 pub mod verdict;
 
 pub use digest::Sha256;

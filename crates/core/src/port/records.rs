@@ -36,6 +36,16 @@ pub trait Records: Send + Sync {
     /// The digest that was locked for a file.
     async fn locked(&self, ty: &str, filename: &str) -> Result<Option<Sha256>, RecordsError>;
 
+    /// The digests that were locked for several files, in their order. An adapter that can answer with one
+    /// query SHOULD.
+    async fn locked_many(&self, ty: &str, filenames: &[&str]) -> Result<Vec<Option<Sha256>>, RecordsError> {
+        let mut digests = Vec::with_capacity(filenames.len());
+        for filename in filenames {
+            digests.push(self.locked(ty, filename).await?);
+        }
+        Ok(digests)
+    }
+
     /// Adds to the watch set; `true` if it was not there.
     async fn watch(&self, purl: &Purl, at: Timestamp) -> Result<bool, RecordsError>;
 

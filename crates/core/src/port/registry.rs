@@ -79,7 +79,7 @@ pub struct Refusal {
     /// 403 or 451.
     pub status: u16,
     /// Stable code.
-    pub code: &'static str,
+    pub code: std::borrow::Cow<'static, str>,
     /// One line of printable ASCII.
     pub reason: String,
     /// `Content-Type` of `body`.
