@@ -193,7 +193,10 @@ mod tests {
     #[test]
     fn pae_is_the_one_of_the_specification() {
         // protocol.md, "Test Vectors".
-        assert_eq!(pae("http://example.com/HelloWorld", b"hello world"), b"DSSEv1 29 http://example.com/HelloWorld 11 hello world");
+        assert_eq!(
+            pae("http://example.com/HelloWorld", b"hello world"),
+            b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+        );
         assert_eq!(pae("", b""), b"DSSEv1 0  0 ");
         assert_eq!(pae("é", b""), "DSSEv1 2 é 0 ".as_bytes());
     }
@@ -211,7 +214,10 @@ mod tests {
     fn sloppy_base64_is_refused() {
         for payload in ["+/8", "+_8=", "+/9=", " +/8=", "+/8=\\n", "===="] {
             let json = format!(r#"{{"payload":"{payload}","payloadType":"t","signatures":[]}}"#);
-            assert!(matches!(Envelope::parse(json.as_bytes()), Err(EnvelopeError::Base64 { .. })), "{payload}");
+            assert!(
+                matches!(Envelope::parse(json.as_bytes()), Err(EnvelopeError::Base64 { .. })),
+                "{payload}"
+            );
         }
     }
 

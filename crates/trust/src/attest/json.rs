@@ -49,7 +49,9 @@ fn write(value: &Value, depth: usize, out: &mut String) -> Result<(), EncodeErro
     }
     match value {
         Value::Number(number) if number.is_f64() => return Err(EncodeError::Fraction(number.to_string())),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => out.push_str(&value.to_string()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            out.push_str(&value.to_string())
+        }
         Value::Array(items) => {
             let items = items.iter().map(|item| (None, item));
             write_all('[', items, ']', depth, out)?;
@@ -110,7 +112,10 @@ mod tests {
 
     #[test]
     fn nothing_is_lost_and_no_space_is_added() {
-        assert_eq!(text(&json!({"b": [1, null, true, "a\"b\u{1}"], "a": {}})), r#"{"a":{},"b":[1,null,true,"a\"b\u0001"]}"#);
+        assert_eq!(
+            text(&json!({"b": [1, null, true, "a\"b\u{1}"], "a": {}})),
+            r#"{"a":{},"b":[1,null,true,"a\"b\u0001"]}"#
+        );
     }
 
     #[test]

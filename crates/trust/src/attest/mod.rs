@@ -67,7 +67,8 @@ impl Coded for AttestError {
     }
 
     fn help(&self) -> String {
-        "nothing was signed; this is a defect of the mill: please report it with the package and its log".into()
+        "nothing was signed; this is a defect of the mill: please report it with the package and its log"
+            .into()
     }
 }
 

@@ -118,7 +118,10 @@ fn read(file: File, path: &Path) -> Result<Zeroizing<String>, KeyError> {
     let mut text = Zeroizing::new(String::new());
     file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(io(path, "read"))?;
     if text.len() as u64 > MAX_FILE {
-        return Err(KeyError::Malformed { origin: path.display().to_string(), expected: "shorter than 64 KiB" });
+        return Err(KeyError::Malformed {
+            origin: path.display().to_string(),
+            expected: "shorter than 64 KiB",
+        });
     }
     Ok(text)
 }

@@ -8,7 +8,9 @@ pub mod file;
 
 use ed25519_dalek::Signer as _;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _};
+use ed25519_dalek::pkcs8::{
+    DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _,
+};
 use ed25519_dalek::pkcs8::{KeypairBytes, PublicKeyBytes};
 use std::fmt;
 use std::path::PathBuf;
@@ -68,14 +70,25 @@ impl Coded for KeyError {
 
     fn help(&self) -> String {
         match self {
-            Self::Malformed { .. } => "give a PEM file: PUBLIC KEY blocks to verify, one PRIVATE KEY (PKCS#8, Ed25519) to sign".into(),
+            Self::Malformed { .. } => {
+                "give a PEM file: PUBLIC KEY blocks to verify, one PRIVATE KEY (PKCS#8, Ed25519) to sign"
+                    .into()
+            }
             Self::Exposed { path, mode } if mode & 0o170_000 == 0 && path.extension().is_none() => {
-                format!("run `chmod 700 {}`, and replace the key if somebody else may have had it", path.display())
+                format!(
+                    "run `chmod 700 {}`, and replace the key if somebody else may have had it",
+                    path.display()
+                )
             }
             Self::Exposed { path, .. } => {
-                format!("run `chmod 600 {}`, and replace the key if somebody else may have had it", path.display())
+                format!(
+                    "run `chmod 600 {}`, and replace the key if somebody else may have had it",
+                    path.display()
+                )
             }
-            Self::Io { .. } => "check that the data folder exists and belongs to the user that runs the mill".into(),
+            Self::Io { .. } => {
+                "check that the data folder exists and belongs to the user that runs the mill".into()
+            }
             Self::Randomness(_) => "check that /dev/urandom and getrandom(2) work in this container".into(),
         }
     }
@@ -285,7 +298,12 @@ mod tests {
     fn a_secret_never_prints() {
         let key = SigningKey::from_secret([0xab; 32]);
         let shown = format!("{key:?}");
-        assert!(shown.contains(&key.public().id().to_string()) && !shown.contains("abab") && !shown.contains("171"), "{shown}");
+        assert!(
+            shown.contains(&key.public().id().to_string())
+                && !shown.contains("abab")
+                && !shown.contains("171"),
+            "{shown}"
+        );
     }
 
     #[test]
@@ -300,7 +318,10 @@ mod tests {
 
     #[test]
     fn a_trust_file_lists_keys_and_words() {
-        let two = format!("the old key\n{RFC_PUBLIC}\nthe new key\n{}", SigningKey::from_secret([1; 32]).public().to_pem());
+        let two = format!(
+            "the old key\n{RFC_PUBLIC}\nthe new key\n{}",
+            SigningKey::from_secret([1; 32]).public().to_pem()
+        );
         let keys = TrustedKeys::from_pem(&two, "keys").unwrap();
         assert_eq!(keys.iter().count(), 2);
         assert_eq!(TrustedKeys::from_pem(&keys.to_pem(), "keys").unwrap().to_pem(), keys.to_pem());
@@ -309,14 +330,26 @@ mod tests {
     #[test]
     fn a_trust_file_is_not_what_looks_like_one() {
         let cut = RFC_PUBLIC.replace(END_PUBLIC, "");
-        for text in ["", "no key", RFC_PRIVATE, &cut, &RFC_PUBLIC.replace("MCow", "MCox"), &format!("{RFC_PUBLIC}{RFC_PRIVATE}")] {
+        for text in [
+            "",
+            "no key",
+            RFC_PRIVATE,
+            &cut,
+            &RFC_PUBLIC.replace("MCow", "MCox"),
+            &format!("{RFC_PUBLIC}{RFC_PRIVATE}"),
+        ] {
             assert!(matches!(TrustedKeys::from_pem(text, "keys"), Err(KeyError::Malformed { .. })), "{text}");
         }
     }
 
     #[test]
     fn a_weak_key_is_refused() {
-        let weak = ed25519_dalek::VerifyingKey::from_bytes(&{ let mut one = [0; 32]; one[0] = 1; one }).unwrap();
+        let weak = ed25519_dalek::VerifyingKey::from_bytes(&{
+            let mut one = [0; 32];
+            one[0] = 1;
+            one
+        })
+        .unwrap();
         assert!(PublicKey::from_pem(&PublicKey(weak).to_pem(), "weak").is_err());
     }
 }
