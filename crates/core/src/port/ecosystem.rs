@@ -24,6 +24,10 @@ pub trait Ecosystem: Send + Sync {
     /// Reads `path` if it is a lockfile of this ecosystem; `None` if it is not one.
     fn lockfile(&self, path: &Path) -> Option<Result<Pins, LockfileError>>;
 
+    /// The release that a published file belongs to, from its name alone; `None` if it is not of this
+    /// ecosystem.
+    fn release_of(&self, filename: &str) -> Option<Purl>;
+
     /// What the registry lists for a project.
     async fn project(&self, name: &str) -> Result<Arc<Project>, FetchError>;
 
