@@ -1,1 +1,6 @@
 //! Bytes in, findings out: archives, replay, normalisation, comparison.
+//!
+//! Pure: no clock, no file, no socket. Every parser takes explicit limits and refuses what two readers
+//! could read in two ways.
+
+pub mod archive;
