@@ -1,1 +1,3 @@
 //! One folder per ecosystem: read their registry, infer a recipe, order versions, render our index.
+
+pub mod pypi;
