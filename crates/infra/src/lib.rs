@@ -1,1 +1,17 @@
 //! The outside world: stores, queue, and one HTTP client.
+//!
+//! [`DataDir`] is the embedded state in one folder: blobs as files, queue and records in one SQLite file.
+//! [`HttpFetch`](http::HttpFetch) reads foreign servers. Every adapter keeps the contract of its port in
+//! `trustmill_core::port`; the conformance suites in `testkit` decide.
+
+pub mod clock;
+pub mod data_dir;
+pub mod http;
+pub mod queue;
+pub mod records;
+pub mod sqlite;
+pub mod store;
+
+pub use clock::SystemClock;
+pub use data_dir::{DataDir, DataDirError};
+pub use http::{FetchConfig, HttpFetch};

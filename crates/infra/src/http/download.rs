@@ -1,0 +1,225 @@
+//! Files: streamed into the blob store, resumed when they break, visible only when their digest is right.
+
+use super::failure::{Failure, Patience};
+use super::page::text;
+use super::{RedactedUrl, Shared};
+use crate::store::fs::Staged;
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, LAST_MODIFIED, RANGE,
+};
+use reqwest::{Response, StatusCode};
+use std::time::Duration;
+use tokio::time::Instant;
+use trustmill_core::Sha256;
+use trustmill_core::port::blobs::Blobs;
+use trustmill_core::port::fetch::FetchError;
+
+/// A try that brought fewer new bytes than this did not get on.
+const PROGRESS: u64 = 64 << 10;
+
+/// What is there of a file.
+struct Partial {
+    staged: Staged,
+    /// What the next part must match: a strong `ETag`, else `Last-Modified`.
+    validator: Option<String>,
+    /// Whether the bytes come from more than one answer.
+    spliced: bool,
+}
+
+impl Shared {
+    /// The file, where its digest is known and it is here already.
+    pub(super) async fn stored(
+        &self,
+        url: &RedactedUrl,
+        expected: Option<&Sha256>,
+    ) -> Result<Option<(Sha256, u64)>, FetchError> {
+        let Some(digest) = expected else { return Ok(None) };
+        match self.blobs.size(digest).await {
+            Ok(size) => Ok(size.map(|size| (*digest, size))),
+            Err(error) => Err(in_store(url, &error)),
+        }
+    }
+
+    /// Downloads a file, however many tries it takes.
+    pub(super) async fn download(
+        &self,
+        url: &RedactedUrl,
+        expected: Option<&Sha256>,
+        limit: u64,
+    ) -> Result<(Sha256, u64), FetchError> {
+        let staged = self.blobs.stage().await.map_err(|error| in_store(url, &error))?;
+        let mut partial = Partial { staged, validator: None, spliced: false };
+        let all = self.persist(url, expected, limit, &mut partial);
+        match tokio::time::timeout(self.config.file_timeout, all).await {
+            Ok(result) => result?,
+            Err(_) => return Err(unavailable(url, "the file did not arrive in time")),
+        }
+        let len = partial.staged.len();
+        let digest = partial.staged.commit().await.map_err(|error| in_store(url, &error))?;
+        Ok((digest, len))
+    }
+
+    /// Tries until the bytes are complete and have the digest that was promised.
+    async fn persist(
+        &self,
+        url: &RedactedUrl,
+        expected: Option<&Sha256>,
+        limit: u64,
+        partial: &mut Partial,
+    ) -> Result<(), FetchError> {
+        let mut patience = Patience::new(&self.config);
+        loop {
+            let before = partial.staged.len();
+            if let Err(failure) = self.try_file(url, expected, limit, partial).await {
+                let made = partial.staged.len() >= before.saturating_add(PROGRESS);
+                patience.bear(url, failure.with_progress(made)).await?;
+                continue;
+            }
+            let got = partial.staged.digest().await.map_err(|error| in_store(url, &error))?;
+            match expected {
+                Some(expected) if *expected != got => {
+                    if !partial.spliced {
+                        return Err(FetchError::Digest { url: url.to_string(), expected: *expected, got });
+                    }
+                    // The parts may be of two versions of the file: only a whole answer counts against it.
+                    partial.restart().await.map_err(|error| in_store(url, &error))?;
+                    let failure = Failure::passing("the parts of the file do not fit together");
+                    patience.bear(url, failure).await?;
+                }
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// One request, for the whole file or for the rest of it.
+    async fn try_file(
+        &self,
+        url: &RedactedUrl,
+        expected: Option<&Sha256>,
+        limit: u64,
+        partial: &mut Partial,
+    ) -> Result<(), Failure> {
+        let store = |error| Failure::store(url, &error);
+        // Without a validator only the digest can tell whether the parts belong together.
+        if partial.validator.is_none() && expected.is_none() {
+            partial.restart().await.map_err(store)?;
+        }
+        let (response, admission) = self.send(&self.files, url, partial.request_headers()).await?;
+        match response.status() {
+            StatusCode::PARTIAL_CONTENT if continues(&response, partial.staged.len()) => {
+                partial.spliced = true
+            }
+            StatusCode::OK => {
+                partial.restart().await.map_err(store)?;
+                partial.validator = validator(response.headers());
+            }
+            StatusCode::RANGE_NOT_SATISFIABLE | StatusCode::PARTIAL_CONTENT if !partial.staged.is_empty() => {
+                partial.restart().await.map_err(store)?;
+                return Err(Failure::passing("the server cannot continue the file"));
+            }
+            other => {
+                return Err(Failure::malformed(url, format!("it answers with status {}", other.as_u16())));
+            }
+        }
+        self.receive(url, limit, response, partial).await?;
+        drop(admission);
+        Ok(())
+    }
+
+    /// Reads a body to its end.
+    async fn receive(
+        &self,
+        url: &RedactedUrl,
+        limit: u64,
+        mut response: Response,
+        partial: &mut Partial,
+    ) -> Result<(), Failure> {
+        let too_large = || Failure::too_large(url, limit);
+        let promised = response.content_length().unwrap_or(0);
+        if partial.staged.len().saturating_add(promised) > limit {
+            return Err(too_large());
+        }
+        let mut pace = Pace::new(self.config.slow_bytes, self.config.slow_window);
+        while let Some(piece) = response.chunk().await.map_err(|error| Failure::of(url, error))? {
+            if partial.staged.len().saturating_add(piece.len() as u64) > limit {
+                return Err(too_large());
+            }
+            if !pace.keeps(piece.len() as u64) {
+                return Err(Failure::passing("the file arrives too slowly"));
+            }
+            partial.staged.write(piece).await.map_err(|error| Failure::store(url, &error))?;
+        }
+        Ok(())
+    }
+}
+
+impl Partial {
+    async fn restart(&mut self) -> Result<(), trustmill_core::port::blobs::BlobError> {
+        self.validator = None;
+        self.spliced = false;
+        if self.staged.is_empty() { Ok(()) } else { self.staged.restart().await }
+    }
+
+    /// `Range` with `If-Range` (RFC 9110, section 13.1.5) where there is something to continue.
+    fn request_headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if self.staged.is_empty() {
+            return headers;
+        }
+        if let Ok(range) = HeaderValue::from_str(&format!("bytes={}-", self.staged.len())) {
+            headers.insert(RANGE, range);
+        }
+        if let Some(validator) = self.validator.as_deref().and_then(|text| HeaderValue::from_str(text).ok()) {
+            headers.insert(IF_RANGE, validator);
+        }
+        headers
+    }
+}
+
+/// A strong `ETag`, else `Last-Modified`; a weak one must not be used with `If-Range`.
+fn validator(headers: &HeaderMap) -> Option<String> {
+    let strong = text(headers, ETAG).filter(|etag| etag.starts_with('"'));
+    strong.or_else(|| text(headers, LAST_MODIFIED))
+}
+
+/// Whether a partial answer begins where the bytes so far end.
+fn continues(response: &Response, at: u64) -> bool {
+    let range = text(response.headers(), CONTENT_RANGE);
+    let first = range.as_deref().and_then(|range| range.strip_prefix("bytes "));
+    let first = first.and_then(|range| range.split_once('-')).and_then(|(first, _)| first.parse().ok());
+    at > 0 && first == Some(at)
+}
+
+/// Tells a slow body from one that only drips to keep the connection.
+struct Pace {
+    least: u64,
+    window: Duration,
+    began: Instant,
+    bytes: u64,
+}
+
+impl Pace {
+    fn new(bytes_per_second: u64, window: Duration) -> Self {
+        let least = bytes_per_second.saturating_mul(window.as_secs().max(1));
+        Self { least, window, began: Instant::now(), bytes: 0 }
+    }
+
+    fn keeps(&mut self, more: u64) -> bool {
+        self.bytes = self.bytes.saturating_add(more);
+        if self.began.elapsed() < self.window {
+            return true;
+        }
+        let enough = self.bytes >= self.least;
+        (self.began, self.bytes) = (Instant::now(), 0);
+        enough
+    }
+}
+
+fn in_store(url: &RedactedUrl, error: &trustmill_core::port::blobs::BlobError) -> FetchError {
+    FetchError::Store { url: url.to_string(), why: super::failure::chain(error) }
+}
+
+fn unavailable(url: &RedactedUrl, why: &str) -> FetchError {
+    FetchError::Unavailable { url: url.to_string(), why: why.to_owned(), retry_after: None }
+}

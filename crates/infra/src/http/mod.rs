@@ -1,0 +1,112 @@
+//! The one HTTP client: every byte from a foreign server comes through here.
+
+mod config;
+mod download;
+mod failure;
+mod flights;
+mod hosts;
+mod page;
+mod redacted;
+
+pub use config::{FetchConfig, SetupError};
+pub use redacted::RedactedUrl;
+
+use crate::store::FsBlobs;
+use async_trait::async_trait;
+use failure::{Failure, Patience};
+use flights::Flights;
+use hosts::{Admission, Hosts};
+use reqwest::header::HeaderMap;
+use reqwest::{Client, Response};
+use std::sync::Arc;
+use trustmill_core::Sha256;
+use trustmill_core::port::fetch::{Fetch, FetchError, Page, Validators};
+
+/// Reads pages, and downloads files into a blob store. Clones share connections and limits.
+#[derive(Debug, Clone)]
+pub struct HttpFetch {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    config: FetchConfig,
+    /// Asks for gzip and inflates it.
+    pages: Client,
+    /// Takes bytes as they are: a published archive is never inflated on the way.
+    files: Client,
+    blobs: FsBlobs,
+    hosts: Hosts,
+    flights: Flights,
+}
+
+impl HttpFetch {
+    /// A client whose downloads go into `blobs`. Reads the proxies from the environment, and the roots of
+    /// trust from the system or `SSL_CERT_FILE` and from the configuration.
+    pub fn new(config: FetchConfig, blobs: FsBlobs) -> Result<Self, SetupError> {
+        let pages = config.client()?.gzip(true).build().map_err(SetupError::Client)?;
+        let files = config.client()?.no_gzip().build().map_err(SetupError::Client)?;
+        let hosts = Hosts::new(config.per_host);
+        let flights = Flights::default();
+        Ok(Self { shared: Arc::new(Shared { config, pages, files, blobs, hosts, flights }) })
+    }
+}
+
+#[async_trait]
+impl Fetch for HttpFetch {
+    async fn page(&self, url: &str, accept: &str, known: Option<&Validators>) -> Result<Page, FetchError> {
+        let url = RedactedUrl::parse(url)?;
+        let mut patience = Patience::new(&self.shared.config);
+        loop {
+            match self.shared.try_page(&url, accept, known).await {
+                Ok(page) => return Ok(page),
+                Err(failure) => patience.bear(&url, failure).await?,
+            }
+        }
+    }
+
+    async fn file(
+        &self,
+        url: &str,
+        expected: Option<&Sha256>,
+        limit: u64,
+    ) -> Result<(Sha256, u64), FetchError> {
+        let url = RedactedUrl::parse(url)?;
+        if let Some(here) = self.shared.stored(&url, expected).await? {
+            return Ok(here);
+        }
+        let shared = &self.shared;
+        shared.flights.join(&url, expected, limit, || shared.download(&url, expected, limit)).await
+    }
+}
+
+impl Shared {
+    /// Sends one GET and sorts out every status that is not a success or "not modified".
+    async fn send(
+        &self,
+        client: &Client,
+        url: &RedactedUrl,
+        headers: HeaderMap,
+    ) -> Result<(Response, Admission), Failure> {
+        let admission = self.hosts.admit(url.host(), self.config.longest_wait).await?;
+        let mut request = client.get(url.expose().clone()).headers(headers);
+        if let Some((user, password)) = self.config.credentials_for(url)
+            && url.has_no_credentials()
+        {
+            request = request.basic_auth(user, password);
+        }
+        let sent = tokio::time::timeout(self.config.response_timeout, request.send());
+        let response = match sent.await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(Failure::of(url, error)),
+            Err(_) => return Err(Failure::passing("no answer in time")),
+        };
+        match Failure::of_status(url, &response) {
+            None => Ok((response, admission)),
+            Some(failure) => {
+                admission.quiet(failure.retry_after());
+                Err(failure)
+            }
+        }
+    }
+}

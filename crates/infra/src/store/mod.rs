@@ -1,0 +1,5 @@
+//! Content-addressed bytes.
+
+pub mod fs;
+
+pub use fs::{FsBlobs, Staged};
