@@ -50,7 +50,7 @@ fn write(value: &Value, depth: usize, out: &mut String) -> Result<(), EncodeErro
     match value {
         Value::Number(number) if number.is_f64() => return Err(EncodeError::Fraction(number.to_string())),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            out.push_str(&value.to_string())
+            out.push_str(&value.to_string());
         }
         Value::Array(items) => {
             let items = items.iter().map(|item| (None, item));

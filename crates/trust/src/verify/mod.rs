@@ -60,7 +60,7 @@ pub enum Claim {
     /// How a file was built.
     Provenance(Box<Statement<Provenance>>),
     /// How a file compares.
-    Comparison(Statement<Comparison>),
+    Comparison(Box<Statement<Comparison>>),
 }
 
 /// A claim and who made it.
@@ -164,7 +164,7 @@ fn claim(payload: &[u8], line: usize) -> Result<Claim, VerifyError> {
         comparison::PREDICATE_TYPE => {
             let statement = statement(payload, line)?;
             consistent(&statement, line)?;
-            Ok(Claim::Comparison(statement))
+            Ok(Claim::Comparison(Box::new(statement)))
         }
         other => Err(VerifyError::PredicateUnknown { line, found: error::printable(other) }),
     }
