@@ -47,3 +47,13 @@ pub struct LockfileError {
     /// What to do about it.
     pub help: String,
 }
+
+impl crate::port::Coded for LockfileError {
+    fn code(&self) -> &'static str {
+        self.code
+    }
+
+    fn help(&self) -> String {
+        self.help.clone()
+    }
+}
