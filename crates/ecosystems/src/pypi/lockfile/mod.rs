@@ -1,0 +1,44 @@
+//! Reading what a Python project pins, in the formats that projects really keep.
+//!
+//! A format is one file (or folder) here and one line in [`FORMATS`]. Nothing is dropped silently: an entry
+//! becomes a pin, a skipped entry with its reason, or an error with file, line and remedy.
+
+mod error;
+pub mod marker;
+mod pinset;
+pub mod requirement;
+pub mod requirements;
+mod source;
+mod target;
+
+pub use source::{Files, MemoryFiles};
+pub use target::{Groups, Selection, Target};
+
+use source::Disk;
+use std::path::Path;
+use trustmill_core::lockfile::{LockfileError, Pins};
+
+/// One lockfile format.
+struct Format {
+    /// Whether a file of this name is one of ours.
+    claims: fn(&str) -> bool,
+    /// Reads it.
+    read: fn(&Path, &Target, &dyn Files) -> Result<Pins, LockfileError>,
+}
+
+const FORMATS: &[Format] = &[Format { claims: requirements::claims, read: requirements::read }];
+
+/// Reads the lockfile at `path` for `target`; `None` if no format here claims a file of that name.
+///
+/// # Errors
+/// `TM0201` to `TM0210`: see `docs/lockfiles.md`.
+pub fn read(path: &Path, target: &Target) -> Option<Result<Pins, LockfileError>> {
+    read_from(path, target, &Disk)
+}
+
+/// As [`read`], from files and environment variables that the caller provides.
+pub fn read_from(path: &Path, target: &Target, files: &dyn Files) -> Option<Result<Pins, LockfileError>> {
+    let name = path.file_name()?.to_str()?;
+    let format = FORMATS.iter().find(|format| (format.claims)(name))?;
+    Some((format.read)(path, target, files))
+}

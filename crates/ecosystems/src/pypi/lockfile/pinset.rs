@@ -1,0 +1,86 @@
+//! Pins gathered: each project once, at one version, with the digests that all its entries accept.
+
+use super::error;
+use super::source::{Hashes, shown};
+use pep440_rs::Version;
+use std::collections::HashMap;
+use trustmill_core::lockfile::{LockfileError, Pin, Pins, Skipped};
+use trustmill_core::{Purl, Sha256};
+
+/// The pins of a lockfile in the making.
+#[derive(Debug, Default)]
+pub(super) struct PinSet {
+    pins: Vec<(Version, Pin)>,
+    by_name: HashMap<String, usize>,
+    skipped: Vec<Skipped>,
+}
+
+impl PinSet {
+    /// Adds a release. The same release again is merged as pip does it (what both entries accept); another
+    /// version of the same project is a contradiction, since one environment holds one.
+    pub(super) fn pin(
+        &mut self,
+        name: &str,
+        version: &Version,
+        hashes: &[Sha256],
+        origin: &str,
+    ) -> Result<(), LockfileError> {
+        let purl = Purl::release("pypi", name, &version.to_string());
+        let known = self.by_name.get(&purl.name()).and_then(|at| self.pins.get_mut(*at));
+        let Some((pinned, pin)) = known else {
+            self.by_name.insert(purl.name(), self.pins.len());
+            let pin = Pin { purl, hashes: hashes.to_vec(), origin: origin.to_owned() };
+            self.pins.push((version.clone(), pin));
+            return Ok(());
+        };
+        if pinned != version {
+            let what = format!("{name} is pinned to {version} here and to {pinned} at {}", pin.origin);
+            return Err(error::contradiction(origin, what));
+        }
+        pin.hashes = common(&pin.hashes, hashes).ok_or_else(|| {
+            let what = format!("{name}=={version} has no digest in common with {}", pin.origin);
+            error::contradiction(origin, what)
+        })?;
+        Ok(())
+    }
+
+    /// Notes an entry that is not secured.
+    pub(super) fn skip(&mut self, entry: &str, origin: &str, why: impl Into<String>) {
+        self.skipped.push(Skipped { entry: shown(entry), origin: origin.to_owned(), why: why.into() });
+    }
+
+    /// The digests that can be checked. Other algorithms are noted beside SHA-256 and refused alone, where
+    /// leaving them out would accept any file.
+    pub(super) fn checkable(
+        &mut self,
+        entry: &str,
+        hashes: Hashes,
+        origin: &str,
+    ) -> Result<Vec<Sha256>, LockfileError> {
+        if let [first, ..] = hashes.others.as_slice() {
+            if hashes.sha256.is_empty() {
+                let what = format!("{:?} has {first} digests only; SHA-256 is what is checked", shown(entry));
+                return Err(error::hashes(origin, what));
+            }
+            let why = format!("digests of {} are not checked, only SHA-256", hashes.others.join(", "));
+            self.skip(entry, origin, why);
+        }
+        Ok(hashes.sha256)
+    }
+
+    /// What was gathered.
+    pub(super) fn finish(self) -> Pins {
+        Pins { pins: self.pins.into_iter().map(|(_, pin)| pin).collect(), skipped: self.skipped }
+    }
+}
+
+/// What both lists accept, where an empty list accepts anything; `None` if nothing is left.
+pub(super) fn common(left: &[Sha256], right: &[Sha256]) -> Option<Vec<Sha256>> {
+    match (left, right) {
+        ([], some) | (some, []) => Some(some.to_vec()),
+        _ => {
+            let both: Vec<Sha256> = left.iter().filter(|digest| right.contains(digest)).copied().collect();
+            (!both.is_empty()).then_some(both)
+        }
+    }
+}
