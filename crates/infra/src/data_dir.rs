@@ -33,8 +33,24 @@ impl DataDir {
         let guard = Arc::new(lock(path)?);
         let blobs = FsBlobs::open(&path.join("blobs"), Some(Arc::clone(&guard)))
             .map_err(|error| DataDirError::blobs(path, error))?;
+        Self::with_state(path, blobs, Some(guard))
+    }
+
+    /// Opens the folder beside the process that owns it, if one does: to read, and to change the watch set.
+    /// Whoever works on keys or serves MUST use [`Self::open`].
+    pub fn beside(path: impl AsRef<Path>) -> Result<Self, DataDirError> {
+        let path = path.as_ref();
+        if path.metadata().is_ok_and(|metadata| !metadata.is_dir()) {
+            return Err(DataDirError::NotAFolder { path: path.to_owned() });
+        }
+        make_private(path).map_err(|error| DataDirError::io(path, error))?;
+        let blobs = FsBlobs::beside(&path.join("blobs")).map_err(|error| DataDirError::blobs(path, error))?;
+        Self::with_state(path, blobs, None)
+    }
+
+    fn with_state(path: &Path, blobs: FsBlobs, guard: Option<Arc<File>>) -> Result<Self, DataDirError> {
         let state = path.join("state.db");
-        let db = Db::open(&state, Some(guard)).map_err(|error| DataDirError::state(&state, error))?;
+        let db = Db::open(&state, guard).map_err(|error| DataDirError::state(&state, error))?;
         let db = Arc::new(db);
         let queue = Arc::new(SqliteQueue::new(Arc::clone(&db)));
         let records = Arc::new(SqliteRecords::new(db));

@@ -61,10 +61,16 @@ impl Shard {
 }
 
 impl FsBlobs {
-    /// Opens or makes the store under `root` and sweeps what a crash left. `guard` is held as long as any
-    /// clone lives.
+    /// Opens or makes the store under `root` and, with a `guard`, sweeps what a crash left. The guard is
+    /// held as long as any clone lives.
     pub fn open(root: &Path, guard: Option<Arc<File>>) -> Result<Self, BlobError> {
         let folder = Folder::open(root, guard).map_err(|error| failed("the blob folder", error))?;
+        Ok(Self { folder: Arc::new(folder) })
+    }
+
+    /// Opens the store beside the process that owns it: nothing is swept, for that process may be writing.
+    pub fn beside(root: &Path) -> Result<Self, BlobError> {
+        let folder = Folder::open(root, None).map_err(|error| failed("the blob folder", error))?;
         Ok(Self { folder: Arc::new(folder) })
     }
 
@@ -134,8 +140,10 @@ impl Folder {
         for path in [root, &sha256, &incoming] {
             make_private(path)?;
         }
-        for stray in fs::read_dir(&incoming)? {
-            fs::remove_file(stray?.path())?;
+        if guard.is_some() {
+            for stray in fs::read_dir(&incoming)? {
+                fs::remove_file(stray?.path())?;
+            }
         }
         let shards: Vec<Shard> = (0..=u8::MAX)
             .map(|byte| Shard {
