@@ -1,0 +1,328 @@
+//! The serving side of PyPI: what `pip` and `uv` are answered under `/pypi`.
+//!
+//! Pages are upstream's, with what the mill knows laid over them: its own wheels, refusals with their
+//! reason, statements, and the digests that were seen first. `docs/serving.md` has the grammar.
+
+mod answers;
+mod files;
+mod metadata;
+mod route;
+mod state;
+
+use super::index::{self, Representation, negotiate};
+use super::upstream::Upstream;
+use super::upstream::flights::Flights;
+use answers::{broken, failed};
+use async_trait::async_trait;
+use jiff::SignedDuration;
+use quick_cache::sync::Cache;
+use route::{Route, route};
+use state::{State, Stop};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use trustmill_core::fact::Fact;
+use trustmill_core::port::blobs::Blobs;
+use trustmill_core::port::clock::Clock;
+use trustmill_core::port::fetch::{Fetch, FetchError};
+use trustmill_core::port::records::Records;
+use trustmill_core::port::registry::{Answer, Registry, RenderedPage, Request};
+use trustmill_core::{Purl, Timestamp};
+
+/// How the registry serves.
+#[derive(Debug, Clone)]
+pub struct RegistryOptions {
+    /// How long clients may use a page unasked. Short: a refusal should arrive.
+    pub page_max_age: Duration,
+    /// Largest file that is brought from upstream, in bytes.
+    pub max_file: u64,
+    /// Bytes of rendered pages kept in memory.
+    pub page_memory: u64,
+    /// How long a page bridges an outage of upstream before upstream is asked again.
+    pub stale_pause: Duration,
+}
+
+impl Default for RegistryOptions {
+    fn default() -> Self {
+        Self {
+            page_max_age: Duration::from_secs(60),
+            max_file: 4 << 30,
+            page_memory: 24 << 20,
+            stale_pause: Duration::from_secs(5),
+        }
+    }
+}
+
+/// The ports that the registry stands on.
+#[derive(Clone)]
+pub struct RegistryPorts {
+    /// Facts, locks, the watch set.
+    pub records: Arc<dyn Records>,
+    /// Where files are.
+    pub blobs: Arc<dyn Blobs>,
+    /// How files get there. It MUST store into `blobs`.
+    pub fetch: Arc<dyn Fetch>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The serving side of PyPI.
+pub struct PypiRegistry {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    upstream: Arc<Upstream>,
+    records: Arc<dyn Records>,
+    blobs: Arc<dyn Blobs>,
+    fetch: Arc<dyn Fetch>,
+    clock: Arc<dyn Clock>,
+    options: RegistryOptions,
+    states: Cache<String, Current, StateWeight>,
+    pages: Cache<PageKey, Rendered, PageWeight>,
+    flights: Flights,
+    ids: AtomicU64,
+}
+
+/// A state, and how long it needs no second look at upstream.
+#[derive(Clone)]
+struct Current {
+    state: Arc<State>,
+    since: Timestamp,
+    until: Timestamp,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct PageKey {
+    project: String,
+    as_of: Option<Timestamp>,
+    representation: Representation,
+}
+
+/// A rendered page, and what makes it still right.
+#[derive(Clone)]
+struct Rendered {
+    page: Arc<RenderedPage>,
+    project: Arc<Purl>,
+    state: u64,
+    revision: u64,
+    since: Timestamp,
+    until: Timestamp,
+}
+
+#[derive(Clone)]
+struct StateWeight;
+
+impl quick_cache::Weighter<String, Current> for StateWeight {
+    fn weight(&self, key: &String, current: &Current) -> u64 {
+        (key.len() + current.state.weight()) as u64
+    }
+}
+
+#[derive(Clone)]
+struct PageWeight;
+
+impl quick_cache::Weighter<PageKey, Rendered> for PageWeight {
+    fn weight(&self, key: &PageKey, rendered: &Rendered) -> u64 {
+        let gzip = rendered.page.gzip.as_ref().map_or(0, bytes::Bytes::len);
+        (key.project.len() + rendered.page.body.len() + gzip + 256) as u64
+    }
+}
+
+/// Bytes of the mill's own knowledge about projects, beside upstream's pages.
+const STATE_MEMORY: u64 = 8 << 20;
+
+impl PypiRegistry {
+    /// A registry over `upstream` with the usual settings.
+    pub fn new(upstream: Arc<Upstream>, ports: RegistryPorts) -> Self {
+        Self::with_options(upstream, ports, RegistryOptions::default())
+    }
+
+    /// A registry with every setting.
+    pub fn with_options(upstream: Arc<Upstream>, ports: RegistryPorts, options: RegistryOptions) -> Self {
+        let inner = Inner {
+            upstream,
+            records: ports.records,
+            blobs: ports.blobs,
+            fetch: ports.fetch,
+            clock: ports.clock,
+            states: Cache::with_weighter(1024, STATE_MEMORY, StateWeight),
+            pages: Cache::with_weighter(1024, options.page_memory, PageWeight),
+            flights: Flights::default(),
+            ids: AtomicU64::new(0),
+            options,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+}
+
+#[async_trait]
+impl Registry for PypiRegistry {
+    fn ty(&self) -> &'static str {
+        "pypi"
+    }
+
+    async fn answer(&self, request: &Request) -> Answer {
+        let inner = &self.inner;
+        match route(&request.path) {
+            Route::Root => inner.root(negotiate(request.accept.as_deref())).await,
+            Route::Project(name) => {
+                inner.page(name, request.as_of, negotiate(request.accept.as_deref())).await
+            }
+            Route::Moved(path) => Answer::Redirect(format!("{}/{path}", request.mount)),
+            Route::File(name, filename) => inner.file(name, filename, request.as_of).await,
+            Route::Metadata(name, filename) => inner.metadata(name, filename, request.as_of).await,
+            Route::Provenance(name, filename) => inner.provenance(name, filename, request.as_of).await,
+            Route::Unknown => Answer::NotFound("there is nothing under this path".into()),
+        }
+    }
+}
+
+impl Inner {
+    /// `simple/`: the projects that the mill watches.
+    async fn root(&self, representation: Representation) -> Answer {
+        let watched = match self.records.watched().await {
+            Ok(watched) => watched,
+            Err(error) => return broken(&error),
+        };
+        let names: BTreeSet<String> =
+            watched.iter().filter(|(purl, _)| purl.ty() == "pypi").map(|(purl, _)| purl.name()).collect();
+        let names: Vec<String> = names.into_iter().collect();
+        Answer::Page(Arc::new(index::root(&names, representation, self.options.page_max_age)))
+    }
+
+    /// `simple/{name}/`. A hot page costs one look-up.
+    async fn page(&self, name: &str, as_of: Option<Timestamp>, representation: Representation) -> Answer {
+        let key = PageKey { project: name.to_owned(), as_of, representation };
+        let cached = self.pages.get(&key);
+        if let Some(hot) = cached.as_ref().filter(|hot| self.is_current(hot)) {
+            return Answer::Page(hot.page.clone());
+        }
+        let current = match self.current(name).await {
+            Ok(current) => current,
+            Err(answer) => return answer,
+        };
+        let _turn = self.flights.enter(&format!("render {name}")).await;
+        if let Some(hot) = self.pages.get(&key).filter(|hot| self.is_current(hot)) {
+            return Answer::Page(hot.page);
+        }
+        let page = match cached.filter(|cached| cached.state == current.state.id) {
+            Some(cached) => cached.page,
+            None => Arc::new(self.render(&current.state, as_of, representation)),
+        };
+        let rendered = Rendered {
+            page: page.clone(),
+            project: Arc::new(Purl::project("pypi", name)),
+            state: current.state.id,
+            revision: current.state.revision,
+            since: current.since,
+            until: current.until,
+        };
+        self.pages.insert(key, rendered);
+        Answer::Page(page)
+    }
+
+    fn is_current(&self, page: &Rendered) -> bool {
+        let now = self.clock.now();
+        page.since <= now && now < page.until && page.revision == self.records.revision(&page.project)
+    }
+
+    fn render(&self, state: &State, as_of: Option<Timestamp>, representation: Representation) -> RenderedPage {
+        let files: Vec<_> = state.files(as_of).collect();
+        let versions = state.versions(&files, as_of);
+        let entries: Vec<_> = files.into_iter().map(|file| file.entry).collect();
+        let name = &state.page.name;
+        index::project(name, &entries, &versions, state.stale, representation, self.options.page_max_age)
+    }
+
+    /// What is known about a project just now.
+    async fn state(&self, name: &str) -> Result<Arc<State>, Answer> {
+        Ok(self.current(name).await?.state)
+    }
+
+    async fn current(&self, name: &str) -> Result<Current, Answer> {
+        let project = Purl::project("pypi", name);
+        let is_current = |current: &Current| {
+            let now = self.clock.now();
+            let fresh = current.since <= now && now < current.until;
+            fresh && current.state.revision == self.records.revision(&project)
+        };
+        if let Some(current) = self.states.get(name).filter(is_current) {
+            return Ok(current);
+        }
+        let listing = match self.upstream.listing(name).await {
+            Ok(listing) => listing,
+            Err(error) => return Err(self.without_upstream(error)),
+        };
+        let _turn = self.flights.enter(&format!("state {name}")).await;
+        let known = self.states.get(name);
+        if let Some(current) = known.clone().filter(is_current) {
+            return Ok(current);
+        }
+        let revision = self.records.revision(&project);
+        let same = known.filter(|known| {
+            let state = &known.state;
+            Arc::ptr_eq(&state.page, &listing.page) && state.revision == revision && state.stale == listing.stale
+        });
+        let state = match same {
+            Some(known) => known.state,
+            None => {
+                let id = self.ids.fetch_add(1, Ordering::Relaxed);
+                let built = State::build(id, self.records.as_ref(), &project, listing.page, listing.stale).await;
+                let state = Arc::new(built.map_err(|error| broken(&error))?);
+                self.raise_alarms(&project, &state).await?;
+                state
+            }
+        };
+        let now = self.clock.now();
+        let pause = SignedDuration::try_from(self.options.stale_pause).unwrap_or(SignedDuration::ZERO);
+        let until = if listing.stale { now.checked_add(pause).unwrap_or(now) } else { listing.fresh_until };
+        let current = Current { state, since: now, until };
+        self.states.insert(name.to_owned(), current.clone());
+        Ok(current)
+    }
+
+    fn without_upstream(&self, error: FetchError) -> Answer {
+        if error.is_infrastructure() {
+            tracing::warn!(%error, "a project cannot be served");
+        }
+        failed(error)
+    }
+
+    /// One alarm per file and digest that upstream moved; those that were raised before stay as they are.
+    async fn raise_alarms(&self, project: &Purl, state: &State) -> Result<(), Answer> {
+        let now = self.clock.now();
+        let mut alarms: Vec<Fact> = state
+            .moved()
+            .map(|(filename, version, stop)| alarm(&state.page.name, version, filename, stop, now))
+            .collect();
+        if alarms.is_empty() {
+            return Ok(());
+        }
+        let raised = self.records.facts(project, Some(ALARM)).await.map_err(|error| broken(&error))?;
+        let raised: BTreeSet<_> = raised.iter().map(Fact::address).collect();
+        alarms.retain(|alarm| !raised.contains(&alarm.address()));
+        if alarms.is_empty() {
+            return Ok(());
+        }
+        self.records.append(&alarms).await.map_err(|error| broken(&error))
+    }
+}
+
+/// The kind of the facts that a person must look at: `{"code": …, "what": …}`.
+const ALARM: &str = "alarm";
+
+/// An alarm about a file.
+fn alarm(project: &str, version: &str, filename: &str, stop: &Stop, at: Timestamp) -> Fact {
+    tracing::error!(project, filename, code = %stop.code, what = stop.line, "alarm");
+    let digests = stop.moved.map(|(first, now)| serde_json::json!({ "first": first, "now": now }));
+    Fact {
+        format: Fact::FORMAT,
+        about: Purl::release("pypi", project, version),
+        kind: ALARM.into(),
+        subject: Some(filename.to_owned()),
+        at,
+        body: serde_json::json!({ "code": stop.code, "what": stop.line, "digests": digests }),
+    }
+}
