@@ -1,4 +1,10 @@
 //! The integration tests of this crate: one binary, modules that mirror `src`.
 
+#[cfg(test)]
 mod lockfile_marker;
+#[cfg(test)]
+mod lockfile_pylock;
+#[cfg(test)]
 mod lockfile_requirements;
+#[cfg(test)]
+mod lockfile_uv_lock;

@@ -6,10 +6,12 @@
 mod error;
 pub mod marker;
 mod pinset;
+pub mod pylock;
 pub mod requirement;
 pub mod requirements;
 mod source;
 mod target;
+pub mod uv_lock;
 
 pub use source::{Files, MemoryFiles};
 pub use target::{Groups, Selection, Target};
@@ -26,7 +28,11 @@ struct Format {
     read: fn(&Path, &Target, &dyn Files) -> Result<Pins, LockfileError>,
 }
 
-const FORMATS: &[Format] = &[Format { claims: requirements::claims, read: requirements::read }];
+const FORMATS: &[Format] = &[
+    Format { claims: pylock::claims, read: pylock::read },
+    Format { claims: uv_lock::claims, read: uv_lock::read },
+    Format { claims: requirements::claims, read: requirements::read },
+];
 
 /// Reads the lockfile at `path` for `target`; `None` if no format here claims a file of that name.
 ///

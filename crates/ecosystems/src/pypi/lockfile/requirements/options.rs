@@ -124,7 +124,7 @@ mod tests {
     fn every_spelling_of_a_value_is_read() {
         let wanted = Item::Requirements("a b.txt".into());
         for text in ["-r 'a b.txt'", "--requirement=\"a b.txt\"", "--requirement a\\ b.txt", "'-ra b.txt'"] {
-            assert_eq!(parse(text).unwrap(), [wanted.clone()], "{text}");
+            assert_eq!(parse(text).unwrap(), std::slice::from_ref(&wanted), "{text}");
         }
     }
 
