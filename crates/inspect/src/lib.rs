@@ -4,3 +4,7 @@
 //! could read in two ways.
 
 pub mod archive;
+pub mod compare;
+pub mod normalise;
+pub mod replay;
+pub mod wheel;

@@ -16,6 +16,19 @@ pub struct End {
     pub comment: Vec<u8>,
     /// `(version made by, version needed)` where a zip64 end record is written.
     pub zip64: Option<(u16, u16)>,
+    /// Which fields of the small record say "see the zip64 record".
+    pub deferred: Deferred,
+}
+
+/// Which fields of the end record are all ones.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Deferred {
+    /// The number of entries.
+    pub entries: bool,
+    /// The directory's length.
+    pub len: bool,
+    /// The directory's offset.
+    pub offset: bool,
 }
 
 /// Finds the one end record that the file ends with, and checks that the directory runs up to it.
@@ -31,12 +44,15 @@ pub(crate) fn read(bytes: &[u8]) -> Result<End, ZipError> {
     if disk != 0 || directory_disk != 0 || here != entries {
         return Err(ZipError::MultiDisk);
     }
+    let deferred =
+        Deferred { entries: entries == u16::MAX, len: len == u32::MAX, offset: offset == u32::MAX };
     let small = End {
         entries: entries.into(),
         directory: offset.into(),
         directory_len: len.into(),
         comment,
         zip64: None,
+        deferred,
     };
     let (end, stop) = match zip64(bytes, at, &small)? {
         Some(found) => found,
@@ -112,7 +128,6 @@ fn zip64(bytes: &[u8], end_at: usize, small: &End) -> Result<Option<(End, usize)
     {
         return Err(c.malformed("the zip64 end record contradicts the end record"));
     }
-    let end =
-        End { entries, directory, directory_len, comment: small.comment.clone(), zip64: Some(versions) };
+    let end = End { entries, directory, directory_len, zip64: Some(versions), ..small.clone() };
     Ok(Some((end, start)))
 }

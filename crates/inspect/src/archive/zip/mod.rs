@@ -8,7 +8,7 @@ mod entry;
 mod error;
 pub(crate) mod wire;
 
-pub use end::End;
+pub use end::{Deferred, End};
 pub use entry::{Entry, ExtraField};
 pub use error::ZipError;
 pub use wire::{Central, Descriptor, Header};

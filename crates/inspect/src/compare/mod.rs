@@ -1,0 +1,200 @@
+//! Compares a rebuilt wheel with the published one and puts the pair on the verdict ladder.
+//!
+//! Strongest first: the same bytes; our members in the published container; equal after named rules; every
+//! difference of a kind that explains itself; else unexplained. `docs/verdicts.md` says what each proves.
+
+mod classify;
+mod diff;
+mod loud;
+mod metadata;
+mod mode;
+mod text;
+
+use crate::archive::Limits;
+use crate::archive::zip::{self, Archive, ZipError};
+use crate::normalise::{self, WHEEL_RECORD, ZIP_CONTAINER};
+use crate::replay::{self, replay};
+use crate::wheel::record;
+use bytes::Bytes;
+use classify::Twins;
+use std::collections::{BTreeMap, BTreeSet};
+use trustmill_core::comparison::{Comparison, Difference, DifferenceClass, Normalisation};
+use trustmill_core::content::Contents;
+use trustmill_core::port::Coded;
+use trustmill_core::{Sha256, Verdict};
+
+/// Why two wheels cannot be compared. The code is that of the refusal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CompareError {
+    /// The published wheel is refused.
+    #[error("the published wheel is refused")]
+    Published(#[source] ZipError),
+    /// The rebuilt wheel is refused.
+    #[error("the rebuilt wheel is refused")]
+    Rebuilt(#[source] ZipError),
+}
+
+impl Coded for CompareError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Published(error) | Self::Rebuilt(error) => error.code(),
+        }
+    }
+
+    fn help(&self) -> String {
+        match self {
+            Self::Published(error) => error.help(),
+            Self::Rebuilt(_) => "the build wrote an archive that no reader should take; read its log".into(),
+        }
+    }
+}
+
+/// What a comparison may cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CompareLimits {
+    /// Limits on each of the two archives.
+    pub archive: Limits,
+    /// Limits on the replay.
+    pub replay: replay::Limits,
+}
+
+/// Compares two wheels. A pure function of its arguments.
+///
+/// # Errors
+/// [`CompareError`] if either is refused by the reader.
+pub fn compare(
+    published: &Bytes,
+    rebuilt: &Bytes,
+    limits: &CompareLimits,
+) -> Result<Comparison, CompareError> {
+    let theirs = zip::open(published, &limits.archive).map_err(CompareError::Published)?;
+    let mut comparison = Comparison {
+        format: Comparison::FORMAT,
+        verdict: Verdict::Identical,
+        published: Sha256::of(published),
+        rebuilt: Sha256::of(rebuilt),
+        replay: None,
+        normalisations: Vec::new(),
+        differences: Vec::new(),
+    };
+    if comparison.published == comparison.rebuilt {
+        return Ok(comparison);
+    }
+    let ours = zip::open(rebuilt, &limits.archive).map_err(CompareError::Rebuilt)?;
+    match replay(&theirs, &ours.contents, &limits.replay) {
+        Ok(replayed) => {
+            comparison.verdict = Verdict::Replayed;
+            comparison.replay = replayed.record_rewritten.then(|| {
+                "RECORD was written again from the rebuilt members, in the published row order".to_owned()
+            });
+        }
+        Err(refusal) => {
+            comparison.replay = Some(refusal.to_string());
+            let found = members(&theirs.contents, &ours.contents);
+            settle(&mut comparison, found, &theirs, &ours);
+        }
+    }
+    Ok(comparison)
+}
+
+/// What comparing member by member found.
+#[derive(Default)]
+struct Found {
+    differences: Vec<Difference>,
+    fired: BTreeMap<&'static str, (&'static str, Vec<String>)>,
+    /// A difference that its class alone does not explain.
+    alarming: bool,
+}
+
+impl Found {
+    fn fire(&mut self, (id, cites): (&'static str, &'static str), path: &str) {
+        self.fired.entry(id).or_insert((cites, Vec::new())).1.push(path.to_owned());
+    }
+
+    fn report(&mut self, difference: Difference, alarming: bool) {
+        self.alarming |= alarming || !difference.class.explains();
+        self.differences.push(difference);
+    }
+}
+
+fn members(theirs: &Contents, ours: &Contents) -> Found {
+    let mut found = Found::default();
+    let (mut our_twins, mut their_twins) = (None, None);
+    let paths: BTreeSet<&String> = theirs.members.keys().chain(ours.members.keys()).collect();
+    for path in paths {
+        match (theirs.get(path), ours.get(path)) {
+            (Some(a), Some(b)) if a.bytes == b.bytes => {}
+            (Some(_), Some(_)) if record::is_record(path) => compare_records(&mut found, path, theirs, ours),
+            (Some(a), Some(b)) => {
+                let rules = normalise::equalising(path, &a.bytes, &b.bytes);
+                for rule in &rules {
+                    found.fire((rule.id, rule.cites), path);
+                }
+                if rules.is_empty() {
+                    let (difference, alarming) = classify::both(path, a, b);
+                    found.report(difference, alarming);
+                    continue;
+                }
+            }
+            (Some(a), None) => {
+                let twins = our_twins.get_or_insert_with(|| Twins::of(ours));
+                let (difference, alarming) = classify::only_published(path, a, twins);
+                found.report(difference, alarming);
+            }
+            (None, Some(b)) => {
+                let twins = their_twins.get_or_insert_with(|| Twins::of(theirs));
+                found.report(classify::only_rebuilt(path, b, twins), false);
+            }
+            (None, None) => {}
+        }
+        if let (Some(a), Some(b)) = (theirs.get(path), ours.get(path))
+            && let Some(difference) = mode::difference(path, a, b)
+        {
+            found.report(difference, false);
+        }
+    }
+    found
+}
+
+/// Two `RECORD` files that each describe their own wheel differ only because the wheels do.
+fn compare_records(found: &mut Found, path: &str, theirs: &Contents, ours: &Contents) {
+    let (wrong, side) = match (record::check(theirs), record::check(ours)) {
+        (problems, _) if !problems.is_empty() => (problems, "published"),
+        (_, problems) if !problems.is_empty() => (problems, "rebuilt"),
+        _ => return found.fire(WHEEL_RECORD, path),
+    };
+    let first: Vec<String> = wrong.iter().take(5).map(ToString::to_string).collect();
+    let more = wrong.len().saturating_sub(first.len());
+    let rest = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+    let detail = format!("the {side} RECORD does not describe its wheel: {}{rest}", first.join("; "));
+    let (Some(a), Some(b)) = (theirs.get(path), ours.get(path)) else { return };
+    found.report(classify::difference(path, DifferenceClass::RecordMismatch, a, b, detail), true);
+}
+
+/// The verdict below `replayed`.
+fn settle(comparison: &mut Comparison, found: Found, theirs: &Archive, ours: &Archive) {
+    comparison.normalisations = found
+        .fired
+        .into_iter()
+        .map(|(id, (cites, members))| normalise::fired((id, cites), members))
+        .collect();
+    if found.differences.is_empty() {
+        comparison.normalisations.extend(container(theirs, ours));
+        comparison.verdict = Verdict::Normalised;
+    } else {
+        comparison.verdict = if found.alarming { Verdict::Unexplained } else { Verdict::Explained };
+    }
+    comparison.differences = found.differences;
+}
+
+/// The container differs too: otherwise the digests would be equal, or the replay would have succeeded.
+fn container(theirs: &Archive, ours: &Archive) -> Option<Normalisation> {
+    let fact = |entry: &zip::Entry| {
+        let header = &entry.central.header;
+        (entry.path.clone(), header.method, header.time, header.date, header.flags, entry.central.external)
+    };
+    let facts = |archive: &Archive| archive.entries.iter().map(fact).collect::<Vec<_>>();
+    let (a, b) = (facts(theirs), facts(ours));
+    let members = a.iter().filter(|entry| !b.contains(entry)).map(|entry| entry.0.clone()).collect();
+    Some(normalise::fired(ZIP_CONTAINER, members))
+}
