@@ -7,7 +7,7 @@ use super::statement::{Resource, Statement};
 use super::{AttestError, json};
 use serde::{Deserialize, Serialize};
 use trustmill_core::attempt::{Attempt, AttemptResult, FailureClass};
-use trustmill_core::comparison::{DifferenceClass, Normalisation};
+use trustmill_core::comparison::{DifferenceClass, Normalisation, Replay};
 use trustmill_core::recipe::{Origin, SourceKind};
 use trustmill_core::{Purl, Sha256, Verdict};
 
@@ -51,9 +51,9 @@ pub struct Compared {
     pub published: Resource,
     /// What the build made, before any replay: the subject of a provenance.
     pub rebuilt: Resource,
-    /// Why a replay was refused or did not give the published digest; absent if it did, or was not needed.
+    /// What came of the replay; absent if none was needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replay: Option<String>,
+    pub replay: Option<Replay>,
     /// The normalisations that fired, each with the text that allows it.
     pub normalisations: Vec<Normalisation>,
     /// What still differs.
@@ -68,6 +68,8 @@ pub struct Differs {
     pub member: String,
     /// What kind of difference it is.
     pub class: DifferenceClass,
+    /// Whether it leaves the pair unexplained.
+    pub alarming: bool,
     /// Digest of the published member, if it is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<Sha256>,
@@ -105,8 +107,8 @@ pub enum Ended {
 impl Comparison {
     /// The verdict that follows from the facts: a pure function, the one that a verifier runs.
     ///
-    /// Same digest: `identical`. Something differs: `explained` if every class explains itself, else
-    /// `unexplained`. Nothing differs and the replay gave the published digest: `replayed`. Nothing differs
+    /// Same digest: `identical`. Something differs: `explained` if every class explains itself
+    /// and nothing is alarming, else `unexplained`. Nothing differs and the replay gave the published digest: `replayed`. Nothing differs
     /// but the replay did not, or a rule had to fire: `normalised`. No file to compare: `build-failed` if
     /// something was tried, else what is claimed, as long as it is `no-source` or `not-attempted`.
     pub fn derive(&self) -> Verdict {
@@ -126,12 +128,12 @@ impl Compared {
         let same = self.published.sha256().is_some() && self.published.sha256() == self.rebuilt.sha256();
         if same && self.differences.is_empty() {
             Verdict::Identical
-        } else if self.differences.iter().any(|difference| !difference.class.explains()) || same {
+        } else if self.differences.iter().any(|difference| difference.alarming || !difference.class.explains()) || same {
             // The same bytes cannot differ: a statement that says both is explained by nothing.
             Verdict::Unexplained
         } else if !self.differences.is_empty() {
             Verdict::Explained
-        } else if self.replay.is_none() && self.normalisations.is_empty() {
+        } else if matches!(self.replay, Some(Replay::Reproduced { .. })) && self.normalisations.is_empty() {
             Verdict::Replayed
         } else {
             Verdict::Normalised
@@ -150,6 +152,7 @@ impl Compared {
                 .map(|difference| Differs {
                     member: difference.member.clone(),
                     class: difference.class,
+                    alarming: difference.alarming,
                     published: difference.published,
                     rebuilt: difference.rebuilt,
                 })

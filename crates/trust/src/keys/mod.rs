@@ -74,15 +74,9 @@ impl Coded for KeyError {
                 "give a PEM file: PUBLIC KEY blocks to verify, one PRIVATE KEY (PKCS#8, Ed25519) to sign"
                     .into()
             }
-            Self::Exposed { path, mode } if mode & 0o170_000 == 0 && path.extension().is_none() => {
-                format!(
-                    "run `chmod 700 {}`, and replace the key if somebody else may have had it",
-                    path.display()
-                )
-            }
             Self::Exposed { path, .. } => {
                 format!(
-                    "run `chmod 600 {}`, and replace the key if somebody else may have had it",
+                    "run `chmod go= {}`, and replace the key if somebody else may have had it",
                     path.display()
                 )
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use trustmill_core::attempt::{Attempt, AttemptResult, FailureClass, Material, RecordedRequest, Usage};
-use trustmill_core::comparison::{Comparison, Difference, DifferenceClass, Normalisation};
+use trustmill_core::comparison::{Comparison, Difference, DifferenceClass, Normalisation, Replay};
 use trustmill_core::port::sandbox::Layer;
 use trustmill_core::recipe::{Origin, Recipe, SourceKind, Step};
 use trustmill_core::{Purl, Sha256, Timestamp, Verdict};
@@ -91,6 +91,7 @@ pub(crate) fn comparison_with(verdict: Verdict) -> Comparison {
     let differs = |class| Difference {
         member: "demo/__init__.py".to_owned(),
         class,
+        alarming: false,
         published: Some(Sha256::of(b"p")),
         rebuilt: Some(Sha256::of(b"r")),
         detail: "for a reader".to_owned(),
@@ -107,7 +108,11 @@ pub(crate) fn comparison_with(verdict: Verdict) -> Comparison {
         verdict,
         published: Sha256::of(PUBLISHED),
         rebuilt,
-        replay: weaker.then(|| "members differ".to_owned()),
+        replay: match verdict {
+            Verdict::Identical => None,
+            _ if weaker => Some(Replay::Failed { why: "members differ".to_owned() }),
+            _ => Some(Replay::Reproduced { notes: Vec::new() }),
+        },
         normalisations: if verdict == Verdict::Normalised { vec![rule] } else { Vec::new() },
         differences: match verdict {
             Verdict::Explained => vec![differs(DifferenceClass::LineEndings)],
