@@ -1,1 +1,24 @@
 //! HTTP: what package managers and people read.
+//!
+//! Knows the ports of `core` and no ecosystem: a [`Registry`](trustmill_core::port::registry::Registry)
+//! says what to answer, this crate says it in HTTP/1.1 (RFC 9110, RFC 9112). It goes on reading when the
+//! factory is stopped.
+
+mod api;
+mod app;
+mod conditional;
+mod connection;
+mod file;
+mod gateway;
+mod options;
+mod range;
+mod respond;
+mod server;
+mod stall;
+mod status;
+mod view;
+
+pub use app::router;
+pub use gateway::RegistryGateways;
+pub use options::{Options, PublicKey, ServerLimits};
+pub use server::{BindError, Drained, Server};

@@ -1,0 +1,79 @@
+//! For machines: health, keys, and what is known about a package.
+
+use crate::app::App;
+use crate::respond::{plain, set, unavailable};
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri, header};
+use axum::response::Response;
+use percent_encoding::percent_decode_str;
+use std::sync::Arc;
+use trustmill_core::port::Coded;
+use trustmill_core::{Purl, Sha256};
+
+/// The process is alive.
+pub(crate) async fn healthz() -> Response {
+    plain(StatusCode::OK, "ok")
+}
+
+/// The stores can be read.
+pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
+    if let Err(error) = app.blobs.size(&Sha256::of(b"")).await {
+        return unavailable(format!("{}: {error}", error.code()), None);
+    }
+    if let Some(records) = &app.options.records
+        && let Err(error) = records.locked("", "readyz").await
+    {
+        return unavailable(format!("{}: {error}", error.code()), None);
+    }
+    plain(StatusCode::OK, "ready")
+}
+
+/// The public keys, as JSON.
+pub(crate) async fn keys(State(app): State<Arc<App>>) -> Response {
+    json(&serde_json::json!({ "keys": app.options.keys }))
+}
+
+/// The public keys, as PEM, one after the other.
+pub(crate) async fn keys_pem(State(app): State<Arc<App>>) -> Response {
+    let pems: Vec<&str> = app.options.keys.iter().map(|key| key.pem.trim_end()).collect();
+    let mut response = plain(StatusCode::OK, pems.join("\n"));
+    set(&mut response, header::CONTENT_TYPE, "application/x-pem-file");
+    response
+}
+
+/// The facts about a release, or about a project and all its releases.
+pub(crate) async fn package(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let Some(records) = &app.options.records else {
+        return plain(StatusCode::NOT_FOUND, "this server keeps no records");
+    };
+    let raw = uri.path().strip_prefix("/api/v1/packages/").unwrap_or_default();
+    // `pkg:pypi/a@1%2B2` as it is, or percent-encoded once more as a whole.
+    let text = if raw.starts_with("pkg:") {
+        raw.into()
+    } else {
+        percent_decode_str(raw).decode_utf8_lossy()
+    };
+    let purl: Purl = match text.parse() {
+        Ok(purl) => purl,
+        Err(why) => return plain(StatusCode::BAD_REQUEST, why.to_string()),
+    };
+    match records.facts(&purl, None).await {
+        Ok(facts) if facts.is_empty() => {
+            plain(StatusCode::NOT_FOUND, format!("nothing is known about {purl}"))
+        }
+        Ok(facts) => json(&serde_json::json!({ "format": 1, "purl": purl, "facts": facts })),
+        Err(error) => unavailable(format!("{}: {error}", error.code()), None),
+    }
+}
+
+fn json(value: &serde_json::Value) -> Response {
+    let body = value.to_string();
+    let mut response = Response::new(Body::empty());
+    set(&mut response, header::CONTENT_TYPE, "application/json");
+    set(&mut response, header::CONTENT_LENGTH, &body.len().to_string());
+    set(&mut response, header::CACHE_CONTROL, "no-cache");
+    set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    *response.body_mut() = Body::from(body);
+    response
+}
