@@ -73,6 +73,9 @@ pub struct Difference {
     pub member: String,
     /// What kind of difference it is.
     pub class: DifferenceClass,
+    /// Whether it leaves the pair unexplained, whatever its class: code that runs on one side alone, metadata
+    /// that a resolver acts on.
+    pub alarming: bool,
     /// Digest of the published member's bytes, if it is there.
     pub published: Option<Sha256>,
     /// Digest of the rebuilt member's bytes, if it is there.
@@ -81,6 +84,23 @@ pub struct Difference {
     pub detail: String,
     /// A unified diff (published against rebuilt) where both are text; cut at a limit, and says so.
     pub diff: Option<String>,
+}
+
+/// What came of putting our members into the published container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Replay {
+    /// The published digest came out.
+    Reproduced {
+        /// What the replay did beyond order, times, modes and compression parameters: `RECORD` written again
+        /// from our members, a compressed stream that inflates to our bytes taken over as it is.
+        notes: Vec<String>,
+    },
+    /// It did not, or was refused.
+    Failed {
+        /// Why.
+        why: String,
+    },
 }
 
 /// The result of comparing one rebuilt artefact with the published one: a pure function of the two.
@@ -94,8 +114,8 @@ pub struct Comparison {
     pub published: Sha256,
     /// SHA-256 of the rebuilt artefact, before any replay.
     pub rebuilt: Sha256,
-    /// Why a replay was refused or did not give the published digest, where that is so.
-    pub replay: Option<String>,
+    /// What came of the replay; `None` where the rebuild was identical and none was needed.
+    pub replay: Option<Replay>,
     /// The normalisations that fired, in order.
     pub normalisations: Vec<Normalisation>,
     /// What still differs.

@@ -1,1 +1,15 @@
-//! The application: reconcile keys through the pipeline.
+//! The application: keys are reconciled through the pipeline until each is where it should be.
+//!
+//! It knows ports and pure functions, no backend: the same code runs over memory in tests, over one
+//! folder on a laptop, and over servers.
+
+pub mod error;
+pub mod facts;
+pub mod pipeline;
+pub mod progress;
+pub mod reconcile;
+pub mod report;
+mod world;
+
+pub use error::StepError;
+pub use world::World;

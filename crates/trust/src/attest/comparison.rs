@@ -126,14 +126,15 @@ impl Comparison {
 impl Compared {
     fn derive(&self) -> Verdict {
         let same = self.published.sha256().is_some() && self.published.sha256() == self.rebuilt.sha256();
+        let loud = |difference: &Differs| difference.alarming || !difference.class.explains();
         if same && self.differences.is_empty() {
             Verdict::Identical
-        } else if self.differences.iter().any(|difference| difference.alarming || !difference.class.explains()) || same {
+        } else if same || self.differences.iter().any(loud) {
             // The same bytes cannot differ: a statement that says both is explained by nothing.
             Verdict::Unexplained
         } else if !self.differences.is_empty() {
             Verdict::Explained
-        } else if matches!(self.replay, Some(Replay::Reproduced { .. })) && self.normalisations.is_empty() {
+        } else if self.normalisations.is_empty() && matches!(self.replay, Some(Replay::Reproduced { .. })) {
             Verdict::Replayed
         } else {
             Verdict::Normalised
@@ -190,11 +191,11 @@ pub fn of_attempts(
     if attempts.is_empty() {
         return Err(AttestError::NothingTried { filename, verdict: Verdict::BuildFailed });
     }
-    let compared: Vec<_> = attempts.iter().filter_map(comparison_of).collect();
-    if compared.iter().any(|comparison| comparison.published != published.sha256) {
+    let mut compared = attempts.iter().filter_map(comparison_of);
+    if compared.any(|comparison| comparison.published != published.sha256) {
         return Err(AttestError::OtherFile { filename });
     }
-    let best = compared.into_iter().min_by_key(|comparison| comparison.verdict);
+    let best = strongest(attempts).and_then(comparison_of);
     let predicate = Comparison {
         purl: published.purl.clone(),
         verdict: best.map_or(Verdict::BuildFailed, |comparison| comparison.verdict),
@@ -225,6 +226,13 @@ pub fn of_none(
         attempts: Vec::new(),
     };
     consistent(published, predicate)
+}
+
+/// The attempt whose comparison counts: the strongest verdict, then the fewest differences, then the first.
+/// The provenance that goes with the statement is this attempt's.
+pub fn strongest(attempts: &[Attempt]) -> Option<&Attempt> {
+    let compared = attempts.iter().filter_map(|attempt| comparison_of(attempt).map(|found| (attempt, found)));
+    compared.min_by_key(|(_, found)| (found.verdict, found.differences.len())).map(|(attempt, _)| attempt)
 }
 
 fn comparison_of(attempt: &Attempt) -> Option<&trustmill_core::comparison::Comparison> {

@@ -49,6 +49,29 @@ fn the_strongest_comparison_is_attested_whatever_the_order() {
 }
 
 #[test]
+fn of_equal_verdicts_the_one_with_fewer_differences_counts() {
+    let few = compared(comparison_with(Verdict::Explained));
+    let mut many = comparison_with(Verdict::Explained);
+    many.rebuilt = Sha256::of(b"another rebuild");
+    many.differences.extend(many.differences.clone());
+    let statement = of_attempts(&published(), &[failed(), compared(many), few.clone(), few]).unwrap();
+    let result = statement.predicate().result.as_ref().unwrap();
+    assert_eq!(result.rebuilt.sha256(), Some(Sha256::of(REBUILT)));
+}
+
+#[test]
+fn an_alarming_difference_is_explained_by_no_class() {
+    let mut loud = comparison_with(Verdict::Explained);
+    loud.differences[0].alarming = true;
+    assert!(matches!(
+        of_attempts(&published(), &[compared(loud.clone())]),
+        Err(AttestError::Contradiction { derived: Verdict::Unexplained, .. })
+    ));
+    loud.verdict = Verdict::Unexplained;
+    assert!(of_attempts(&published(), &[compared(loud)]).is_ok());
+}
+
+#[test]
 fn a_statement_that_says_more_than_was_done_is_not_made() {
     let mut boast = comparison_with(Verdict::Explained);
     boast.verdict = Verdict::Identical;

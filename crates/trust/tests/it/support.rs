@@ -102,17 +102,17 @@ pub(crate) fn comparison_with(verdict: Verdict) -> Comparison {
         cites: "PEP 376".to_owned(),
         members: vec!["demo-1.0.dist-info/RECORD".to_owned()],
     };
-    let weaker = !verdict.same_bytes();
+    let replay = match verdict {
+        Verdict::Identical => None,
+        Verdict::Replayed => Some(Replay::Reproduced { notes: vec!["RECORD was written again".to_owned()] }),
+        _ => Some(Replay::Failed { why: "members differ".to_owned() }),
+    };
     Comparison {
         format: Comparison::FORMAT,
         verdict,
         published: Sha256::of(PUBLISHED),
         rebuilt,
-        replay: match verdict {
-            Verdict::Identical => None,
-            _ if weaker => Some(Replay::Failed { why: "members differ".to_owned() }),
-            _ => Some(Replay::Reproduced { notes: Vec::new() }),
-        },
+        replay,
         normalisations: if verdict == Verdict::Normalised { vec![rule] } else { Vec::new() },
         differences: match verdict {
             Verdict::Explained => vec![differs(DifferenceClass::LineEndings)],

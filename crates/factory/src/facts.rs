@@ -1,0 +1,149 @@
+//! The facts that the pipeline writes, as types. Each kind has one struct, and its shape a version.
+
+use crate::StepError;
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use trustmill_core::attempt::{Attempt, Usage};
+use trustmill_core::fact::Fact;
+use trustmill_core::package::Artifact;
+use trustmill_core::recipe::Recipe;
+use trustmill_core::{Purl, Sha256, Verdict};
+
+/// A kind of fact: its name in the records, and the newest version of its shape.
+pub trait Kind: Serialize + DeserializeOwned {
+    /// The name in the records.
+    const NAME: &'static str;
+}
+
+impl Kind for Attempt {
+    const NAME: &'static str = "attempt";
+}
+
+/// What the registry lists for a release.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Listing {
+    /// Every file, source and platform builds included.
+    pub files: Vec<Artifact>,
+}
+
+impl Kind for Listing {
+    const NAME: &'static str = "release";
+}
+
+/// A recipe that gave the published bytes: the first guess for the project's other releases.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Winner {
+    /// The recipe.
+    pub recipe: Recipe,
+}
+
+impl Kind for Winner {
+    const NAME: &'static str = "winner";
+}
+
+/// What serves a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Serves {
+    /// Upstream's bytes, proven to be what the source builds.
+    UpstreamProven,
+    /// Upstream's bytes, with a weaker claim or none.
+    Upstream,
+    /// The mill's own build: upstream has none.
+    Mill,
+    /// Nothing: policy asks for a stronger claim.
+    Refused,
+    /// Nothing: the published file is hostile or malformed.
+    Hostile,
+}
+
+impl Serves {
+    /// The words in tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UpstreamProven => "upstream, proven",
+            Self::Upstream => "upstream",
+            Self::Mill => "mill",
+            Self::Refused => "refused",
+            Self::Hostile => "refused (hostile)",
+        }
+    }
+}
+
+/// What the mill says of one file of a release. The newest per file counts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Judgement {
+    /// The version of the pipeline that judged; another version judges again.
+    pub pipeline: u32,
+    /// The place on the ladder.
+    pub verdict: Verdict,
+    /// One sentence for a reader.
+    pub detail: String,
+    /// What serves the file.
+    pub serves: Serves,
+    /// Digest of the published file, if one is published.
+    pub published: Option<Sha256>,
+    /// Digest of the mill's own build, if there is one.
+    pub rebuilt: Option<Sha256>,
+    /// How many recipes were run.
+    pub attempts: u32,
+    /// The signed statements (JSON Lines of DSSE envelopes), in the blob store.
+    pub bundle: Option<Sha256>,
+    /// What making environments used, over all attempts.
+    pub environment_usage: Usage,
+    /// What back ends used, over all attempts.
+    pub build_usage: Usage,
+}
+
+impl Kind for Judgement {
+    const NAME: &'static str = "judgement";
+}
+
+/// Something that a person must look at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alarm {
+    /// Stable code.
+    pub code: String,
+    /// What happened.
+    pub what: String,
+}
+
+impl Kind for Alarm {
+    const NAME: &'static str = "alarm";
+}
+
+/// A fact about `purl`, ready to be appended.
+pub fn fact<K: Kind>(purl: &Purl, subject: Option<&str>, at: Timestamp, body: &K) -> Result<Fact, StepError> {
+    let body = serde_json::to_value(body).map_err(|error| StepError::Internal(error.to_string()))?;
+    Ok(Fact {
+        format: Fact::FORMAT,
+        about: purl.clone(),
+        kind: K::NAME.to_owned(),
+        subject: subject.map(str::to_owned),
+        at,
+        body,
+    })
+}
+
+/// Reads a fact back.
+pub fn read<K: Kind>(fact: &Fact) -> Result<K, StepError> {
+    K::deserialize(&fact.body).map_err(|error| StepError::Unreadable {
+        kind: K::NAME,
+        purl: fact.about.clone(),
+        why: error.to_string(),
+    })
+}
+
+/// Every fact of a kind about `purl`, oldest first, with its subject.
+pub async fn all<K: Kind>(
+    records: &dyn trustmill_core::port::records::Records,
+    purl: &Purl,
+) -> Result<Vec<(Fact, K)>, StepError> {
+    records
+        .facts(purl, Some(K::NAME))
+        .await?
+        .into_iter()
+        .map(|fact| read(&fact).map(|body| (fact, body)))
+        .collect()
+}

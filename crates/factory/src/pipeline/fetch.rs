@@ -1,0 +1,118 @@
+//! Fetch: published files and sources come into the blob store, their first-seen digest is locked, and
+//! they are opened with the limits that hostile archives ask for.
+
+use super::{Archive, blocking, step};
+use crate::facts::{self, Alarm};
+use crate::{StepError, World};
+use std::sync::Arc;
+use trustmill_core::package::Artifact;
+use trustmill_core::content::Contents;
+use trustmill_core::port::Coded;
+use trustmill_core::port::records::FirstSeen;
+use trustmill_core::{Purl, Sha256};
+use trustmill_inspect::archive::{self, Limits};
+
+/// A published file, opened or refused.
+pub(crate) enum Opened {
+    /// Its content.
+    Archive(Archive),
+    /// It is hostile or malformed, and why.
+    Hostile(Refused),
+}
+
+/// Why an archive was refused.
+#[derive(Debug, Clone)]
+pub(crate) struct Refused {
+    pub(crate) digest: Sha256,
+    pub(crate) code: &'static str,
+    pub(crate) why: String,
+}
+
+/// Fetches and opens a published artefact, if one is published.
+pub(super) async fn published(
+    world: &World,
+    purl: &Purl,
+    artifact: Option<&Artifact>,
+) -> Result<Option<Opened>, StepError> {
+    let Some(artifact) = artifact else { return Ok(None) };
+    step(world, purl, "fetch");
+    let read = |_: &str, bytes: &bytes::Bytes| archive::zip::read(bytes, &Limits::default());
+    open(world, purl, artifact, read).await.map(Some)
+}
+
+async fn open<E: Coded + Send + 'static>(
+    world: &World,
+    purl: &Purl,
+    artifact: &Artifact,
+    read: fn(&str, &bytes::Bytes) -> Result<Contents, E>,
+) -> Result<Opened, StepError> {
+    let digest = locked(world, purl, artifact).await?;
+    let bytes = world.blobs.get(&digest).await?.ok_or_else(|| {
+        StepError::Internal(format!("{} vanished from the blob store", artifact.filename))
+    })?;
+    let name = artifact.filename.clone();
+    let shared = bytes.clone();
+    match blocking(move || read(&name, &shared)).await? {
+        Ok(contents) => Ok(Opened::Archive(Archive {
+            artifact: artifact.clone(),
+            digest,
+            bytes,
+            contents: Arc::new(contents),
+        })),
+        Err(error) => {
+            Ok(Opened::Hostile(Refused { digest, code: error.code(), why: error.to_string() }))
+        }
+    }
+}
+
+/// Downloads a file and locks its digest; another digest than the first seen raises an alarm.
+async fn locked(world: &World, purl: &Purl, artifact: &Artifact) -> Result<Sha256, StepError> {
+    let (digest, _) =
+        world.fetch.file(&artifact.url, artifact.sha256.as_ref(), world.artifact_limit).await?;
+    let now = world.clock.now();
+    match world.records.lock(purl.ty(), &artifact.filename, &digest, now).await? {
+        FirstSeen::Locked | FirstSeen::Same => Ok(digest),
+        FirstSeen::Conflict { first } => {
+            let error = StepError::MovedDigest { filename: artifact.filename.clone(), first, seen: digest };
+            let alarm = Alarm { code: error.code().into(), what: error.to_string() };
+            world.records.append(&[facts::fact(purl, Some(&artifact.filename), now, &alarm)?]).await?;
+            Err(error)
+        }
+    }
+}
+
+/// The source of a release, fetched and opened when the first rebuild asks for it, and then shared.
+pub(crate) struct Source<'a> {
+    world: &'a World,
+    purl: &'a Purl,
+    artifact: Option<&'a Artifact>,
+    opened: Option<Result<Arc<Archive>, Refused>>,
+}
+
+impl<'a> Source<'a> {
+    pub(super) const fn new(world: &'a World, purl: &'a Purl, artifact: Option<&'a Artifact>) -> Self {
+        Self { world, purl, artifact, opened: None }
+    }
+
+    /// Whether the release publishes a source at all.
+    pub(super) const fn is_published(&self) -> bool {
+        self.artifact.is_some()
+    }
+
+    /// The opened source, or why it is refused.
+    pub(super) async fn open(&mut self) -> Result<Result<Arc<Archive>, Refused>, StepError> {
+        if let Some(opened) = &self.opened {
+            return Ok(opened.clone());
+        }
+        let Some(artifact) = self.artifact else {
+            return Err(StepError::Internal("a rebuild was asked for without a source".into()));
+        };
+        step(self.world, self.purl, "fetch source");
+        let read = |name: &str, bytes: &bytes::Bytes| archive::sdist::read(name, bytes, &Limits::default());
+        let opened = match open(self.world, self.purl, artifact, read).await? {
+            Opened::Archive(archive) => Ok(Arc::new(archive)),
+            Opened::Hostile(refused) => Err(refused),
+        };
+        Ok(self.opened.insert(opened).clone())
+    }
+}

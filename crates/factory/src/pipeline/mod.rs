@@ -1,0 +1,119 @@
+//! How one release flows: resolve → fetch → rebuild (build and compare, rung by rung) → decide → attest →
+//! publish. One step, one file. Each step reads facts and appends facts, so a run that was cut off at any
+//! instant goes on where it was.
+
+mod attest;
+mod decide;
+mod fetch;
+mod publish;
+mod rebuild;
+mod resolve;
+mod watch;
+
+use crate::facts::{self, Judgement};
+pub(crate) use decide::class_name;
+pub(crate) use rebuild::attempts;
+use crate::progress::Event;
+use crate::{StepError, World};
+use std::sync::Arc;
+use trustmill_core::outcome::Outcome;
+use trustmill_core::port::ecosystem::{Plan, Subject, Task};
+use trustmill_core::{Purl, Verdict};
+
+/// The version of the pipeline. Raised when its judgement changes, so that releases are judged again.
+pub const PIPELINE: u32 = 1;
+
+/// Brings one key where it should be: a release is judged, a project is looked at for new releases.
+pub async fn reconcile(world: &World, key: &Purl) -> Result<Outcome, StepError> {
+    match key.version() {
+        Some(version) => release(world, key, version).await,
+        None => watch::project(world, key).await,
+    }
+}
+
+/// Judges every file of a release that is not judged yet.
+async fn release(world: &World, purl: &Purl, version: &str) -> Result<Outcome, StepError> {
+    step(world, purl, "resolve");
+    let plan = resolve::plan(world, purl, version).await?;
+    let judged = facts::all::<Judgement>(world.records.as_ref(), purl).await?;
+    let mut source = fetch::Source::new(world, purl, plan.source.as_ref());
+    let mut verdicts = Vec::new();
+    let mut left = Vec::new();
+    for subject in &plan.subjects {
+        let name = subject_name(&plan, subject);
+        let published = subject.artifact.as_ref().and_then(|artifact| artifact.sha256);
+        let known = judged.iter().rev().find(|(fact, judgement)| {
+            fact.subject.as_deref() == Some(&name)
+                && judgement.pipeline == PIPELINE
+                && judgement.published == published
+                && judgement.serves == publish::serves(world, judgement.verdict, judgement.serves)
+        });
+        verdicts.push(match (known, &subject.task) {
+            (Some((_, judgement)), _) => judgement.verdict,
+            (None, Task::Leave(reason)) => {
+                let finding = decide::left(subject, reason);
+                left.extend(publish::facts(world, purl, subject, &name, &finding, None).await?);
+                finding.verdict
+            }
+            (None, Task::Rebuild | Task::Build) => {
+                judge(world, purl, subject, &name, &mut source).await?
+            }
+        });
+    }
+    world.records.append(&left).await?;
+    let verdict = crate::report::weakest(verdicts.into_iter());
+    world.observer.observe(&Event::Settled { purl: purl.clone(), verdict });
+    Ok(Outcome::Done)
+}
+
+/// Runs the steps for one file and publishes what they found.
+async fn judge(
+    world: &World,
+    purl: &Purl,
+    subject: &Subject,
+    name: &str,
+    source: &mut fetch::Source<'_>,
+) -> Result<Verdict, StepError> {
+    let finding = if source.is_published() {
+        match fetch::published(world, purl, subject.artifact.as_ref()).await? {
+            Some(fetch::Opened::Hostile(refusal)) => decide::hostile(subject, refusal),
+            Some(fetch::Opened::Archive(archive)) => {
+                decide::from_rungs(rebuild::climb(world, purl, Some(archive), source).await?)
+            }
+            None => decide::from_rungs(rebuild::climb(world, purl, None, source).await?),
+        }
+    } else {
+        decide::without_source(subject)
+    };
+    step(world, purl, "publish");
+    let bundle = attest::bundle(world, purl, name, &finding).await?;
+    let facts = publish::facts(world, purl, subject, name, &finding, bundle).await?;
+    world.records.append(&facts).await?;
+    Ok(finding.verdict)
+}
+
+/// The name under which facts speak of a file: its file name, or for a build of the mill's own, `mill:`.
+fn subject_name(plan: &Plan, subject: &Subject) -> String {
+    match &subject.artifact {
+        Some(artifact) => artifact.filename.clone(),
+        None => format!("mill:{}", plan.version),
+    }
+}
+
+/// Tells those who watch that a step began.
+fn step(world: &World, purl: &Purl, step: impl Into<String>) {
+    world.observer.observe(&Event::Step { purl: purl.clone(), step: step.into() });
+}
+
+/// Runs CPU-bound work away from the async threads.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StepError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| StepError::Internal(error.to_string()))
+}
+
+/// An archive that was read: where it came from, its bytes and what is in it.
+pub(crate) struct Archive {
+    pub(crate) artifact: trustmill_core::package::Artifact,
+    pub(crate) digest: trustmill_core::Sha256,
+    pub(crate) bytes: bytes::Bytes,
+    pub(crate) contents: Arc<trustmill_core::content::Contents>,
+}

@@ -1,0 +1,178 @@
+//! Rebuild: climb the ladder of recipes until the published bytes come out, or the ladder ends.
+
+use super::fetch::Source;
+use super::{Archive, PIPELINE, blocking, step};
+use crate::facts::{self, Kind, Winner};
+use crate::{StepError, World};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use jiff::Timestamp;
+use trustmill_core::Purl;
+use trustmill_core::attempt::{Attempt, AttemptResult, FailureClass, Usage};
+use trustmill_core::port::ecosystem::{Build, BuildRequest, Evidence};
+use trustmill_core::recipe::Recipe;
+use trustmill_inspect::{archive::Limits, compare};
+
+/// Recipes tried for one file before the ladder ends, whatever the ecosystem would still propose.
+const RUNGS: usize = 8;
+
+/// An attempt as it is kept, so that a run that was cut off does not build again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Rung {
+    pipeline: u32,
+    /// When the attempt ended.
+    pub(crate) ended: Timestamp,
+    pub(crate) attempt: Attempt,
+}
+
+impl Kind for Rung {
+    const NAME: &'static str = "attempt";
+}
+
+/// What climbing gave: the published file, if there is one, and every rung in order.
+pub(crate) struct Climb {
+    pub(crate) published: Option<Archive>,
+    pub(crate) source: Option<Arc<Archive>>,
+    pub(crate) rungs: Vec<Rung>,
+    /// Why nothing was attempted, where the source is refused.
+    pub(crate) refused: Option<super::fetch::Refused>,
+}
+
+/// Tries recipe after recipe.
+pub(super) async fn climb(
+    world: &World,
+    purl: &Purl,
+    published: Option<Archive>,
+    source: &mut Source<'_>,
+) -> Result<Climb, StepError> {
+    let source = match source.open().await? {
+        Ok(source) => source,
+        Err(refused) => {
+            return Ok(Climb { published, source: None, rungs: Vec::new(), refused: Some(refused) });
+        }
+    };
+    let subject = published.as_ref().map_or_else(
+        || format!("mill:{}", source.artifact.version),
+        |archive| archive.artifact.filename.clone(),
+    );
+    let remembered = remembered(world, purl).await?;
+    let kept = kept(world, purl, &subject).await?;
+    let uploaded = published.as_ref().and_then(|archive| archive.artifact.upload_time);
+    let uploaded = uploaded.or(source.artifact.upload_time).unwrap_or_else(|| world.clock.now());
+    let mut rungs: Vec<Rung> = Vec::new();
+    let mut attempts: Vec<Attempt> = Vec::new();
+    while attempts.len() < RUNGS && !attempts.last().is_some_and(reached) {
+        let evidence = Evidence {
+            purl,
+            published: published.as_ref().map(|archive| (&archive.artifact, archive.contents.as_ref())),
+            source: (&source.artifact, source.contents.as_ref()),
+            uploaded,
+            remembered: &remembered,
+        };
+        let Some(recipe) = world.ecosystem(purl)?.next_recipe(&evidence, &attempts) else { break };
+        let rung = match kept.iter().find(|rung| rung.attempt.recipe == recipe) {
+            Some(rung) => rung.clone(),
+            None => {
+                step(world, purl, format!("build {}", attempts.len() + 1));
+                let attempt = run(world, purl, published.as_ref(), &source, recipe).await?;
+                let ended = world.clock.now();
+                let rung = Rung { pipeline: PIPELINE, ended, attempt };
+                world.records.append(&[facts::fact(purl, Some(&subject), ended, &rung)?]).await?;
+                rung
+            }
+        };
+        attempts.push(rung.attempt.clone());
+        rungs.push(rung);
+    }
+    Ok(Climb { published, source: Some(source), rungs, refused: None })
+}
+
+/// Whether there is nothing left to try for.
+fn reached(attempt: &Attempt) -> bool {
+    match &attempt.result {
+        AttemptResult::Compared(comparison) => comparison.verdict.same_bytes(),
+        AttemptResult::Built { .. } => true,
+        AttemptResult::Failed { .. } => false,
+    }
+}
+
+/// The recipes that gave the published bytes of the project's other releases, nearest in time first.
+async fn remembered(world: &World, purl: &Purl) -> Result<Vec<Recipe>, StepError> {
+    let mut winners = facts::all::<Winner>(world.records.as_ref(), &purl.without_version()).await?;
+    winners.retain(|(fact, _)| fact.about != *purl);
+    let version_time = world.ecosystem(purl)?.project(&purl.name()).await?;
+    let here = purl.version().and_then(|version| version_time.uploaded(version));
+    if let Some(here) = here {
+        winners.sort_by_key(|(_, winner)| (winner.recipe.as_of.as_second() - here.as_second()).abs());
+    }
+    Ok(winners.into_iter().map(|(_, winner)| winner.recipe).collect())
+}
+
+/// Attempts of an earlier run of this pipeline on the same file.
+async fn kept(world: &World, purl: &Purl, subject: &str) -> Result<Vec<Rung>, StepError> {
+    let rungs = facts::all::<Rung>(world.records.as_ref(), purl).await?;
+    Ok(rungs
+        .into_iter()
+        .filter(|(fact, rung)| fact.subject.as_deref() == Some(subject) && rung.pipeline == PIPELINE)
+        .map(|(_, rung)| rung)
+        .collect())
+}
+
+/// Every attempt about `purl`, with the file it is for, oldest first: for reports.
+pub(crate) async fn attempts(world: &World, purl: &Purl) -> Result<Vec<(Option<String>, Attempt)>, StepError> {
+    let rungs = facts::all::<Rung>(world.records.as_ref(), purl).await?;
+    Ok(rungs.into_iter().map(|(fact, rung)| (fact.subject, rung.attempt)).collect())
+}
+
+/// Runs one recipe and compares what comes out.
+async fn run(
+    world: &World,
+    purl: &Purl,
+    published: Option<&Archive>,
+    source: &Archive,
+    recipe: Recipe,
+) -> Result<Attempt, StepError> {
+    let request = BuildRequest {
+        purl,
+        recipe: &recipe,
+        source: (&source.artifact, source.contents.as_ref()),
+        source_sha256: &source.digest,
+        expect: published.map(|archive| archive.artifact.filename.as_str()),
+    };
+    let Build { result, materials, requests, layers, environment_usage, build_usage, log } =
+        world.ecosystem(purl)?.build(request).await?;
+    let log = if log.is_empty() { None } else { Some(world.blobs.put(log).await?) };
+    let result = match result {
+        Err(failure) => AttemptResult::Failed { class: failure.class, detail: failure.detail },
+        Ok((filename, bytes)) => {
+            let sha256 = world.blobs.put(bytes.clone()).await?;
+            match published {
+                None => AttemptResult::Built { filename, sha256 },
+                Some(archive) => {
+                    step(world, purl, "compare");
+                    compared(archive.bytes.clone(), bytes).await?
+                }
+            }
+        }
+    };
+    Ok(Attempt { recipe, result, materials, requests, layers, environment_usage, build_usage, log })
+}
+
+/// Compares a rebuild with the published file; a rebuild that is no archive is a failure of its class.
+async fn compared(published: bytes::Bytes, rebuilt: bytes::Bytes) -> Result<AttemptResult, StepError> {
+    let result = blocking(move || compare::compare(&published, &rebuilt, &Limits::default())).await?;
+    Ok(match result {
+        Ok(comparison) => AttemptResult::Compared(Box::new(comparison)),
+        Err(error) => AttemptResult::Failed { class: FailureClass::WrongArtifact, detail: error.to_string() },
+    })
+}
+
+/// CPU, wall time and memory over several attempts: environments, then back ends.
+pub(crate) fn usage(rungs: &[Rung]) -> (Usage, Usage) {
+    let mut total = (Usage::default(), Usage::default());
+    for rung in rungs {
+        total.0 += rung.attempt.environment_usage;
+        total.1 += rung.attempt.build_usage;
+    }
+    total
+}

@@ -1,0 +1,69 @@
+//! What the facts say of a release, for tables, `show` and the API. Rendering is elsewhere.
+
+use crate::facts::{self, Alarm, Judgement, Listing};
+use crate::pipeline::attempts;
+
+use crate::{StepError, World};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use trustmill_core::attempt::Attempt;
+use trustmill_core::{Purl, Sha256, Verdict};
+
+/// One release, as the facts have it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReleaseReport {
+    /// The release.
+    pub purl: Purl,
+    /// See [`weakest`]; `None` if nothing was judged.
+    pub verdict: Option<Verdict>,
+    /// SHA-256 digests of everything that the registry lists for it, the source included.
+    pub published: Vec<Sha256>,
+    /// The files that were judged.
+    pub files: Vec<FileReport>,
+    /// What a person must look at.
+    pub alarms: Vec<Alarm>,
+}
+
+/// One file of a release.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FileReport {
+    /// The file's name, or `mill:VERSION` for a build that has no published twin.
+    pub name: String,
+    /// When it was judged.
+    pub at: Timestamp,
+    /// The judgement.
+    pub judgement: Judgement,
+    /// Every try, oldest first.
+    pub attempts: Vec<Attempt>,
+}
+
+/// Reads everything that is known about a release.
+pub async fn release(world: &World, purl: &Purl) -> Result<ReleaseReport, StepError> {
+    let mut attempts = attempts(world, purl).await?;
+    let mut files: Vec<FileReport> = Vec::new();
+    for (fact, judgement) in facts::all::<Judgement>(world.records.as_ref(), purl).await? {
+        let Some(name) = fact.subject else { continue };
+        files.retain(|file| file.name != name);
+        files.push(FileReport { name, at: fact.at, judgement, attempts: Vec::new() });
+    }
+    for file in &mut files {
+        let mine = |(subject, _): &mut (Option<String>, Attempt)| subject.as_deref() == Some(&file.name);
+        file.attempts = attempts.extract_if(.., mine).map(|(_, attempt)| attempt).collect();
+    }
+    let alarms = facts::all::<Alarm>(world.records.as_ref(), purl).await?;
+    let alarms = alarms.into_iter().map(|(_, alarm)| alarm).collect();
+    let listings = facts::all::<Listing>(world.records.as_ref(), purl).await?;
+    let published = listings.iter().flat_map(|(_, listing)| &listing.files).filter_map(|file| file.sha256).collect();
+    Ok(ReleaseReport { purl: purl.clone(), verdict: weakest(files.iter().map(|file| file.judgement.verdict)), published, files, alarms })
+}
+
+/// The verdict that counts for a release: the weakest, platform builds that were left alone aside unless
+/// there is nothing else.
+pub fn weakest(verdicts: impl Iterator<Item = Verdict> + Clone) -> Option<Verdict> {
+    verdicts.clone().filter(|verdict| *verdict != Verdict::NotAttempted).max().or_else(|| verdicts.max())
+}
+
+/// The word of a failure class, as facts spell it.
+pub fn class_name(class: trustmill_core::attempt::FailureClass) -> String {
+    crate::pipeline::class_name(class)
+}
