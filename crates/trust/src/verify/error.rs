@@ -148,18 +148,18 @@ impl Coded for VerifyError {
         match self {
             Self::NoAttestation => "ask the mill for this file's bundle; a file that it never worked on has none",
             Self::SignatureInvalid { .. } => "do not use this file: the bundle was changed after it was signed; fetch it again from the mill",
-            Self::UnknownKey { .. } => "compare the key id with the mill's own (`trustmill key show`) over another channel, then add its public key with --key",
+            Self::UnknownKey { .. } => "compare the key id with the mill's own over another channel, then give its public key with --key",
             Self::PayloadType { .. } | Self::StatementType { .. } | Self::PredicateUnknown { .. } => {
                 "verify with the version of trustmill that wrote the bundle, or a later one"
             }
             Self::DigestMismatch { .. } => "do not use this file: its bytes are not those that were attested; fetch it again and compare",
             Self::NameSwapped { .. } => "do not use this file: somebody renamed it; a package manager would take it for another release",
-            Self::BelowFloor { .. } => "read the differences with `trustmill show`; if they are acceptable to you, lower the floor for this package",
+            Self::BelowFloor { .. } => "read the differences with `trustmill show`; if you can accept them, lower --require",
             Self::Unsigned { .. } => "do not use this bundle: its signatures were taken away; fetch it again from the mill",
             Self::Malformed { .. } | Self::TooLarge => "give a bundle as the mill serves it: one DSSE envelope a line, nothing else",
             Self::Contradiction { .. } | Self::OtherSubject { .. } => "do not use this file, and tell whoever runs the mill: it signed what its own facts deny",
             Self::NoProvenance { .. } | Self::NotCompared { .. } => "fetch the whole bundle again from the mill: a part of it was left out",
-            Self::NoTrustedKey => "give the mill's public key with --key (`trustmill key show` prints it on the mill)",
+            Self::NoTrustedKey => "give the mill's public key with --key: `keys/trusted.pem` in its data folder, or /keys.pem of its server",
         }
         .to_owned()
     }
