@@ -28,6 +28,11 @@ pub struct Shelf {
     /// How the rebuild compares with the published file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
+    /// When it was decided, where it is not the first decision about the file. Equal facts are one fact: a
+    /// decision that returns to an earlier one MUST differ from it here, or the one between would stay the
+    /// newest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_at: Option<Timestamp>,
 }
 
 /// A file that the mill built and serves out of the blob store.

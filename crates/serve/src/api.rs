@@ -49,11 +49,7 @@ pub(crate) async fn package(State(app): State<Arc<App>>, uri: Uri) -> Response {
     };
     let raw = uri.path().strip_prefix("/api/v1/packages/").unwrap_or_default();
     // `pkg:pypi/a@1%2B2` as it is, or percent-encoded once more as a whole.
-    let text = if raw.starts_with("pkg:") {
-        raw.into()
-    } else {
-        percent_decode_str(raw).decode_utf8_lossy()
-    };
+    let text = if raw.starts_with("pkg:") { raw.into() } else { percent_decode_str(raw).decode_utf8_lossy() };
     let purl: Purl = match text.parse() {
         Ok(purl) => purl,
         Err(why) => return plain(StatusCode::BAD_REQUEST, why.to_string()),

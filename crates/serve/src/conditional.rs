@@ -23,7 +23,9 @@ pub(crate) fn accepts_gzip(header: Option<&str>) -> bool {
         let mut pieces = part.split(';').map(str::trim);
         let coding = pieces.next().unwrap_or_default();
         let refused = pieces.any(|piece| {
-            piece.strip_prefix("q=").is_some_and(|weight| weight.parse::<f32>().is_ok_and(|weight| weight <= 0.0))
+            piece
+                .strip_prefix("q=")
+                .is_some_and(|weight| weight.parse::<f32>().is_ok_and(|weight| weight <= 0.0))
         });
         if coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip") {
             return !refused;

@@ -22,7 +22,8 @@ pub(crate) fn connection<S>(
     service: S,
 ) -> http1::Connection<TokioIo<Stalling<TcpStream>>, S>
 where
-    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + HttpService<Incoming, ResBody = Body>,
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible>
+        + HttpService<Incoming, ResBody = Body>,
 {
     // Small answers leave at once; an old kernel that refuses is no reason to refuse the client.
     let _ = stream.set_nodelay(true);

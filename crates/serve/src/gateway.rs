@@ -82,7 +82,8 @@ impl RecordingGateway for RegistryGateway {
 #[async_trait]
 impl Gateway for RegistryGateway {
     async fn serve(&self, listener: TcpListener) {
-        let listener = listener.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(listener));
+        let listener =
+            listener.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(listener));
         let listener = match listener {
             Ok(listener) => listener,
             Err(error) => {

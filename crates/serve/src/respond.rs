@@ -26,7 +26,12 @@ const MAX_REASON: usize = 240;
 pub(crate) struct ServedFile(pub(crate) Sha256);
 
 /// Says an answer to a `GET` or `HEAD` with these headers.
-pub(crate) async fn respond(answer: Answer, method: &Method, headers: &HeaderMap, blobs: &Arc<dyn Blobs>) -> Response {
+pub(crate) async fn respond(
+    answer: Answer,
+    method: &Method,
+    headers: &HeaderMap,
+    blobs: &Arc<dyn Blobs>,
+) -> Response {
     let mut response = match answer {
         Answer::Page(page) => respond_page(&page, headers),
         Answer::File(answer) => respond_file(&answer, method, headers, blobs).await,
@@ -103,7 +108,12 @@ fn respond_page(page: &RenderedPage, headers: &HeaderMap) -> Response {
     response
 }
 
-async fn respond_file(answer: &FileAnswer, method: &Method, headers: &HeaderMap, blobs: &Arc<dyn Blobs>) -> Response {
+async fn respond_file(
+    answer: &FileAnswer,
+    method: &Method,
+    headers: &HeaderMap,
+    blobs: &Arc<dyn Blobs>,
+) -> Response {
     let etag = format!("\"{}\"", answer.digest);
     if none_match(text(headers, header::IF_NONE_MATCH), &[&etag]) {
         let mut response = with_status(StatusCode::NOT_MODIFIED);

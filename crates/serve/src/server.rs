@@ -134,7 +134,10 @@ impl Server {
 }
 
 /// The next connection and its place among the open ones.
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
     // Never closed; if it were, there would be no place for anybody.
     let place = places.clone().acquire_owned().await.ok()?;
     loop {

@@ -81,7 +81,10 @@ mod tests {
     #[test]
     fn paths_are_taken_apart() {
         let (now, none) = ("/pypi".to_owned(), None::<String>);
-        assert_eq!(at("/pypi/simple/a%2Db/"), ("pypi".into(), none.clone(), now.clone(), "simple/a-b/".into()));
+        assert_eq!(
+            at("/pypi/simple/a%2Db/"),
+            ("pypi".into(), none.clone(), now.clone(), "simple/a-b/".into())
+        );
         assert_eq!(at("/pypi"), ("pypi".into(), none.clone(), now.clone(), String::new()));
         assert_eq!(at("/pypi/"), ("pypi".into(), none, now, String::new()));
         let midnight = Some("2024-05-01T00:00:00Z".to_owned());
@@ -92,12 +95,17 @@ mod tests {
         ] {
             assert_eq!(at(path), ("pypi".into(), midnight.clone(), mount.into(), "simple/".into()));
         }
-        assert_eq!(at("/pypi/@2024-05-01"), ("pypi".into(), midnight, "/pypi/@2024-05-01".into(), String::new()));
+        assert_eq!(
+            at("/pypi/@2024-05-01"),
+            ("pypi".into(), midnight, "/pypi/@2024-05-01".into(), String::new())
+        );
     }
 
     #[test]
     fn what_is_no_instant_is_an_error() {
-        for text in ["", "now", "2024", "2024-13-01", "2024-05-01T10:00:00", "20240501", "9".repeat(900).as_str()] {
+        for text in
+            ["", "now", "2024", "2024-13-01", "2024-05-01T10:00:00", "20240501", "9".repeat(900).as_str()]
+        {
             assert!(matches!(parse(&format!("/pypi/@{text}/simple/")), Err(BadPath::Instant(_))), "{text}");
         }
         assert_eq!(parse("/pypi/%ff/"), Err(BadPath::Unreadable));

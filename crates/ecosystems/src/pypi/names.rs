@@ -105,7 +105,8 @@ pub fn parse_filename(project: &str, filename: &str) -> Result<ParsedFilename, F
         return Ok(ParsedFilename { kind: ArtifactKind::Source, version, wheel: None });
     }
     let stem = LEGACY.iter().find_map(|ending| filename.strip_suffix(ending));
-    let rest = after_name(project, stem.ok_or(FilenameError::UnknownKind)?).ok_or_else(|| foreign(project))?;
+    let rest =
+        after_name(project, stem.ok_or(FilenameError::UnknownKind)?).ok_or_else(|| foreign(project))?;
     let version = legacy_version(rest).ok_or(FilenameError::Version)?;
     Ok(ParsedFilename { kind: ArtifactKind::Other, version, wheel: None })
 }
@@ -128,8 +129,7 @@ fn parse_wheel(project: &str, stem: &str) -> Result<ParsedFilename, FilenameErro
         return Err(foreign(project));
     }
     let version = version::normalise(version).ok_or(FilenameError::Version)?;
-    let kind =
-        if abi == "none" && platform == "any" { ArtifactKind::Portable } else { ArtifactKind::Native };
+    let kind = if abi == "none" && platform == "any" { ArtifactKind::Portable } else { ArtifactKind::Native };
     let wheel = WheelTags {
         build: build.map(str::to_owned),
         python: python.to_owned(),

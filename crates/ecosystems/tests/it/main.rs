@@ -1,6 +1,8 @@
 //! The integration tests of this crate: one binary, modules that mirror `src`.
 
 #[cfg(test)]
+mod definition;
+#[cfg(test)]
 mod lockfile_marker;
 #[cfg(test)]
 mod lockfile_pylock;
@@ -8,3 +10,7 @@ mod lockfile_pylock;
 mod lockfile_requirements;
 #[cfg(test)]
 mod lockfile_uv_lock;
+#[cfg(test)]
+mod pypi_registry;
+#[cfg(test)]
+mod pypi_version;

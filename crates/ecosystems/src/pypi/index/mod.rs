@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::Duration;
-use trustmill_core::port::registry::RenderedPage;
 use trustmill_core::digest::Hasher;
+use trustmill_core::port::registry::RenderedPage;
 use trustmill_core::{Sha256, Timestamp};
 
 /// What stays bare in a path segment: the unreserved characters of RFC 3986.
@@ -62,7 +62,11 @@ pub enum Provenance<'a> {
 
 /// The path of a file, seen from its project's page.
 pub fn file_path(project: &str, filename: &str) -> String {
-    format!("../../files/{}/{}", utf8_percent_encode(project, SEGMENT), utf8_percent_encode(filename, SEGMENT))
+    format!(
+        "../../files/{}/{}",
+        utf8_percent_encode(project, SEGMENT),
+        utf8_percent_encode(filename, SEGMENT)
+    )
 }
 
 impl Entry<'_> {

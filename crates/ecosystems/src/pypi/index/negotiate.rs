@@ -59,17 +59,21 @@ pub fn negotiate(accept: Option<&str>) -> Representation {
     };
     let rank = |candidate: Representation, liking: u8| {
         // The most precise range decides about a representation, whatever its weight.
-        let (precision, quality) = accept.split(',').filter_map(|part| {
-            let mut pieces = part.split(';').map(str::trim);
-            let precision = candidate.matched_by(pieces.next()?)?;
-            Some((precision, quality(pieces)))
-        }).max()?;
+        let (precision, quality) = accept
+            .split(',')
+            .filter_map(|part| {
+                let mut pieces = part.split(';').map(str::trim);
+                let precision = candidate.matched_by(pieces.next()?)?;
+                Some((precision, quality(pieces)))
+            })
+            .max()?;
         let liking = if precision == 0 { u8::MAX - liking } else { liking };
         (quality > 0).then_some((quality, precision, liking))
     };
-    let ranked = Representation::ALL.into_iter().zip([3, 2, 1]).filter_map(|(candidate, liking)| {
-        rank(candidate, liking).map(|rank| (rank, candidate))
-    });
+    let ranked = Representation::ALL
+        .into_iter()
+        .zip([3, 2, 1])
+        .filter_map(|(candidate, liking)| rank(candidate, liking).map(|rank| (rank, candidate)));
     ranked.max_by_key(|(rank, _)| *rank).map_or(Representation::Html, |(_, candidate)| candidate)
 }
 

@@ -24,7 +24,8 @@ pub const MAX_VERSIONS: usize = 100_000;
 pub const MAX_FIELD: usize = 4096;
 
 /// What to ask an index for: JSON first, HTML where it knows no better (PEP 691, "version + format selection").
-pub const ACCEPT: &str = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01";
+pub const ACCEPT: &str =
+    "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01";
 
 /// One project as an index lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -81,10 +81,14 @@ fn hostile_files_are_left_out_and_the_rest_stays() {
 fn a_page_that_is_not_understood_is_an_error() {
     assert!(matches!(read("text/plain", ""), Err(PageError::ContentType(_))));
     assert!(matches!(read(JSON, "{"), Err(PageError::Json(_))));
-    assert!(matches!(read(JSON, r#"{"meta":{"api-version":"2.0"},"files":[]}"#), Err(PageError::ApiVersion(_))));
+    assert!(matches!(
+        read(JSON, r#"{"meta":{"api-version":"2.0"},"files":[]}"#),
+        Err(PageError::ApiVersion(_))
+    ));
     let html = r#"<meta name="pypi:repository-version" content="2.0">"#;
     assert!(matches!(read("text/html", html), Err(PageError::ApiVersion(_))));
-    let yanked = r#"{"meta":{"api-version":"1.0"},"files":[{"filename":"a-1.zip","url":"x","hashes":{},"yanked":3}]}"#;
+    let yanked =
+        r#"{"meta":{"api-version":"1.0"},"files":[{"filename":"a-1.zip","url":"x","hashes":{},"yanked":3}]}"#;
     assert!(matches!(read(JSON, yanked), Err(PageError::Json(_))));
     assert!(matches!(read(JSON, &"[".repeat(100_000)), Err(PageError::Json(_))), "depth is bounded");
 }

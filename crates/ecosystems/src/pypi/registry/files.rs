@@ -20,7 +20,12 @@ const BUNDLE: &str = "application/vnd.in-toto.bundle";
 impl Inner {
     /// `files/{name}/{filename}`. Runs detached from the request: a client that gives up waiting for a cold
     /// file finds it warm when it comes again.
-    pub(super) async fn file(self: &Arc<Self>, name: &str, filename: &str, as_of: Option<Timestamp>) -> Answer {
+    pub(super) async fn file(
+        self: &Arc<Self>,
+        name: &str,
+        filename: &str,
+        as_of: Option<Timestamp>,
+    ) -> Answer {
         let state = match self.state(name).await {
             Ok(state) => state,
             Err(answer) => return answer,
@@ -60,14 +65,18 @@ impl Inner {
     async fn bring_own(&self, own: &OwnFile, filename: &str) -> Result<FileAnswer, Answer> {
         self.stored(&own.sha256, OCTETS).await?.ok_or_else(|| {
             tracing::error!(filename, sha256 = %own.sha256, "the mill's own file is not in the blob store");
-            Answer::Unavailable { why: "TM0706: the mill's own file is not in its store".into(), retry_after: None }
+            Answer::Unavailable {
+                why: "TM0706: the mill's own file is not in its store".into(),
+                retry_after: None,
+            }
         })
     }
 
     async fn bring_upstream(&self, state: &State, file: &Served<'_>) -> Result<FileAnswer, Answer> {
         let Source::Upstream(listed) = file.source else { return Err(no_file(file.entry.filename)) };
         // What was locked counts, or else what the page states; where neither says, the first bytes will.
-        let locked = self.records.locked("pypi", file.entry.filename).await.map_err(|error| broken(&error))?;
+        let locked =
+            self.records.locked("pypi", file.entry.filename).await.map_err(|error| broken(&error))?;
         if let (Some(first), Some(now)) = (locked, listed.artifact.sha256)
             && first != now
         {
@@ -107,12 +116,18 @@ impl Inner {
     }
 
     /// `files/{name}/{filename}.metadata`.
-    pub(super) async fn metadata(self: &Arc<Self>, name: &str, filename: &str, as_of: Option<Timestamp>) -> Answer {
+    pub(super) async fn metadata(
+        self: &Arc<Self>,
+        name: &str,
+        filename: &str,
+        as_of: Option<Timestamp>,
+    ) -> Answer {
         let state = match self.state(name).await {
             Ok(state) => state,
             Err(answer) => return answer,
         };
-        let Some(file) = state.file(filename, as_of).filter(|file| file.entry.filename.ends_with(".whl")) else {
+        let Some(file) = state.file(filename, as_of).filter(|file| file.entry.filename.ends_with(".whl"))
+        else {
             return no_file(filename);
         };
         let answer = match (file.entry.metadata, file.source) {
@@ -135,7 +150,9 @@ impl Inner {
         let Source::Upstream(listed) = source else { return None };
         let url = listed.artifact.metadata_sha256.and_then(|_| metadata_url(&listed.artifact.url))?;
         match self.fetch.file(&url, Some(&digest), MAX_METADATA).await {
-            Ok((digest, size)) => Some(Ok(FileAnswer { digest, size, content_type: OCTETS, immutable: true })),
+            Ok((digest, size)) => {
+                Some(Ok(FileAnswer { digest, size, content_type: OCTETS, immutable: true }))
+            }
             Err(FetchError::NotFound { .. }) => None,
             Err(error) => Some(Err(failed(error))),
         }
@@ -154,10 +171,12 @@ impl Inner {
             other => return Err(other),
         };
         let project = state.page.name.as_str();
-        let bytes = metadata::extract(self.blobs.clone(), file.digest, file.size, project).await.map_err(|error| {
-            tracing::warn!(project, filename, error = %chain(&error), "no metadata for a wheel");
-            Answer::NotFound(format!("{filename} has no readable metadata"))
-        })?;
+        let bytes = metadata::extract(self.blobs.clone(), file.digest, file.size, project).await.map_err(
+            |error| {
+                tracing::warn!(project, filename, error = %chain(&error), "no metadata for a wheel");
+                Answer::NotFound(format!("{filename} has no readable metadata"))
+            },
+        )?;
         let digest = Sha256::of(&bytes);
         if let Some(expected) = expected.filter(|expected| *expected != digest) {
             return Err(refused(&Stop::moved(expected, digest)));
@@ -196,7 +215,11 @@ impl Inner {
         }
     }
 
-    async fn stored(&self, digest: &Sha256, content_type: &'static str) -> Result<Option<FileAnswer>, Answer> {
+    async fn stored(
+        &self,
+        digest: &Sha256,
+        content_type: &'static str,
+    ) -> Result<Option<FileAnswer>, Answer> {
         let size = self.blobs.size(digest).await.map_err(|error| broken(&error))?;
         Ok(size.map(|size| FileAnswer { digest: *digest, size, content_type, immutable: true }))
     }

@@ -50,7 +50,15 @@ pub(super) async fn extract(
     project: &str,
 ) -> Result<Bytes, MetadataError> {
     let project = project.to_owned();
-    let source = BlobReader { blobs, runtime: Handle::current(), digest: wheel, size, at: 0, chunk: Bytes::new(), chunk_at: 0 };
+    let source = BlobReader {
+        blobs,
+        runtime: Handle::current(),
+        digest: wheel,
+        size,
+        at: 0,
+        chunk: Bytes::new(),
+        chunk_at: 0,
+    };
     tokio::task::spawn_blocking(move || from_zip(source, &project))
         .await
         .unwrap_or(Err(MetadataError::Cancelled))
@@ -105,7 +113,8 @@ impl Read for BlobReader {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if self.buffered().is_none() && self.at < self.size {
             let range = self.at..self.at.saturating_add(CHUNK).min(self.size);
-            let read = self.runtime.block_on(self.blobs.read(&self.digest, range)).map_err(io::Error::other)?;
+            let read =
+                self.runtime.block_on(self.blobs.read(&self.digest, range)).map_err(io::Error::other)?;
             self.chunk = read.ok_or(io::ErrorKind::NotFound)?;
             self.chunk_at = self.at;
         }

@@ -228,7 +228,12 @@ impl Inner {
         page.since <= now && now < page.until && page.revision == self.records.revision(&page.project)
     }
 
-    fn render(&self, state: &State, as_of: Option<Timestamp>, representation: Representation) -> RenderedPage {
+    fn render(
+        &self,
+        state: &State,
+        as_of: Option<Timestamp>,
+        representation: Representation,
+    ) -> RenderedPage {
         let files: Vec<_> = state.files(as_of).collect();
         let versions = state.versions(&files, as_of);
         let entries: Vec<_> = files.into_iter().map(|file| file.entry).collect();
@@ -263,13 +268,16 @@ impl Inner {
         let revision = self.records.revision(&project);
         let same = known.filter(|known| {
             let state = &known.state;
-            Arc::ptr_eq(&state.page, &listing.page) && state.revision == revision && state.stale == listing.stale
+            Arc::ptr_eq(&state.page, &listing.page)
+                && state.revision == revision
+                && state.stale == listing.stale
         });
         let state = match same {
             Some(known) => known.state,
             None => {
                 let id = self.ids.fetch_add(1, Ordering::Relaxed);
-                let built = State::build(id, self.records.as_ref(), &project, listing.page, listing.stale).await;
+                let built =
+                    State::build(id, self.records.as_ref(), &project, listing.page, listing.stale).await;
                 let state = Arc::new(built.map_err(|error| broken(&error))?);
                 self.raise_alarms(&project, &state).await?;
                 state

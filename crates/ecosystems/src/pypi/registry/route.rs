@@ -27,8 +27,9 @@ pub(super) fn route(path: &str) -> Route<'_> {
     match *parts.as_slice() {
         ["" | "simple"] => Route::Moved("simple/".into()),
         ["simple", ""] => Route::Root,
-        ["simple", name] => names::normalise(name)
-            .map_or(Route::Unknown, |name| Route::Moved(format!("simple/{name}/"))),
+        ["simple", name] => {
+            names::normalise(name).map_or(Route::Unknown, |name| Route::Moved(format!("simple/{name}/")))
+        }
         ["simple", name, ""] => match names::normalise(name) {
             Some(normal) if normal == name => Route::Project(name),
             Some(normal) => Route::Moved(format!("simple/{normal}/")),
@@ -71,8 +72,20 @@ mod tests {
     #[test]
     fn nothing_else_leads_anywhere() {
         for path in [
-            "simple/a/b/", "simple//", "simple/../", "files/a/", "files/A/a-1.zip", "files/a/../x", "files/../x/y",
-            "files/a/..", "files/a/x/y", "other", "/simple/", "simple/a/\0", "files/a/a-1.zip/", "simple/é/",
+            "simple/a/b/",
+            "simple//",
+            "simple/../",
+            "files/a/",
+            "files/A/a-1.zip",
+            "files/a/../x",
+            "files/../x/y",
+            "files/a/..",
+            "files/a/x/y",
+            "other",
+            "/simple/",
+            "simple/a/\0",
+            "files/a/a-1.zip/",
+            "simple/é/",
         ] {
             assert_eq!(route(path), Route::Unknown, "{path:?}");
         }

@@ -151,8 +151,10 @@ impl State {
         if as_of.is_none() {
             versions.extend(self.page.versions.iter().map(String::as_str));
         }
-        let mut parsed: Vec<_> =
-            versions.into_iter().filter_map(|text| Some((crate::pypi::version::parse(text)?, text))).collect();
+        let mut parsed: Vec<_> = versions
+            .into_iter()
+            .filter_map(|text| Some((crate::pypi::version::parse(text)?, text)))
+            .collect();
         parsed.sort();
         parsed.dedup_by(|a, b| a.0 == b.0);
         parsed.into_iter().map(|(_, text)| text).collect()
@@ -172,7 +174,11 @@ impl State {
     pub(super) fn moved(&self) -> impl Iterator<Item = (&str, &str, &Stop)> {
         self.page.files.iter().filter_map(|file| {
             let stop = self.overlays.get(&file.artifact.filename)?.stop.as_ref()?;
-            stop.moved.is_some().then_some((file.artifact.filename.as_str(), file.artifact.version.as_str(), stop))
+            stop.moved.is_some().then_some((
+                file.artifact.filename.as_str(),
+                file.artifact.version.as_str(),
+                stop,
+            ))
         })
     }
 

@@ -64,7 +64,9 @@ pub fn discover(
 ) -> Result<Discovered, BadIndexUrl> {
     let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
     if set("PIP_EXTRA_INDEX_URL").is_some() {
-        tracing::warn!("PIP_EXTRA_INDEX_URL is left aside: the mill reads one index, so that no other can shadow its names");
+        tracing::warn!(
+            "PIP_EXTRA_INDEX_URL is left aside: the mill reads one index, so that no other can shadow its names"
+        );
     }
     let (text, origin) = set("PIP_INDEX_URL")
         .map(|text| (text, "PIP_INDEX_URL".to_owned()))
@@ -98,7 +100,9 @@ fn config_files(set: &impl Fn(&str) -> Option<String>) -> Vec<PathBuf> {
     files.extend(user.map(|folder| folder.join("pip/pip.conf")));
     files.extend(home.map(|home| home.join(".pip/pip.conf")));
     files.push(PathBuf::from("/etc/pip.conf"));
-    files.extend(machine.split(':').filter(|dir| !dir.is_empty()).map(|dir| Path::new(dir).join("pip/pip.conf")));
+    files.extend(
+        machine.split(':').filter(|dir| !dir.is_empty()).map(|dir| Path::new(dir).join("pip/pip.conf")),
+    );
     files
 }
 
@@ -182,7 +186,8 @@ mod tests {
     fn a_setting_that_is_no_index_is_an_error_and_shows_no_secret() {
         let error = find(&[("PIP_INDEX_URL", "ftp://user:secret@host/x")], &[]).unwrap_err().to_string();
         assert!(error.contains("PIP_INDEX_URL") && !error.contains("secret"), "{error}");
-        let found = discover(|name| (name == "PIP_INDEX_URL").then(|| "http://u:secret@h/s".into()), |_| None);
+        let found =
+            discover(|name| (name == "PIP_INDEX_URL").then(|| "http://u:secret@h/s".into()), |_| None);
         let shown = format!("{:?}", found.unwrap());
         assert!(shown.contains("http://h/s/") && !shown.contains("secret"), "{shown}");
     }

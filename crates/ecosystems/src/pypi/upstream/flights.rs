@@ -43,7 +43,9 @@ mod tests {
         let flights = Arc::new(Flights::default());
         let held = flights.enter("a").await;
         let other = flights.enter("b").await;
-        assert!(tokio::time::timeout(std::time::Duration::from_millis(20), flights.enter("a")).await.is_err());
+        assert!(
+            tokio::time::timeout(std::time::Duration::from_millis(20), flights.enter("a")).await.is_err()
+        );
         drop((held, other));
         let inside = Arc::new(AtomicUsize::new(0));
         let tasks: Vec<_> = (0..32)

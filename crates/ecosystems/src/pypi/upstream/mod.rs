@@ -186,7 +186,8 @@ impl Upstream {
             None => self.restored(&name).await,
         };
         // What was confirmed while this caller waited is good for it, however short its life.
-        if let Some(kept) = known.as_ref().filter(|kept| self.is_fresh(kept) || arrived < kept.checked_at) {
+        let while_waiting = |kept: &Kept| arrived <= kept.checked_at && kept.checked_at <= self.clock.now();
+        if let Some(kept) = known.as_ref().filter(|kept| self.is_fresh(kept) || while_waiting(kept)) {
             return Ok(kept.listing(false));
         }
         self.ask(&name, known).await
@@ -237,16 +238,20 @@ impl Upstream {
                     self.pages.insert(name.to_owned(), kept.clone());
                     Ok(kept.listing(false))
                 }
-                Err(why) => {
-                    self.failed(name, FetchError::Malformed { url: redact(&url), why }, known)
-                }
+                Err(why) => self.failed(name, FetchError::Malformed { url: redact(&url), why }, known),
             },
             Err(error) => self.failed(name, error, known),
         }
     }
 
     /// Makes a kept page of an answer.
-    async fn accept(&self, name: &str, url: &Url, answer: Page, known: Option<&Kept>) -> Result<Arc<Kept>, String> {
+    async fn accept(
+        &self,
+        name: &str,
+        url: &Url,
+        answer: Page,
+        known: Option<&Kept>,
+    ) -> Result<Arc<Kept>, String> {
         let now = self.clock.now();
         match (answer, known) {
             (Page::NotModified { max_age }, Some(known)) => Ok(Arc::new(Kept {
@@ -259,7 +264,8 @@ impl Upstream {
             (Page::NotModified { .. }, None) => Err("it answers 304 to an unconditional request".into()),
             (Page::Fresh { body, content_type, validators, max_age }, _) => {
                 let fresh_until = self.fresh_until(now, max_age);
-                let page = read_page(name, url, &content_type, body.clone()).await.map_err(|e| e.to_string())?;
+                let page =
+                    read_page(name, url, &content_type, body.clone()).await.map_err(|e| e.to_string())?;
                 if let Some(store) = &self.store {
                     let (content_type, validators) = (content_type.clone(), validators.clone());
                     let page = StoredPage { body, content_type, validators, checked_at: now, fresh_until };
@@ -314,12 +320,7 @@ impl Upstream {
 
 impl Kept {
     fn listing(&self, stale: bool) -> Listing {
-        Listing {
-            page: self.page.clone(),
-            checked_at: self.checked_at,
-            fresh_until: self.fresh_until,
-            stale,
-        }
+        Listing { page: self.page.clone(), checked_at: self.checked_at, fresh_until: self.fresh_until, stale }
     }
 }
 
