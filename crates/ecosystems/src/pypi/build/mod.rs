@@ -1,0 +1,248 @@
+//! Runs a recipe: environment, then the build hooks without network, then exactly one wheel.
+
+mod classify;
+mod job;
+mod outcome;
+
+use super::environment::{Environments, Prepared, Wanted, common};
+use super::interpreter::{Choice, Interpreters, WantedPython};
+use super::uv::Uv;
+use bytes::Bytes;
+use job::Parts;
+use outcome::Outcome;
+use trustmill_core::Purl;
+use trustmill_core::attempt::{FailureClass, Material, Usage};
+use trustmill_core::content::Contents;
+use trustmill_core::package::Artifact;
+use trustmill_core::port::ecosystem::{Build, BuildFailure, BuildRequest};
+use trustmill_core::port::sandbox::{Sandbox, SandboxError};
+use trustmill_core::recipe::Recipe;
+
+/// How often the requires-hook may ask for more. One round serves every well-behaved back end; a second one
+/// those whose hook looks at what is there.
+const MOST_ROUNDS: usize = 3;
+
+/// What the mill was made with, whichever recipe runs.
+pub struct Builder<'a> {
+    /// Makes environments.
+    pub environments: &'a Environments,
+    /// The interpreters of this machine.
+    pub interpreters: &'a Interpreters,
+    /// The tool that makes environments.
+    pub uv: &'a Uv,
+    /// Where both phases run.
+    pub sandbox: &'a dyn Sandbox,
+}
+
+impl Builder<'_> {
+    /// Runs `request`'s recipe to its end.
+    ///
+    /// # Errors
+    /// [`SandboxError`] where the failure is the mill's or the index's; everything that the package or the
+    /// recipe can do wrong is in [`Build::result`].
+    pub async fn run(&self, request: BuildRequest<'_>) -> Result<Build, SandboxError> {
+        let mut log = Log::new(request);
+        let Some((choice, folder)) = self.start(request, &mut log) else { return Ok(log.build) };
+        log.build.materials.push(choice.interpreter.material());
+        if let Some(note) = &choice.instead {
+            log.say(note);
+        }
+        let mut requirements = request.recipe.requirements.clone();
+        for _ in 0..MOST_ROUNDS {
+            let prepared =
+                self.environments.prepare(wanted(request.recipe, &requirements, &choice), self.uv).await?;
+            let environment = match log.absorb_environment(prepared) {
+                Ok(environment) => environment,
+                Err(failure) => return Ok(log.failed(failure)),
+            };
+            let source = request.source.1;
+            let parts = Parts {
+                recipe: request.recipe,
+                folder: &folder,
+                source,
+                environment: &environment,
+                interpreter: choice.interpreter,
+                requirements: &requirements,
+            };
+            let report = self.sandbox.run(parts.job()).await?;
+            log.absorb_build(&report);
+            match Outcome::of(&report, request.expect) {
+                Outcome::Asks(more) => {
+                    log.say(&format!("the requires-hook asks for {}", more.join(", ")));
+                    requirements.extend(more);
+                }
+                Outcome::Wheel(name, bytes) => {
+                    return Ok(log.ended(environment.wheels, self.uv, Ok((name, bytes))));
+                }
+                Outcome::Failed(failure) => return Ok(log.ended(environment.wheels, self.uv, Err(failure))),
+            }
+        }
+        let detail = "the requires-hook goes on asking for more".to_owned();
+        Ok(log.failed(BuildFailure { class: FailureClass::UnresolvableRequirements, detail }))
+    }
+
+    /// What must hold before anything runs; otherwise the log carries the failure.
+    fn start(&self, request: BuildRequest<'_>, log: &mut Log) -> Option<(Choice<'_>, String)> {
+        let wanted = request.recipe.tools.get("python").map(String::as_str).unwrap_or("3.11");
+        let choice = wanted.parse::<WantedPython>().map_err(|bad| bad.to_string()).and_then(|wanted| {
+            self.interpreters.choose(wanted).ok_or_else(|| "no Python 3 is on this machine".to_owned())
+        });
+        if request.recipe.steps.is_empty() {
+            log.fail(FailureClass::BackendMissing, "the recipe has no steps".into());
+            return None;
+        }
+        let Some(folder) = folder_of(request.purl, request.source) else {
+            log.fail(FailureClass::BadSource, "the source archive is empty".into());
+            return None;
+        };
+        match choice {
+            Ok(choice) => Some((choice, folder)),
+            Err(why) => {
+                log.fail(FailureClass::MissingTool, why);
+                None
+            }
+        }
+    }
+}
+
+fn wanted<'a>(recipe: &'a Recipe, requirements: &'a [String], choice: &Choice<'a>) -> Wanted<'a> {
+    let constraints = &recipe.constraints;
+    Wanted { requirements, constraints, as_of: recipe.as_of, interpreter: choice.interpreter }
+}
+
+/// `NAME-VERSION` as the archive spells it: some builds leave the folder's name in what they make.
+fn folder_of(purl: &Purl, (artifact, contents): (&Artifact, &Contents)) -> Option<String> {
+    if contents.members.is_empty() {
+        return None;
+    }
+    let name = &artifact.filename;
+    let stem = [".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".zip"]
+        .iter()
+        .find_map(|ending| name.strip_suffix(ending));
+    let plain = |text: &&str| {
+        !text.is_empty()
+            && !text.starts_with('.')
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+' | '!'))
+    };
+    // The mill's own folders beside it must not be met.
+    let taken = |text: &&str| matches!(*text, "mill" | "out" | "asked" | "home" | "tmp");
+    let folder = stem.filter(plain).filter(|text| !taken(text)).map(str::to_owned);
+    Some(folder.unwrap_or_else(|| format!("{}-source", purl.name())))
+}
+
+/// A build as it goes on: what it used, printed and was made with.
+struct Log {
+    build: Build,
+    layers_known: bool,
+    text: Vec<u8>,
+}
+
+impl Log {
+    fn new(request: BuildRequest<'_>) -> Self {
+        let source = Material {
+            uri: format!("{}?file={}", request.purl, request.source.0.filename),
+            sha256: *request.source_sha256,
+        };
+        let none = BuildFailure { class: FailureClass::Other, detail: "nothing ran".into() };
+        let build = Build {
+            result: Err(none),
+            materials: vec![source],
+            requests: Vec::new(),
+            layers: Vec::new(),
+            environment_usage: Usage::default(),
+            build_usage: Usage::default(),
+            log: Bytes::new(),
+        };
+        Self { build, layers_known: false, text: Vec::new() }
+    }
+
+    /// A line of the mill's own in the log.
+    fn say(&mut self, line: &str) {
+        self.text.extend_from_slice(format!("trustmill: {line}\n").as_bytes());
+    }
+
+    fn layers(&mut self, these: &[trustmill_core::port::sandbox::Layer]) {
+        let so_far = self.layers_known.then(|| std::mem::take(&mut self.build.layers));
+        self.build.layers = common(so_far, these);
+        self.layers_known = true;
+    }
+
+    fn absorb_environment(
+        &mut self,
+        prepared: Prepared,
+    ) -> Result<super::environment::Environment, BuildFailure> {
+        self.build.environment_usage += prepared.usage;
+        self.build.requests.extend(prepared.requests);
+        self.text.extend_from_slice(&prepared.log);
+        if let Some(layers) = &prepared.layers {
+            self.layers(layers);
+        }
+        prepared.result
+    }
+
+    fn absorb_build(&mut self, report: &trustmill_core::port::sandbox::Report) {
+        self.build.build_usage += report.usage;
+        self.text.extend_from_slice(&report.log);
+        self.layers(&report.layers);
+    }
+
+    fn fail(&mut self, class: FailureClass, detail: String) {
+        self.build.result = Err(BuildFailure { class, detail });
+    }
+
+    fn failed(mut self, failure: BuildFailure) -> Build {
+        self.build.result = Err(failure);
+        self.done()
+    }
+
+    fn ended(
+        mut self,
+        wheels: Vec<super::environment::Wheel>,
+        uv: &Uv,
+        result: Result<(String, Bytes), BuildFailure>,
+    ) -> Build {
+        self.build.materials.extend(wheels.iter().map(super::environment::Wheel::material));
+        self.build.materials.push(uv.material());
+        self.build.result = result;
+        self.done()
+    }
+
+    fn done(mut self) -> Build {
+        self.build.log = Bytes::from(self.text);
+        self.build
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trustmill_core::content::Member;
+    use trustmill_core::package::ArtifactKind;
+
+    fn folder(filename: &str) -> Option<String> {
+        let artifact = Artifact {
+            filename: filename.to_owned(),
+            kind: ArtifactKind::Source,
+            version: "1".into(),
+            sha256: None,
+            size: None,
+            upload_time: None,
+            url: String::new(),
+            yanked: None,
+            requires_runtime: None,
+            metadata_sha256: None,
+        };
+        let mut contents = Contents::default();
+        contents.members.insert("a".into(), Member { bytes: Bytes::new(), mode: None, mtime: None });
+        folder_of(&Purl::release("pypi", "a", "1"), (&artifact, &contents))
+    }
+
+    #[test]
+    fn the_source_folder_is_named_as_the_archive_and_never_as_the_mills_own() {
+        assert_eq!(folder("Flask-1.0.tar.gz").as_deref(), Some("Flask-1.0"));
+        assert_eq!(folder("a-1!2.0+local.zip").as_deref(), Some("a-1!2.0+local"));
+        for hostile in ["out.zip", "...zip", "mill.tar.gz", "a b-1.zip", ".tar.gz", "a\n.zip"] {
+            assert_eq!(folder(hostile).as_deref(), Some("a-source"), "{hostile:?}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! PyPI behind the factory's port: every question goes to the module that knows the answer.
+
+use super::build::Builder;
+use super::definition::Definitions;
+use super::environment::{Environments, Projects};
+use super::interpreter::Interpreters;
+use super::lockfile::{self, Target};
+use super::upstream::Upstream;
+use super::uv::{self, Uv, UvError};
+use super::{infer, plan};
+use async_trait::async_trait;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+use trustmill_core::Purl;
+use trustmill_core::attempt::Attempt;
+use trustmill_core::lockfile::{LockfileError, Pins};
+use trustmill_core::port::blobs::Blobs;
+use trustmill_core::port::ecosystem::{Build, BuildRequest, Ecosystem, Evidence, Plan, PlanError};
+use trustmill_core::port::fetch::{Fetch, FetchError};
+use trustmill_core::port::sandbox::{Gateways, Sandbox, SandboxError};
+use trustmill_core::recipe::Recipe;
+use trustmill_core::release::Project;
+
+/// What [`Pypi`] is made of.
+pub struct PypiParts {
+    /// The index that is read.
+    pub upstream: Arc<Upstream>,
+    /// Where both phases of a build run.
+    pub sandbox: Arc<dyn Sandbox>,
+    /// What the fetch phase reaches.
+    pub gateways: Arc<dyn Gateways>,
+    /// How uv itself is downloaded.
+    pub fetch: Arc<dyn Fetch>,
+    /// Where it is stored.
+    pub blobs: Arc<dyn Blobs>,
+    /// The CPythons of this machine.
+    pub interpreters: Interpreters,
+    /// What people wrote for single releases.
+    pub definitions: Definitions,
+    /// For which machine lockfiles are read.
+    pub target: Target,
+    /// The data folder; `tools/` and `pypi/` below it are used.
+    pub data: PathBuf,
+}
+
+/// The PyPI ecosystem.
+pub struct Pypi {
+    upstream: Arc<Upstream>,
+    sandbox: Arc<dyn Sandbox>,
+    fetch: Arc<dyn Fetch>,
+    blobs: Arc<dyn Blobs>,
+    interpreters: Interpreters,
+    definitions: Definitions,
+    target: Target,
+    tools: PathBuf,
+    environments: Environments,
+    uv: OnceCell<Uv>,
+}
+
+#[async_trait]
+impl Projects for Upstream {
+    async fn project(&self, name: &str) -> Result<Arc<Project>, FetchError> {
+        Upstream::project(self, name).await
+    }
+}
+
+impl Pypi {
+    /// The ecosystem over `parts`. Nothing is read or downloaded yet.
+    pub fn new(parts: PypiParts) -> Self {
+        let environments = Environments::new(
+            parts.data.join("pypi"),
+            parts.sandbox.clone(),
+            parts.gateways,
+            parts.upstream.clone(),
+        );
+        Self {
+            upstream: parts.upstream,
+            sandbox: parts.sandbox,
+            fetch: parts.fetch,
+            blobs: parts.blobs,
+            interpreters: parts.interpreters,
+            definitions: parts.definitions,
+            target: parts.target,
+            tools: parts.data.join("tools"),
+            environments,
+            uv: OnceCell::new(),
+        }
+    }
+
+    /// The interpreters in use.
+    pub fn interpreters(&self) -> &Interpreters {
+        &self.interpreters
+    }
+
+    /// The pinned uv, downloaded and verified if this is the first call.
+    ///
+    /// # Errors
+    /// [`UvError`].
+    pub async fn uv(&self) -> Result<&Uv, UvError> {
+        let files = async || Ok(self.upstream.project("uv").await?.files.clone());
+        self.uv.get_or_try_init(|| uv::ensure(&self.tools, files, &*self.fetch, &*self.blobs)).await
+    }
+}
+
+#[async_trait]
+impl Ecosystem for Pypi {
+    fn ty(&self) -> &'static str {
+        "pypi"
+    }
+
+    fn lockfile(&self, path: &Path) -> Option<Result<Pins, LockfileError>> {
+        lockfile::read(path, &self.target)
+    }
+
+    fn release_of(&self, filename: &str) -> Option<Purl> {
+        plan::release_of(filename)
+    }
+
+    async fn project(&self, name: &str) -> Result<Arc<Project>, FetchError> {
+        self.upstream.project(name).await
+    }
+
+    fn newest<'a>(&self, project: &'a Project) -> Option<&'a str> {
+        plan::newest(project)
+    }
+
+    fn plan(&self, project: &Project, version: &str) -> Result<Plan, PlanError> {
+        plan::plan(project, version)
+    }
+
+    fn next_recipe(&self, evidence: &Evidence<'_>, tried: &[Attempt]) -> Option<Recipe> {
+        let version = evidence.purl.version().unwrap_or_default();
+        match self.definitions.find(&evidence.purl.name(), version) {
+            Some(definition) => infer::next_recipe(evidence, Some(&|recipe| definition.apply(recipe)), tried),
+            None => infer::next_recipe(evidence, None, tried),
+        }
+    }
+
+    async fn build(&self, request: BuildRequest<'_>) -> Result<Build, SandboxError> {
+        let uv = self.uv().await.map_err(|error| SandboxError::Setup {
+            step: "get uv, which makes build environments".to_owned(),
+            source: io::Error::other(error),
+        })?;
+        let builder = Builder {
+            environments: &self.environments,
+            interpreters: &self.interpreters,
+            uv,
+            sandbox: &*self.sandbox,
+        };
+        builder.run(request).await
+    }
+}
