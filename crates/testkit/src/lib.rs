@@ -1,1 +1,22 @@
 //! For tests only: fakes and one conformance suite per port.
+//!
+//! An adapter is accepted when it passes the suite of its port in [`conformance`]. [`memory`] keeps each
+//! storage port in the plainest way that can be checked by reading: it is the reference of the suites and
+//! the world of the application's tests. [`faults`] makes any of them fail, before or after a write landed.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests speak by panicking, and this crate is only ever part of tests"
+)]
+
+pub mod clock;
+pub mod conformance;
+pub mod faults;
+pub mod fetch;
+pub mod memory;
+pub mod server;
+
+pub use clock::ManualClock;
+pub use faults::{Faults, When};
+pub use fetch::ScriptedFetch;
+pub use memory::{MemBlobs, MemQueue, MemRecords};

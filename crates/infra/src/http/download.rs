@@ -107,7 +107,7 @@ impl Shared {
         let (response, admission) = self.send(&self.files, url, partial.request_headers()).await?;
         match response.status() {
             StatusCode::PARTIAL_CONTENT if continues(&response, partial.staged.len()) => {
-                partial.spliced = true
+                partial.spliced = true;
             }
             StatusCode::OK => {
                 partial.restart().await.map_err(store)?;

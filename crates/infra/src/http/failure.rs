@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn retry_after_is_bounded_and_nonsense_is_none() {
         assert_eq!(asked("99999999999999", None), Some(LONGEST_RETRY_AFTER));
-        assert_eq!(asked("Sun, 06 Nov 1970 08:49:47 GMT", None), Some(Duration::ZERO));
+        assert_eq!(asked("Fri, 06 Nov 1970 08:49:47 GMT", None), Some(Duration::ZERO));
         for nonsense in ["soon", "-5", "1.5", "99999999999999999999999999"] {
             assert_eq!(asked(nonsense, None), None, "{nonsense}");
         }

@@ -61,10 +61,11 @@ impl Shard {
 }
 
 impl FsBlobs {
-    /// Opens or makes the store under `root` and, with a `guard`, sweeps what a crash left. The guard is
-    /// held as long as any clone lives.
+    /// Opens or makes the store under `root` and sweeps what a crash left: no other process may use it.
+    /// `guard` is held as long as any clone lives.
     pub fn open(root: &Path, guard: Option<Arc<File>>) -> Result<Self, BlobError> {
-        let folder = Folder::open(root, guard).map_err(|error| failed("the blob folder", error))?;
+        let open = || Folder::open(root, guard).and_then(|folder| folder.sweep().map(|()| folder));
+        let folder = open().map_err(|error| failed("the blob folder", error))?;
         Ok(Self { folder: Arc::new(folder) })
     }
 
@@ -140,11 +141,6 @@ impl Folder {
         for path in [root, &sha256, &incoming] {
             make_private(path)?;
         }
-        if guard.is_some() {
-            for stray in fs::read_dir(&incoming)? {
-                fs::remove_file(stray?.path())?;
-            }
-        }
         let shards: Vec<Shard> = (0..=u8::MAX)
             .map(|byte| Shard {
                 path: sha256.join(format!("{byte:02x}")),
@@ -159,6 +155,11 @@ impl Folder {
             File::open(path)?.sync_all()?;
         }
         Ok(Self { incoming, next: AtomicU64::new(0), shards, _guard: guard })
+    }
+
+    /// Removes what a process that was killed had begun.
+    fn sweep(&self) -> io::Result<()> {
+        fs::read_dir(&self.incoming)?.try_for_each(|stray| fs::remove_file(stray?.path()))
     }
 
     fn shard(&self, digest: &Sha256) -> &Shard {
@@ -195,7 +196,8 @@ impl Folder {
 
     /// A new file under `incoming/`.
     fn begin(&self) -> io::Result<Part> {
-        let path = self.incoming.join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let path = self.incoming.join(format!("{}-{number}", std::process::id()));
         let file = File::options().write(true).create_new(true).mode(0o600).open(&path)?;
         Ok(Part { file, path, published: false })
     }

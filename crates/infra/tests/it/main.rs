@@ -1,0 +1,16 @@
+//! The adapters against their ports' conformance suites, and against a hostile outside world.
+
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod data_dir;
+#[cfg(test)]
+mod http;
+#[cfg(test)]
+mod queue;
+#[cfg(test)]
+mod records;
+#[cfg(test)]
+mod store;
+#[cfg(test)]
+mod support;

@@ -1,0 +1,15 @@
+//! One suite per port. A suite panics with the clause of the contract that was broken.
+//!
+//! Each suite takes a function that opens a fresh and empty backend, so every clause starts from nothing.
+
+mod blobs;
+mod concurrency;
+mod model;
+mod queue;
+mod records;
+
+pub use blobs::blobs;
+pub use concurrency::queue_concurrency;
+pub use model::queue_model;
+pub use queue::queue;
+pub use records::records;

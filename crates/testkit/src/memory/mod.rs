@@ -1,0 +1,9 @@
+//! Each storage port in memory, as plainly as possible: the reference that other backends are compared with.
+
+mod blobs;
+mod queue;
+mod records;
+
+pub use blobs::MemBlobs;
+pub use queue::MemQueue;
+pub use records::MemRecords;

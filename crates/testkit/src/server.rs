@@ -1,0 +1,249 @@
+//! An HTTP/1.1 server on loopback that misbehaves as told.
+//!
+//! Written by hand on a socket because a proper server library refuses to cut, to hang and to lie.
+
+use bytes::Bytes;
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// A request as it came.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// Path and query.
+    pub path: String,
+    /// Header fields, names in lower case.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Received {
+    /// The value of a header field.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// An answer, good or bad.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Bytes,
+    ranges: bool,
+    cut: Option<usize>,
+    drip: Option<Duration>,
+    hang: bool,
+    endless: bool,
+}
+
+impl Reply {
+    /// A status without a body.
+    pub fn status(status: u16) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Bytes::new(),
+            ranges: false,
+            cut: None,
+            drip: None,
+            hang: false,
+            endless: false,
+        }
+    }
+
+    /// 200 with a body.
+    pub fn body(body: impl Into<Bytes>) -> Self {
+        Self { body: body.into(), ..Self::status(200) }
+    }
+
+    /// 302 to another address.
+    pub fn redirect(to: &str) -> Self {
+        Self::status(302).header("Location", to)
+    }
+
+    /// Takes the request and never answers.
+    pub fn hang() -> Self {
+        Self { hang: true, ..Self::status(200) }
+    }
+
+    /// 200 with a chunked body of zeros that does not end.
+    pub fn endless() -> Self {
+        Self { endless: true, ..Self::status(200) }
+    }
+
+    /// With a header field.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With another status.
+    #[must_use]
+    pub fn with_status(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
+    /// Honours `Range` and `If-Range`.
+    #[must_use]
+    pub fn ranges(self) -> Self {
+        Self { ranges: true, ..self }
+    }
+
+    /// Closes the connection after so many bytes of the body, having promised all of them.
+    #[must_use]
+    pub fn cut(self, after: usize) -> Self {
+        Self { cut: Some(after), ..self }
+    }
+
+    /// Sends the body byte by byte with a pause before each.
+    #[must_use]
+    pub fn drip(self, pause: Duration) -> Self {
+        Self { drip: Some(pause), ..self }
+    }
+
+    /// What a request for a part gets: the first byte's position and the rest, where it may have it.
+    fn part(&self, request: &Received) -> Option<usize> {
+        let first = request.header("range")?.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()?;
+        let own = |wanted: &str| self.headers.iter().any(|(_, value)| value == wanted);
+        (self.ranges && self.status == 200 && request.header("if-range").is_none_or(own)).then_some(first)
+    }
+
+    async fn send(&self, request: &Received, stream: &mut (impl AsyncWrite + Unpin)) -> std::io::Result<()> {
+        if self.hang {
+            return std::future::pending().await;
+        }
+        let mut head = self.headers.clone();
+        let (status, body) = match self.part(request) {
+            Some(first) if first >= self.body.len() => (416, Bytes::new()),
+            Some(first) => {
+                let whole = self.body.len();
+                head.push(("Content-Range".into(), format!("bytes {first}-{}/{whole}", whole - 1)));
+                (206, self.body.slice(first..))
+            }
+            None => (self.status, self.body.clone()),
+        };
+        match self.endless {
+            true => head.push(("Transfer-Encoding".into(), "chunked".into())),
+            false => head.push(("Content-Length".into(), body.len().to_string())),
+        }
+        let fields: String = head.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let head = format!("HTTP/1.1 {status} Scripted\r\nConnection: close\r\n{fields}\r\n");
+        stream.write_all(head.as_bytes()).await?;
+        if self.endless {
+            loop {
+                stream.write_all(b"1000\r\n").await?;
+                stream.write_all(&[0; 0x1000]).await?;
+                stream.write_all(b"\r\n").await?;
+            }
+        }
+        let body = body.slice(..self.cut.unwrap_or(usize::MAX).min(body.len()));
+        match self.drip {
+            None => stream.write_all(&body).await?,
+            Some(pause) => {
+                for byte in &body {
+                    tokio::time::sleep(pause).await;
+                    stream.write_all(&[*byte]).await?;
+                }
+            }
+        }
+        stream.shutdown().await
+    }
+}
+
+/// A server that ends when it is dropped.
+pub struct Server {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Shared {
+    script: Mutex<HashMap<String, VecDeque<Reply>>>,
+    received: Mutex<Vec<Received>>,
+}
+
+impl Server {
+    /// Listens on a free port of loopback; every path is 404 until it is scripted.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::<Shared>::default();
+        let serving = Arc::clone(&shared);
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let shared = Arc::clone(&serving);
+                // A client that hangs up early is what many tests want.
+                tokio::spawn(async move { shared.answer(stream).await.ok() });
+            }
+        });
+        Self { address, shared, task }
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Answers a path with these replies, one after the other, the last one for ever.
+    pub fn script(&self, path: &str, replies: impl IntoIterator<Item = Reply>) {
+        self.shared.script.lock().unwrap().insert(path.to_owned(), replies.into_iter().collect());
+    }
+
+    /// Every request so far.
+    pub fn received(&self) -> Vec<Received> {
+        self.shared.received.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Shared {
+    /// Reads one request and answers it.
+    async fn answer(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Result<()> {
+        let Some(request) = read_request(&mut stream).await? else { return Ok(()) };
+        self.received.lock().unwrap().push(request.clone());
+        let reply = {
+            let mut script = self.script.lock().unwrap();
+            let next = script.get_mut(&request.path).and_then(|replies| match replies.len() {
+                0 | 1 => replies.front().cloned(),
+                _ => replies.pop_front(),
+            });
+            next.unwrap_or_else(|| Reply::status(404))
+        };
+        reply.send(&request, &mut stream).await
+    }
+}
+
+/// The head of a request; `None` if the client hung up or sent none within 64 KiB.
+async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Option<Received>> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        if head.len() > 64 << 10 || stream.read(&mut byte).await? == 0 {
+            return Ok(None);
+        }
+        head.extend_from_slice(&byte);
+    }
+    let head = String::from_utf8_lossy(&head).into_owned();
+    let mut lines = head.lines();
+    let path = lines.next().and_then(|line| line.split(' ').nth(1)).unwrap_or_default().to_owned();
+    let field = |line: &str| {
+        line.split_once(':').map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+    };
+    Ok(Some(Received { path, headers: lines.filter_map(field).collect() }))
+}
