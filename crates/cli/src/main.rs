@@ -1,3 +1,23 @@
-//! `trustmill`: one binary.
+//! `trustmill`: one binary. A file per verb in `cmd`; `wire` is the only place where adapters meet the
+//! application.
 
-fn main() {}
+mod cmd;
+mod config;
+mod error;
+mod exit;
+mod render;
+mod wire;
+
+use clap::Parser as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // The sandbox starts this same binary as the first process inside; nothing else may run before it.
+    wire::sandbox_init();
+    let cli = cmd::Cli::parse();
+    cmd::init_tracing(cli.global.verbose);
+    match cmd::run(cli) {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.report().into(),
+    }
+}

@@ -12,4 +12,4 @@ pub mod report;
 mod world;
 
 pub use error::StepError;
-pub use world::World;
+pub use world::{ServePolicy, World};

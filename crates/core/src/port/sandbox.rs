@@ -69,6 +69,13 @@ impl Layer {
     ];
 }
 
+impl Layer {
+    /// Whether builds may run without it: only control groups, which `layers` then does not list.
+    pub const fn is_optional(&self) -> bool {
+        matches!(self, Self::CgroupMemory | Self::CgroupPids | Self::CgroupCpu)
+    }
+}
+
 /// Whether a layer can be had here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayerStatus {

@@ -1,0 +1,101 @@
+//! The command line: one file per verb.
+
+mod add;
+mod doctor;
+mod list;
+mod remove;
+mod secure;
+mod show;
+mod up;
+mod verify;
+
+pub(crate) use doctor::{Backend, Data, Findings, Found, Reached};
+pub(crate) use list::Listing;
+pub(crate) use secure::{Row, Summary};
+
+use crate::error::Failure;
+use crate::exit::Exit;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Rebuilds the packages you depend on from source, compares them with what was published, and serves them
+/// with the evidence.
+#[derive(Parser)]
+#[command(name = "trustmill", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  trustmill secure requirements.txt                    rebuild and judge every pinned package
+  trustmill secure --require replayed uv.lock          exit with 1 if a claim is weaker
+  trustmill up                                         serve, and keep up with new releases
+  trustmill show pkg:pypi/requests@2.32.5              everything known, and what differs
+  trustmill verify ./wheels/*.whl                      check wheels on disk, offline
+
+Exit codes: 0 done, 1 a gate does not hold, 2 wrong usage or input, 3 upstream, disk or sandbox failed,
+4 data folder or port in use, 130 interrupted.";
+
+/// Options that every verb takes.
+#[derive(Args, Clone)]
+pub(crate) struct Global {
+    /// Folder with all state [default: $XDG_DATA_HOME/trustmill]
+    #[arg(long, global = true, env = "TRUSTMILL_DATA_DIR", value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Configuration file [default: trustmill.toml in the data folder]
+    #[arg(long, global = true, env = "TRUSTMILL_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Address of the PyPI index to rebuild from [default: what this machine's pip uses]
+    #[arg(long, global = true, env = "TRUSTMILL_PYPI_INDEX", value_name = "URL")]
+    pub(crate) pypi_index: Option<String>,
+    /// Print JSON to standard output, and nothing else there
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// More of what happens, on standard error (twice: everything)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Secure(secure::Secure),
+    Add(add::Add),
+    Remove(remove::Remove),
+    List(list::List),
+    Up(up::Up),
+    Show(show::Show),
+    Verify(verify::Verify),
+    Doctor(doctor::Doctor),
+}
+
+/// Runs the verb.
+pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
+    let global = &cli.global;
+    match cli.verb {
+        Verb::Secure(verb) => verb.run(global),
+        Verb::Add(verb) => verb.run(global),
+        Verb::Remove(verb) => verb.run(global),
+        Verb::List(verb) => verb.run(global),
+        Verb::Up(verb) => verb.run(global),
+        Verb::Show(verb) => verb.run(global),
+        Verb::Verify(verb) => verb.run(global),
+        Verb::Doctor(verb) => verb.run(global),
+    }
+    .map_err(|failure| failure.as_json(cli.global.json))
+}
+
+/// Logs go to standard error: warnings by default, more with `-v`; `TRUSTMILL_LOG` overrides.
+pub(crate) fn init_tracing(verbose: u8) {
+    use tracing_subscriber::EnvFilter;
+    let level = match verbose {
+        0 => "error",
+        1 => "warn,trustmill=info",
+        _ => "info,trustmill=debug",
+    };
+    let filter = EnvFilter::try_from_env("TRUSTMILL_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

@@ -1,0 +1,102 @@
+//! Configuration: built-in defaults, then `trustmill.toml`, then the environment, then flags.
+//!
+//! One file per section; unknown keys are errors that name the key and its line.
+
+mod build;
+mod sandbox;
+mod serve;
+mod upstream;
+mod watch;
+
+pub(crate) use build::Build;
+pub(crate) use sandbox::{Backend, Sandbox};
+pub(crate) use serve::Serve;
+pub(crate) use upstream::Upstream;
+pub(crate) use watch::Watch;
+
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use trustmill_core::port::Coded;
+
+/// The whole configuration.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    pub(crate) upstream: Upstream,
+    pub(crate) serve: Serve,
+    pub(crate) build: Build,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) watch: Watch,
+}
+
+/// Why the configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The file cannot be read.
+    #[error("{} cannot be read", path.display())]
+    Unreadable {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is not valid: the reader's words name line and key.
+    #[error("{} is not a valid configuration: {why}", path.display())]
+    Invalid { path: PathBuf, why: String },
+}
+
+impl Coded for ConfigError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => "TM0801",
+            Self::Invalid { .. } => "TM0802",
+        }
+    }
+
+    fn help(&self) -> String {
+        match self {
+            Self::Unreadable { .. } => "check the path given with --config or TRUSTMILL_CONFIG".into(),
+            Self::Invalid { .. } => "docs/configuration.md lists every key with its default".into(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads `path`; without one, `trustmill.toml` in the data folder if it is there, else the defaults.
+    pub(crate) fn load(path: Option<&Path>, data_dir: &Path) -> Result<Self, ConfigError> {
+        let fallback = data_dir.join("trustmill.toml");
+        let path = match path {
+            Some(path) => path,
+            None if fallback.is_file() => &fallback,
+            None => return Ok(Self::default()),
+        };
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        Self::parse(&text).map_err(|why| ConfigError::Invalid { path: path.to_owned(), why })
+    }
+
+    /// Parses configuration text.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_example_is_valid_and_complete() {
+        let text = include_str!("../../../../examples/trustmill.toml");
+        let config = Config::parse(text).unwrap();
+        let defaults = Config::default();
+        assert_eq!(config.serve.listen, defaults.serve.listen);
+        assert_eq!(config.watch.interval_seconds, defaults.watch.interval_seconds);
+        assert_eq!(config.build.memory_mib, defaults.build.memory_mib);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let error = Config::parse("[serve]\nlissen = \"x\"\n").unwrap_err();
+        assert!(error.contains("lissen") && error.contains("line 2"), "{error}");
+    }
+}

@@ -1,0 +1,45 @@
+//! The view of `trustmill doctor`.
+
+use crate::cmd::Findings;
+
+/// Prints what was found, the problems last.
+pub(crate) fn print(findings: &Findings) {
+    for backend in &findings.sandboxes {
+        let chosen = if backend.chosen { " (in use)" } else { "" };
+        println!("sandbox {}{chosen}", backend.name);
+        for status in &backend.layers {
+            let mark = if status.active { "on " } else { "OFF" };
+            println!("  {mark}  {:18} {}", word(status.layer), status.detail);
+            if let Some(fix) = status.fix.as_ref().filter(|_| !status.active) {
+                println!("       fix: {fix}");
+            }
+        }
+    }
+    println!("\ninterpreters");
+    for found in &findings.interpreters {
+        println!("  {:10} {}", found.version, found.path);
+    }
+    println!("\nupstreams");
+    for upstream in &findings.upstreams {
+        let state = upstream.error.as_deref().unwrap_or("answers");
+        println!("  {}  {} ({}): {state}", upstream.ecosystem, upstream.address, upstream.origin);
+    }
+    let free = findings.data.free_bytes.map_or_else(|| "unknown".into(), |bytes| format!("{} GiB", bytes >> 30));
+    println!("\ndata folder {}: {free} free", findings.data.path);
+    if let Some(error) = &findings.data.error {
+        println!("  {error}");
+    }
+    if findings.problems.is_empty() {
+        println!("\neverything the mill needs is here");
+    } else {
+        println!("\nto be mended:");
+        for problem in &findings.problems {
+            println!("  {problem}");
+        }
+    }
+}
+
+/// The name of a layer, as attestations spell it.
+pub(crate) fn word(layer: trustmill_core::port::sandbox::Layer) -> String {
+    serde_json::to_value(layer).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}

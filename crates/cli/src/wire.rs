@@ -1,0 +1,475 @@
+//! Where adapters meet the application: the only file that names both sides.
+
+use crate::cmd::{Backend, Data, Findings, Found, Global, Reached};
+use crate::config::{self, Config};
+use crate::error::Failure;
+use crate::exit::Exit;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::watch;
+use trustmill_core::port::Coded;
+use trustmill_core::port::blobs::Blobs;
+use trustmill_core::port::clock::Clock;
+use trustmill_core::port::ecosystem::Ecosystem;
+use trustmill_core::port::fetch::{Fetch, FetchError};
+use trustmill_core::port::registry::Registry;
+use trustmill_core::port::sandbox::Sandbox;
+use trustmill_ecosystems::pypi::definition::Definitions;
+use trustmill_ecosystems::pypi::interpreter::{Interpreters, Search};
+use trustmill_ecosystems::pypi::lockfile::Target;
+use trustmill_ecosystems::pypi::registry::{PypiRegistry, RegistryPorts};
+use trustmill_ecosystems::pypi::upstream::{
+    BadIndexUrl, Discovered, FolderStore, Upstream, UpstreamOptions, index_url,
+};
+use trustmill_ecosystems::pypi::{Pypi, PypiParts};
+use trustmill_factory::progress::Observer;
+use trustmill_factory::{ServePolicy, World};
+use trustmill_infra::http::RedactedUrl;
+use trustmill_infra::{DataDir, DataDirError, FetchConfig, HttpFetch, SystemClock};
+use trustmill_sandbox::{Bubblewrap, InitCommand, Own};
+use trustmill_serve::{Options, PublicKey, RegistryGateways, Server, ServerLimits};
+use trustmill_trust::keys::file as key_file;
+
+/// The hidden first argument with which the sandbox starts this binary as the first process inside.
+const INIT: &str = "__sandbox-init";
+
+/// What a verb needs the data folder for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To work on keys or to serve: nobody else may.
+    Work,
+    /// To look, or to change the watch set: beside whoever works.
+    Look,
+}
+
+/// Runs as the sandbox's first process if that is what this process was started for.
+pub(crate) fn sandbox_init() {
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == INIT) {
+        trustmill_sandbox::init_main()
+    }
+}
+
+/// Runs a verb on the one async runtime.
+pub(crate) fn runtime(verb: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(NoRuntime)?.block_on(verb)
+}
+
+/// The async runtime cannot start.
+#[derive(Debug, thiserror::Error)]
+#[error("the async runtime cannot start")]
+struct NoRuntime(#[source] std::io::Error);
+
+impl Coded for NoRuntime {
+    fn code(&self) -> &'static str {
+        "TM0813"
+    }
+
+    fn help(&self) -> String {
+        "this process may start no threads or open no files: raise its limits (ulimit -u, ulimit -n)".into()
+    }
+}
+
+/// A part of the mill ended in a way that it never should.
+#[derive(Debug, thiserror::Error)]
+#[error("a part of the mill failed")]
+pub(crate) struct WorkerFailed(#[from] tokio::task::JoinError);
+
+impl Coded for WorkerFailed {
+    fn code(&self) -> &'static str {
+        "TM0499"
+    }
+
+    fn help(&self) -> String {
+        "this is a defect of the mill: please report it with the output of -vv".into()
+    }
+}
+
+/// No folder for the state.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no data folder: neither --data-dir, XDG_DATA_HOME nor HOME is set")]
+struct NoDataDir;
+
+impl Coded for NoDataDir {
+    fn code(&self) -> &'static str {
+        "TM0803"
+    }
+
+    fn help(&self) -> String {
+        "give --data-dir".into()
+    }
+}
+
+/// The folder of the state: the flag, else where the XDG base directory specification puts it.
+pub(crate) fn data_dir(global: &Global) -> Result<PathBuf, Failure> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let xdg = || set("XDG_DATA_HOME").filter(|path| path.is_absolute());
+    let home = || set("HOME").map(|home| home.join(".local/share"));
+    global
+        .data_dir
+        .clone()
+        .or_else(|| xdg().or_else(home).map(|base| base.join("trustmill")))
+        .ok_or_else(|| Failure::new(Exit::Usage, NoDataDir))
+}
+
+/// Resolves when SIGTERM or SIGINT arrives.
+pub(crate) async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let wait = |kind| async move {
+        match signal(kind) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = wait(SignalKind::terminate()) => {}
+        () = wait(SignalKind::interrupt()) => {}
+    }
+}
+
+/// Resolves when `flag` turns true.
+pub(crate) async fn turned(mut flag: watch::Receiver<bool>) {
+    let _ = flag.wait_for(|stopped| *stopped).await;
+}
+
+/// One installation: the application with its adapters.
+pub(crate) struct Mill {
+    /// What the application works with.
+    pub(crate) world: World,
+    /// The configuration that was read.
+    pub(crate) config: Config,
+    registries: Vec<Arc<dyn Registry>>,
+    keys: Vec<PublicKey>,
+    /// Holds the folder's lock.
+    _data: DataDir,
+}
+
+impl Mill {
+    /// Opens the data folder and joins everything to it.
+    pub(crate) async fn open(
+        global: &Global,
+        purpose: Purpose,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, Failure> {
+        let folder = data_dir(global)?;
+        let config = load_config(global, &folder)?;
+        let data = open_folder(folder.clone(), purpose).await?;
+        let keys = folder.join("keys");
+        let signer = Arc::new(key_file::open_or_create(&keys)?);
+        let trusted = key_file::trusted(&keys)?;
+        let adapters = adapters(global, &config, &data).await?;
+        require_layers(&config, adapters.sandbox.as_ref(), purpose)?;
+        let policy = ServePolicy { require: config.serve.require, native: config.serve.native };
+        let world = World {
+            clock: adapters.clock,
+            blobs: adapters.blobs,
+            records: data.records(),
+            queue: data.queue(),
+            fetch: adapters.fetch,
+            ecosystems: adapters.ecosystems,
+            signer,
+            policy,
+            observer,
+            artifact_limit: config.build.artifact_mib << 20,
+        };
+        let keys = trusted.iter().map(exported).collect();
+        Ok(Self { world, config, registries: adapters.registries, keys, _data: data })
+    }
+
+    /// Binds the server; it answers from [`Serving::run`] on.
+    pub(crate) async fn bind(&self, listen: SocketAddr) -> Result<Serving, Failure> {
+        let bound = Server::bind(listen, ServerLimits::default()).await;
+        let server = bound.map_err(|error| Failure::new(Exit::Busy, error))?;
+        let options = Options {
+            records: Some(Arc::clone(&self.world.records)),
+            keys: self.keys.clone(),
+            version: env!("CARGO_PKG_VERSION"),
+            ..Options::default()
+        };
+        let app = trustmill_serve::router(self.registries.clone(), Arc::clone(&self.world.blobs), options);
+        Ok(Serving { server, app })
+    }
+}
+
+/// A bound server and what it will answer with.
+pub(crate) struct Serving {
+    server: Server,
+    app: axum::Router,
+}
+
+impl Serving {
+    /// The address that was bound.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.server.addr()
+    }
+
+    /// Answers until `stop` is done, then drains.
+    pub(crate) async fn run(self, stop: impl Future<Output = ()> + Send) {
+        let drained = self.server.run(self.app, stop).await;
+        tracing::info!(drained.cut, "the server has stopped");
+    }
+}
+
+/// The adapters of one installation.
+struct Adapters {
+    clock: Arc<dyn Clock>,
+    blobs: Arc<dyn Blobs>,
+    fetch: Arc<dyn Fetch>,
+    sandbox: Arc<dyn Sandbox>,
+    registries: Vec<Arc<dyn Registry>>,
+    ecosystems: Vec<Arc<dyn Ecosystem>>,
+}
+
+/// Makes every adapter. An ecosystem is one block here: its upstream, its registry, itself.
+async fn adapters(global: &Global, config: &Config, data: &DataDir) -> Result<Adapters, Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let blobs: Arc<dyn Blobs> = Arc::new(data.blobs());
+    let index = index(global, config)?;
+    let fetch: Arc<dyn Fetch> = Arc::new(HttpFetch::new(fetch_config(&index)?, data.blobs())?);
+    let sandbox = sandbox(config)?;
+    let upstream = Arc::new(Upstream::with_options(
+        index.url,
+        Arc::clone(&fetch),
+        Arc::clone(&clock),
+        Some(Arc::new(FolderStore::new(data.path().join("pages")))),
+        UpstreamOptions::default(),
+    ));
+    let ports = RegistryPorts {
+        records: data.records(),
+        blobs: Arc::clone(&blobs),
+        fetch: Arc::clone(&fetch),
+        clock: Arc::clone(&clock),
+    };
+    let registry: Arc<dyn Registry> = Arc::new(PypiRegistry::new(Arc::clone(&upstream), ports));
+    let registries = vec![registry];
+    let gateways = Arc::new(RegistryGateways::new(registries.clone(), Arc::clone(&blobs)));
+    let interpreters = interpreters(config, data.path()).await;
+    let folders: Vec<&Path> = config.build.definitions.iter().map(PathBuf::as_path).collect();
+    let pypi = Pypi::new(PypiParts {
+        upstream,
+        sandbox: Arc::clone(&sandbox),
+        gateways,
+        fetch: Arc::clone(&fetch),
+        blobs: Arc::clone(&blobs),
+        definitions: Definitions::load(&folders).map_err(|error| Failure::new(Exit::Usage, error))?,
+        target: target(&interpreters),
+        interpreters,
+        data: data.path().to_owned(),
+    });
+    Ok(Adapters { clock, blobs, fetch, sandbox, registries, ecosystems: vec![Arc::new(pypi)] })
+}
+
+/// The CPythons of this machine and of the configuration.
+async fn interpreters(config: &Config, folder: &Path) -> Interpreters {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let (path, home, pyenv) = (set("PATH"), set("HOME").map(PathBuf::from), set("PYENV_ROOT").map(PathBuf::from));
+    let explicit = config.build.interpreters.clone();
+    let search = Search::usual(explicit, path.as_deref(), home.as_deref(), pyenv.as_deref());
+    search.run(&folder.join("interpreters.json")).await
+}
+
+/// For whom lockfiles are read: the interpreter that comes first on the PATH, else the newest that is here.
+fn target(interpreters: &Interpreters) -> Target {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let first = std::env::split_paths(&path).find_map(|folder| {
+        let folder = folder.canonicalize().ok()?;
+        interpreters.all().iter().rev().find(|python| python.executable.parent() == Some(&folder))
+    });
+    let version = first.or(interpreters.newest()).map(|python| python.version.to_string());
+    let version = version.and_then(|version| version.parse().ok());
+    Target::cpython_linux(version.unwrap_or_else(|| pep440_rs::Version::new([3, 13])))
+}
+
+/// The HTTP client's settings: credentials of the index, and the roots of trust that pip was told of.
+fn fetch_config(index: &Discovered) -> Result<FetchConfig, FetchError> {
+    let roots = std::env::var_os("PIP_CERT").filter(|path| !path.is_empty()).map(PathBuf::from);
+    Ok(FetchConfig {
+        roots: roots.into_iter().collect(),
+        credentials: vec![RedactedUrl::parse(index.url.as_str())?],
+        ..FetchConfig::default()
+    })
+}
+
+/// Where packages come from: flag and environment, then the file, then what this machine's pip uses.
+fn index(global: &Global, config: &Config) -> Result<Discovered, Failure> {
+    let given = global.pypi_index.as_deref().map(|url| (url, "--pypi-index"));
+    let given = given.or_else(|| config.upstream.pypi.as_deref().map(|url| (url, "configuration")));
+    let found = match given {
+        Some((url, origin)) => {
+            index_url(url, origin).map(|url| Discovered { url, origin: origin.to_owned() })
+        }
+        None => Upstream::discover(),
+    };
+    found.map_err(|error| Failure::new(Exit::Usage, BadUpstream(error)))
+}
+
+/// The address of an upstream cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct BadUpstream(BadIndexUrl);
+
+impl Coded for BadUpstream {
+    fn code(&self) -> &'static str {
+        "TM0804"
+    }
+
+    fn help(&self) -> String {
+        "give the address of a simple index, such as https://packages.example.com/simple/".into()
+    }
+}
+
+/// The chosen sandbox backend.
+fn sandbox(config: &Config) -> Result<Arc<dyn Sandbox>, Failure> {
+    match config.sandbox.backend {
+        config::Backend::Own => Ok(Arc::new(Own::new(init_command()))),
+        config::Backend::Bubblewrap => match Bubblewrap::detect(init_command()) {
+            Some(backend) => Ok(Arc::new(backend)),
+            None => Err(Failure::new(Exit::Usage, NoBubblewrap)),
+        },
+    }
+}
+
+fn init_command() -> InitCommand {
+    InitCommand { program: PathBuf::from("/proc/self/exe"), args: vec![INIT.to_owned()] }
+}
+
+/// Bubblewrap was asked for and is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration asks for bubblewrap, and no `bwrap` is on the PATH")]
+struct NoBubblewrap;
+
+impl Coded for NoBubblewrap {
+    fn code(&self) -> &'static str {
+        "TM0805"
+    }
+
+    fn help(&self) -> String {
+        "install the package `bubblewrap`, or set [sandbox] backend = \"own\"".into()
+    }
+}
+
+/// Layers are missing that the configuration requires.
+#[derive(Debug, thiserror::Error)]
+#[error("isolation layers are missing that the configuration requires: {0}")]
+struct LayersMissing(String);
+
+impl Coded for LayersMissing {
+    fn code(&self) -> &'static str {
+        "TM0811"
+    }
+
+    fn help(&self) -> String {
+        "`trustmill doctor` prints the fix for each; or take them out of [sandbox] require".into()
+    }
+}
+
+/// Refuses to work where a required layer is not to be had.
+fn require_layers(config: &Config, sandbox: &dyn Sandbox, purpose: Purpose) -> Result<(), Failure> {
+    if purpose == Purpose::Look || config.sandbox.require.is_empty() {
+        return Ok(());
+    }
+    let layers = sandbox.layers();
+    let active = |wanted| layers.iter().any(|status| status.layer == wanted && status.active);
+    let missing: Vec<_> = config.sandbox.require.iter().filter(|layer| !active(**layer)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = missing.into_iter().map(|layer| crate::render::doctor::word(*layer)).collect();
+    Err(Failure::new(Exit::Gate, LayersMissing(names.join(", "))))
+}
+
+fn load_config(global: &Global, folder: &Path) -> Result<Config, Failure> {
+    Config::load(global.config.as_deref(), folder).map_err(|error| Failure::new(Exit::Usage, error))
+}
+
+/// Opens the data folder; opening touches the disk, so it leaves the async threads alone.
+async fn open_folder(folder: PathBuf, purpose: Purpose) -> Result<DataDir, Failure> {
+    let opened = tokio::task::spawn_blocking(move || match purpose {
+        Purpose::Work => DataDir::open(folder),
+        Purpose::Look => DataDir::beside(folder),
+    });
+    opened.await.map_err(WorkerFailed::from)?.map_err(|error| match error {
+        DataDirError::Locked { .. } => Failure::new(Exit::Busy, error),
+        other => Failure::from(other),
+    })
+}
+
+fn exported(key: &trustmill_trust::keys::PublicKey) -> PublicKey {
+    PublicKey { id: key.id().to_string(), algorithm: "ed25519".to_owned(), pem: key.to_pem() }
+}
+
+/// What `doctor` looks at. Works without the folder's lock, and says what is wrong rather than failing.
+pub(crate) async fn examine(global: &Global) -> Result<Findings, Failure> {
+    let folder = data_dir(global)?;
+    let config = load_config(global, &folder)?;
+    let mut problems = Vec::new();
+    let sandboxes = sandboxes(&config);
+    for backend in sandboxes.iter().filter(|backend| backend.chosen) {
+        let required = |layer| config.sandbox.require.contains(layer) || !layer.is_optional();
+        let missing = backend.layers.iter().filter(|status| !status.active && required(&status.layer));
+        problems.extend(missing.map(|status| {
+            format!("isolation layer {} is missing", crate::render::doctor::word(status.layer))
+        }));
+    }
+    let interpreters = interpreters(&config, &folder).await;
+    if interpreters.all().is_empty() {
+        problems.push("no CPython was found: install python3, or name one in [build] interpreters".to_owned());
+    }
+    let (data, upstream) = match open_folder(folder.clone(), Purpose::Look).await {
+        Ok(open) => {
+            let upstream = reach(global, &config, &open).await?;
+            (Data { path: folder.display().to_string(), free_bytes: free_bytes(&folder), error: None }, upstream)
+        }
+        Err(failure) => {
+            let error = Some(failure.to_string());
+            (Data { path: folder.display().to_string(), free_bytes: free_bytes(&folder), error }, Vec::new())
+        }
+    };
+    problems.extend(data.error.clone());
+    problems.extend(upstream.iter().filter_map(|reached| reached.error.clone()));
+    let interpreters = interpreters.all().iter().map(|python| Found {
+        version: python.version.to_string(),
+        path: python.executable.display().to_string(),
+    });
+    Ok(Findings { sandboxes, interpreters: interpreters.collect(), upstreams: upstream, data, problems })
+}
+
+/// Every backend of this machine with its layers.
+fn sandboxes(config: &Config) -> Vec<Backend> {
+    let mut backends: Vec<Arc<dyn Sandbox>> = vec![Arc::new(Own::new(init_command()))];
+    backends.extend(Bubblewrap::detect(init_command()).map(|backend| Arc::new(backend) as Arc<dyn Sandbox>));
+    let chosen = match config.sandbox.backend {
+        config::Backend::Own => "own",
+        config::Backend::Bubblewrap => "bubblewrap",
+    };
+    backends
+        .iter()
+        .map(|backend| Backend {
+            name: backend.name().to_owned(),
+            chosen: backend.name() == chosen,
+            layers: backend.layers(),
+        })
+        .collect()
+}
+
+/// Asks each upstream for a project that every mirror has.
+async fn reach(global: &Global, config: &Config, data: &DataDir) -> Result<Vec<Reached>, Failure> {
+    let index = index(global, config)?;
+    let origin = index.origin.clone();
+    let settings = FetchConfig { tries: 1, ..fetch_config(&index)? };
+    let fetch: Arc<dyn Fetch> = Arc::new(HttpFetch::new(settings, data.blobs())?);
+    let upstream = Upstream::new(index.url, fetch, Arc::new(SystemClock));
+    let error = upstream.project("uv").await.err().map(|error| error.to_string());
+    Ok(vec![Reached { ecosystem: "pypi".to_owned(), address: upstream.shown_url(), origin, error }])
+}
+
+/// Bytes that are free on the volume of a folder.
+fn free_bytes(folder: &Path) -> Option<u64> {
+    let there = folder.ancestors().find(|path| path.exists())?;
+    let volume = rustix::fs::statvfs(there).ok()?;
+    Some(volume.f_bavail.saturating_mul(volume.f_frsize))
+}

@@ -1,0 +1,15 @@
+//! The user's view: the real binary, real packages, real pip and uv.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
+mod clients;
+mod crash;
+mod errors;
+mod secure;
+mod support;
