@@ -143,4 +143,28 @@ mod tests {
             assert_eq!(logical(&format!("x==1\n# y{odd}evil==1"), &MemoryFiles::default()).unwrap_err().0, 2);
         }
     }
+
+    /// `pip-lines.json` holds what pip 26.3 made of random texts.
+    #[test]
+    fn random_texts_have_the_lines_that_pip_sees() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/lockfiles/pip-lines.json");
+        let cases: Vec<serde_json::Value> = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        assert!(cases.len() > 500);
+        let files = MemoryFiles {
+            variables: [("V".to_owned(), "1.0".to_owned()), ("EMPTY".to_owned(), String::new())].into(),
+            ..MemoryFiles::default()
+        };
+        for case in &cases {
+            let text = case["text"].as_str().unwrap();
+            let lines: Vec<serde_json::Value> = logical(text, &files)
+                .unwrap()
+                .iter()
+                .map(|line| {
+                    let (entry, options) = super::super::options::split(&line.text);
+                    serde_json::json!([line.number, line.text, entry, options.trim()])
+                })
+                .collect();
+            assert_eq!(serde_json::Value::from(lines), case["lines"], "{text:?}");
+        }
+    }
 }
