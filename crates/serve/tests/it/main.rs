@@ -1,0 +1,16 @@
+//! The integration tests of this crate: one binary, modules that mirror `src`.
+
+#[cfg(test)]
+mod client;
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod gateway;
+#[cfg(test)]
+mod pages;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod wire;
