@@ -35,16 +35,14 @@ fn paths(map: &str, files: &[String], exists: impl Fn(&str) -> bool) -> Vec<Prob
     let named: Vec<(usize, &str)> = (1..)
         .zip(map.lines())
         .flat_map(|(line, text)| text.split('`').skip(1).step_by(2).map(move |token| (line, token)))
-        .filter(|(_, token)| is_path(token))
         .collect();
-    let missing = named
-        .iter()
-        .filter(|(_, path)| !exists(path))
-        .map(|(line, path)| Problem::new(format!("{MAP}:{line}"), format!("`{path}` does not exist")));
-    let mut problems: Vec<Problem> = missing.collect();
+    let missing = named.iter().filter(|(_, token)| is_path(token) && !exists(token));
+    let mut problems: Vec<Problem> = missing
+        .map(|(line, path)| Problem::new(format!("{MAP}:{line}"), format!("`{path}` does not exist")))
+        .collect();
     for folder in folders(files) {
         let inside = format!("{folder}/");
-        if !named.iter().any(|(_, path)| *path == folder || path.starts_with(&inside)) {
+        if !named.iter().any(|(_, token)| *token == folder || token.starts_with(&inside)) {
             problems.push(Problem::new(MAP, format!("does not say what `{folder}` is for")));
         }
     }
@@ -71,8 +69,7 @@ fn is_path(token: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
     let shaped = token.contains('/') || [".md", ".toml", ".rs"].iter().any(|end| token.ends_with(end));
     let holder = token.split(['/', '.']).any(|part| matches!(part, "NAME" | "CODE" | "PROJECT"));
-    shaped && !holder && !token.starts_with(['/', '-', '.']) && token.chars().all(plain)
-        || token.starts_with(".c") && token.chars().all(plain)
+    shaped && !holder && !token.starts_with(['/', '-']) && token.chars().all(plain)
 }
 
 /// Codes in string literals of our crates, with the first place of each.
