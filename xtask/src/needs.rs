@@ -3,23 +3,32 @@
 use crate::report::Failure;
 use crate::run::{cargo, program};
 
-/// A program that must be there, how to ask, and where it comes from.
+/// A program, how to ask for it, where it comes from, and what is not tested without it; `None` if nothing
+/// works without it.
 struct Need {
     name: &'static str,
     ask: &'static [&'static str],
     debian: &'static [&'static str],
+    without: Option<&'static str>,
 }
 
 /// What building and testing uses beside the Rust toolchain.
 const NEEDS: &[Need] = &[
-    Need { name: "git", ask: &["--version"], debian: &["git"] },
+    Need { name: "git", ask: &["--version"], debian: &["git"], without: None },
     // SQLite and the TLS provider are compiled from C.
-    Need { name: "cc", ask: &["--version"], debian: &["gcc", "libc6-dev"] },
+    Need { name: "cc", ask: &["--version"], debian: &["gcc", "libc6-dev"], without: None },
     // The tests of `trust` and of the pipeline run verifiers and package managers from virtual environments.
     Need {
         name: "python3",
         ask: &["-c", "import ensurepip, venv"],
         debian: &["python3", "python3-venv", "python3-pip"],
+        without: None,
+    },
+    Need {
+        name: "bwrap",
+        ask: &["--version"],
+        debian: &["bubblewrap"],
+        without: Some("the sandbox's second backend is not tested"),
     },
 ];
 
@@ -36,9 +45,13 @@ pub(crate) fn check() -> Result<(), Failure> {
         if !there() && in_ci() {
             apt_get(need.debian);
         }
-        if !there() {
-            let help = format!("on Debian: `apt-get install {}`", need.debian.join(" "));
-            return Err(Failure::Missing { program: need.name.to_owned(), help });
+        if there() {
+            continue;
+        }
+        let help = format!("on Debian: `apt-get install {}`", need.debian.join(" "));
+        match need.without {
+            Some(loss) => println!("{} is not installed: {loss} ({help})", need.name),
+            None => return Err(Failure::Missing { program: need.name.to_owned(), help }),
         }
     }
     if !nextest() && in_ci() {
