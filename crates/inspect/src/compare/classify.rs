@@ -19,6 +19,7 @@ pub(super) fn difference(
     Difference {
         member: path.to_owned(),
         class,
+        alarming: false,
         published: Some(published.digest()),
         rebuilt: Some(rebuilt.digest()),
         detail,
@@ -74,6 +75,7 @@ pub(super) fn only_published(path: &str, member: &Member, ours: &Twins<'_>) -> (
     let difference = Difference {
         member: path.to_owned(),
         class: DifferenceClass::OnlyPublished,
+        alarming: false,
         published: Some(member.digest()),
         rebuilt: None,
         detail,
@@ -92,6 +94,7 @@ pub(super) fn only_rebuilt(path: &str, member: &Member, theirs: &Twins<'_>) -> D
     Difference {
         member: path.to_owned(),
         class: DifferenceClass::OnlyRebuilt,
+        alarming: false,
         published: None,
         rebuilt: Some(member.digest()),
         detail,

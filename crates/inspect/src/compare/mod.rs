@@ -18,7 +18,7 @@ use crate::wheel::record;
 use bytes::Bytes;
 use classify::Twins;
 use std::collections::{BTreeMap, BTreeSet};
-use trustmill_core::comparison::{Comparison, Difference, DifferenceClass, Normalisation};
+use trustmill_core::comparison::{Comparison, Difference, DifferenceClass, Normalisation, Replay};
 use trustmill_core::content::Contents;
 use trustmill_core::port::Coded;
 use trustmill_core::{Sha256, Verdict};
@@ -49,25 +49,12 @@ impl Coded for CompareError {
     }
 }
 
-/// What a comparison may cost.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct CompareLimits {
-    /// Limits on each of the two archives.
-    pub archive: Limits,
-    /// Limits on the replay.
-    pub replay: replay::Limits,
-}
-
 /// Compares two wheels. A pure function of its arguments.
 ///
 /// # Errors
 /// [`CompareError`] if either is refused by the reader.
-pub fn compare(
-    published: &Bytes,
-    rebuilt: &Bytes,
-    limits: &CompareLimits,
-) -> Result<Comparison, CompareError> {
-    let theirs = zip::open(published, &limits.archive).map_err(CompareError::Published)?;
+pub fn compare(published: &Bytes, rebuilt: &Bytes, limits: &Limits) -> Result<Comparison, CompareError> {
+    let theirs = zip::open(published, limits).map_err(CompareError::Published)?;
     let mut comparison = Comparison {
         format: Comparison::FORMAT,
         verdict: Verdict::Identical,
@@ -80,16 +67,14 @@ pub fn compare(
     if comparison.published == comparison.rebuilt {
         return Ok(comparison);
     }
-    let ours = zip::open(rebuilt, &limits.archive).map_err(CompareError::Rebuilt)?;
-    match replay(&theirs, &ours.contents, &limits.replay) {
+    let ours = zip::open(rebuilt, limits).map_err(CompareError::Rebuilt)?;
+    match replay(&theirs, &ours.contents, &replay::Limits::from(limits)) {
         Ok(replayed) => {
             comparison.verdict = Verdict::Replayed;
-            comparison.replay = replayed.record_rewritten.then(|| {
-                "RECORD was written again from the rebuilt members, in the published row order".to_owned()
-            });
+            comparison.replay = Some(Replay::Reproduced { notes: replayed.notes() });
         }
         Err(refusal) => {
-            comparison.replay = Some(refusal.to_string());
+            comparison.replay = Some(Replay::Failed { why: refusal.to_string() });
             let found = members(&theirs.contents, &ours.contents);
             settle(&mut comparison, found, &theirs, &ours);
         }
@@ -102,8 +87,6 @@ pub fn compare(
 struct Found {
     differences: Vec<Difference>,
     fired: BTreeMap<&'static str, (&'static str, Vec<String>)>,
-    /// A difference that its class alone does not explain.
-    alarming: bool,
 }
 
 impl Found {
@@ -111,8 +94,8 @@ impl Found {
         self.fired.entry(id).or_insert((cites, Vec::new())).1.push(path.to_owned());
     }
 
-    fn report(&mut self, difference: Difference, alarming: bool) {
-        self.alarming |= alarming || !difference.class.explains();
+    fn report(&mut self, mut difference: Difference, alarming: bool) {
+        difference.alarming = alarming || !difference.class.explains();
         self.differences.push(difference);
     }
 }
@@ -153,7 +136,17 @@ fn members(theirs: &Contents, ours: &Contents) -> Found {
             found.report(difference, false);
         }
     }
+    check_equal_record(&mut found, theirs, ours);
     found
+}
+
+/// A `RECORD` that both have, while their members differ, is wrong about one of them.
+fn check_equal_record(found: &mut Found, theirs: &Contents, ours: &Contents) {
+    let Some(path) = record::path(theirs) else { return };
+    let equal = theirs.get(path).map(|member| &member.bytes) == ours.get(path).map(|member| &member.bytes);
+    if equal && !(record::check(theirs).is_empty() && record::check(ours).is_empty()) {
+        compare_records(found, path, theirs, ours);
+    }
 }
 
 /// Two `RECORD` files that each describe their own wheel differ only because the wheels do.
@@ -182,7 +175,11 @@ fn settle(comparison: &mut Comparison, found: Found, theirs: &Archive, ours: &Ar
         comparison.normalisations.extend(container(theirs, ours));
         comparison.verdict = Verdict::Normalised;
     } else {
-        comparison.verdict = if found.alarming { Verdict::Unexplained } else { Verdict::Explained };
+        comparison.verdict = if found.differences.iter().any(|difference| difference.alarming) {
+            Verdict::Unexplained
+        } else {
+            Verdict::Explained
+        };
     }
     comparison.differences = found.differences;
 }

@@ -40,6 +40,26 @@ impl Compressor {
     }
 }
 
+/// Whether `stream`, which is known to inflate to `input`, is about as long as an honest compressor's.
+///
+/// Empty blocks and wasteful codes could make a stream of any length, with room for a payload; an eighth over
+/// stock zlib's length covers every compressor that was seen and leaves no such room.
+pub(super) fn is_plausible(input: &[u8], stream: &[u8]) -> bool {
+    let mut engine = Compress::new(Compression::new(6), false);
+    let mut buffer = vec![0; PIECE];
+    let mut rest = input;
+    loop {
+        let before = engine.total_in();
+        let Ok(status) = engine.compress(rest, &mut buffer, FlushCompress::Finish) else { return false };
+        let taken = usize::try_from(engine.total_in() - before).unwrap_or(usize::MAX);
+        rest = rest.get(taken..).unwrap_or_default();
+        if status == Status::StreamEnd {
+            let ours = engine.total_out();
+            return stream.len() as u64 <= ours + ours / 8 + 16;
+        }
+    }
+}
+
 impl fmt::Display for Compressor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

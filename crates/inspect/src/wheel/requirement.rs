@@ -58,8 +58,12 @@ fn subject(text: &str) -> Option<String> {
     if let Some(inner) = rest.strip_prefix('(') {
         rest = inner.strip_suffix(')')?;
     }
-    out.push_str(&specifiers(rest));
-    Some(out)
+    let rest = specifiers(rest);
+    let operators = |clause: &str| clause.starts_with(['<', '>', '=', '!', '~']);
+    if !rest.is_empty() && !rest.split(',').all(operators) {
+        return None;
+    }
+    Some(out + &rest)
 }
 
 /// A comma means "and" (PEP 440, "Version specifiers"), so order and white space say nothing.

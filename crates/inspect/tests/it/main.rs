@@ -1,0 +1,18 @@
+//! Integration tests of `trustmill-inspect`: crafted archives, properties, real wheels.
+
+#[cfg(test)]
+mod archive_sdist;
+#[cfg(test)]
+mod archive_zip;
+#[cfg(test)]
+mod compare;
+#[cfg(test)]
+mod craft;
+#[cfg(test)]
+mod mutants;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod real_wheels;
+#[cfg(test)]
+mod record;
