@@ -9,9 +9,9 @@ use trustmill_core::port::sandbox::{Layer, Limits};
 
 /// Groups are named `trustmill-PID-NUMBER`.
 const PREFIX: &str = "trustmill-";
-/// A job's weight against the rest of the machine: a tenth of the default of 1024 (v1) or 100 (v2).
-const SHARES: &str = "102";
-const WEIGHT: &str = "10";
+/// A job's weight against the rest of the machine: half of the default of 1024 (v1) or 100 (v2).
+const SHARES: &str = "512";
+const WEIGHT: &str = "50";
 /// The period over which the quota counts, in microseconds: the kernel's default.
 const PERIOD: u64 = 100_000;
 

@@ -52,7 +52,14 @@ pub(crate) fn recv_packet(socket: impl AsFd) -> Result<Option<Packet>, Errno> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2), ScmCredentials(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut buffer = vec![0; PACKET];
-    let got = recvmsg(socket, &mut [IoSliceMut::new(&mut buffer)], &mut control, RecvFlags::CMSG_CLOEXEC)?;
+    let got = loop {
+        let iov = &mut [IoSliceMut::new(&mut buffer)];
+        match recvmsg(&socket, iov, &mut control, RecvFlags::CMSG_CLOEXEC) {
+            // Said once, before what is still queued, of an end that closed without reading all that it was sent.
+            Err(Errno::CONNRESET) => {}
+            other => break other?,
+        }
+    };
     if got.flags.contains(ReturnFlags::TRUNC) {
         return Err(Errno::MSGSIZE);
     }
@@ -128,6 +135,16 @@ mod tests {
         let (a, b) = pair().unwrap();
         send_packet(&a, &u64::MAX.to_le_bytes(), &[]).unwrap();
         assert_eq!(recv_long(&b).unwrap_err(), Errno::MSGSIZE);
+    }
+
+    #[test]
+    fn last_words_are_heard_though_the_speaker_did_not_listen() {
+        let (a, b) = pair().unwrap();
+        send_packet(&b, b"unread", &[]).unwrap();
+        send_packet(&a, b"last words", &[]).unwrap();
+        drop(a);
+        assert_eq!(recv_packet(&b).unwrap().unwrap().bytes, b"last words");
+        assert!(recv_packet(&b).unwrap().is_none());
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! What this machine gives, layer by layer, and what to do about the rest.
 
 use crate::cgroup::Cgroups;
-use crate::mounts::{self, Access, Place};
+use crate::mounts;
 use crate::namespaces::{self, NAMESPACES};
 use crate::spec::{Bounds, Fault, Spec, Stage};
-use crate::{InitCommand, caps, channel, landlock, limits, seccomp, sys};
+use crate::sys::{self, Fork};
+use crate::{UNPRIVILEGED, caps, channel, landlock, limits, seccomp};
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::process::{Command, Stdio};
 use trustmill_core::port::sandbox::{Layer, LayerStatus};
 
@@ -20,69 +21,89 @@ struct Finding {
 
 /// In the init: tries everything that a job would get, and prints how each went.
 pub(crate) fn print_probe() -> io::Result<()> {
-    let findings = probe();
-    let bytes = channel::encode(&findings)?;
+    let entered = namespaces::leave_root(UNPRIVILEGED).and_then(|()| namespaces::enter());
+    print(&match entered {
+        Ok(()) => in_child(&[&root_steps()[..], &inner_steps()].concat()),
+        Err(fault) => without_namespaces(&fault),
+    })
+}
+
+/// The same within what bubblewrap made.
+pub(crate) fn print_inner_probe() -> io::Result<()> {
+    print(&in_child(&inner_steps()))
+}
+
+fn print(findings: &[Finding]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(&bytes)?;
+    out.write_all(&channel::encode(&findings)?)?;
     out.flush()
 }
 
-fn probe() -> Vec<Finding> {
-    let entered = namespaces::leave_root(crate::UNPRIVILEGED).and_then(|()| namespaces::enter());
-    if let Err(fault) = entered {
-        let missing = fault.layer.unwrap_or(Layer::UserNamespace);
-        return own_layers()
-            .map(|layer| {
-                let works = NAMESPACES.iter().any(|(_, one)| *one == layer && *one < missing);
-                Finding { layer, fault: (!works).then(|| fault.clone()) }
-            })
-            .collect();
-    }
-    // The child is the first process of its namespace, as a job's init is. It tells by its exit code how far
-    // it came, since what it learns beyond that is the same for every layer that is missing.
-    let steps = steps();
-    let reached = match sys::fork() {
-        Ok(sys::Fork::Child) => sys::exit_now(i32::try_from(first_failure(&steps)).unwrap_or(0)),
-        Ok(sys::Fork::Parent(_)) => {
-            sys::wait_any(true).ok().flatten().map_or(0, |(_, status)| libc::WEXITSTATUS(status))
-        }
-        Err(_) => 0,
-    };
-    let reached = usize::try_from(reached).unwrap_or(0);
+/// The namespaces before the one that failed work; nothing else can be had without it.
+fn without_namespaces(fault: &Fault) -> Vec<Finding> {
+    let missing = fault.layer.unwrap_or(Layer::UserNamespace);
     own_layers()
         .map(|layer| {
-            let failed = steps.get(reached).filter(|step| step.0.contains(&layer));
-            let fault =
-                failed.map(|step| Fault { layer: Some(layer), step: step.1.into(), errno: libc::EPERM });
+            let works = NAMESPACES.iter().any(|(_, one)| *one == layer && *one < missing);
+            Finding { layer, fault: (!works).then(|| fault.clone()) }
+        })
+        .collect()
+}
+
+type Step = (&'static [Layer], fn() -> Result<(), Fault>);
+
+/// Tries the steps in a child, which becomes the first process of a pid namespace where one was entered, as
+/// a job's init does; what fails is told through a pipe.
+fn in_child(steps: &[Step]) -> Vec<Finding> {
+    let told = || -> io::Result<Vec<u8>> {
+        let (mut told, tell) = io::pipe()?;
+        match sys::fork()? {
+            Fork::Child => {
+                let faults: Vec<Option<Fault>> = steps.iter().map(|(_, attempt)| attempt().err()).collect();
+                let sent = channel::encode(&faults)
+                    .map_err(io::Error::from)
+                    .and_then(|bytes| (&tell).write_all(&bytes));
+                sys::exit_now(i32::from(sent.is_err()))
+            }
+            Fork::Parent(_) => drop(tell),
+        }
+        let mut bytes = Vec::new();
+        told.read_to_end(&mut bytes)?;
+        sys::wait_any(true)?;
+        Ok(bytes)
+    };
+    let faults: Result<Vec<Option<Fault>>, io::Error> = told().and_then(|bytes| Ok(channel::decode(&bytes)?));
+    let silent =
+        Fault { layer: None, step: "try it: the init ended without a word".into(), errno: libc::EIO };
+    own_layers()
+        .map(|layer| {
+            let fault = match (&faults, steps.iter().position(|(layers, _)| layers.contains(&layer))) {
+                (Ok(faults), Some(step)) => faults.get(step).cloned().unwrap_or_else(|| Some(silent.clone())),
+                (Ok(_), None) => None,
+                (Err(_), _) => Some(silent.clone()),
+            };
             Finding { layer, fault }
         })
         .collect()
 }
 
-type TryStep = fn() -> Result<(), Fault>;
-
-/// The steps of a job's init after it has its namespaces, and the layers that each one gives.
-fn steps() -> [(&'static [Layer], &'static str, TryStep); 5] {
-    [
-        (&[Layer::MinimalRoot, Layer::BoundedScratch], "make the minimal root", || {
-            mounts::enter_root(&trial(), None).map(drop)
-        }),
-        (&[Layer::Rlimits], "set resource limits", || limits::apply(&trial().bounds)),
-        (&[Layer::NoCapabilities, Layer::NoNewPrivileges], "drop capabilities", caps::drop_all),
-        (&[Layer::Landlock], "restrict itself with Landlock", || {
-            landlock::restrict(&[Place { path: "/".into(), access: Access::List, folder: true }], None)
-        }),
-        (&[Layer::Seccomp], "install the system-call filter", || seccomp::apply(&seccomp::program()?)),
-    ]
+/// What a job's init does after it has its namespaces, and the layers that each step gives.
+fn root_steps() -> [Step; 1] {
+    [(&[Layer::MinimalRoot, Layer::BoundedScratch], || mounts::enter_root(&trial(), None).map(drop))]
 }
 
-fn first_failure(steps: &[(&[Layer], &str, TryStep)]) -> usize {
-    steps.iter().position(|(_, _, attempt)| attempt().is_err()).unwrap_or(steps.len())
+fn inner_steps() -> [Step; 4] {
+    [
+        (&[Layer::Rlimits], || limits::apply(&trial().bounds)),
+        (&[Layer::NoCapabilities, Layer::NoNewPrivileges], caps::drop_all),
+        (&[Layer::Landlock], || landlock::restrict(&mounts::places(&[]), None)),
+        (&[Layer::Seccomp], || seccomp::apply(&seccomp::program()?)),
+    ]
 }
 
 fn trial() -> Spec {
     Spec {
-        stage: Stage::Whole { drop_to: crate::UNPRIVILEGED },
+        stage: Stage::Whole { drop_to: UNPRIVILEGED },
         argv: Vec::new(),
         env: Vec::new(),
         cwd: "/".into(),
@@ -95,6 +116,7 @@ fn trial() -> Spec {
             cpu_seconds: 10,
             watch_memory: None,
             watch_processes: false,
+            watch_inodes: false,
         },
         umask: 0o022,
         filter: Vec::new(),
@@ -108,8 +130,8 @@ fn own_layers() -> impl Iterator<Item = Layer> {
 }
 
 /// What a job run now would have.
-pub(crate) fn layers(init: &InitCommand, cgroups: &Cgroups) -> Vec<LayerStatus> {
-    let probed = ask(init);
+pub(crate) fn layers(probe: io::Result<Command>, cgroups: &Cgroups) -> Vec<LayerStatus> {
+    let probed = probe.and_then(|mut probe| ask(&mut probe));
     Layer::ALL
         .into_iter()
         .map(|layer| match (layer, &probed) {
@@ -122,22 +144,19 @@ pub(crate) fn layers(init: &InitCommand, cgroups: &Cgroups) -> Vec<LayerStatus> 
                 layer,
                 active: false,
                 detail: format!("the init could not be asked: {error}"),
-                fix: Some("check that the program is whole and may be executed".into()),
+                fix: Some(fix(layer, error.raw_os_error().unwrap_or(libc::EPERM))),
             },
         })
         .collect()
 }
 
-fn ask(init: &InitCommand) -> io::Result<Vec<Finding>> {
-    let answer = Command::new(&init.program)
-        .args(&init.args)
-        .arg(crate::init::PROBE)
-        .env_clear()
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()?;
-    Ok(channel::decode(&answer.stdout)?)
+fn ask(probe: &mut Command) -> io::Result<Vec<Finding>> {
+    let answer = probe.stdin(Stdio::null()).output()?;
+    if answer.status.success() {
+        return Ok(channel::decode(&answer.stdout)?);
+    }
+    let words = String::from_utf8_lossy(&answer.stderr);
+    Err(io::Error::other(words.trim().chars().take(400).collect::<String>()))
 }
 
 fn status(layer: Layer, fault: Option<&Fault>) -> LayerStatus {

@@ -17,13 +17,20 @@ use trustmill_core::port::sandbox::{Job, Layer};
 
 /// The argument after [`InitCommand::args`](crate::InitCommand) that asks which layers are to be had.
 pub(crate) const PROBE: &str = "probe";
+/// The same, of an init to which bubblewrap gave namespaces and root.
+pub(crate) const PROBE_INNER: &str = "probe-inner";
 
 /// The sandbox's init. A binary that gives its own path to [`Own::new`](crate::Own::new) calls this, first
 /// thing and before any thread is started, when it was started with the arguments of
 /// [`InitCommand`](crate::InitCommand). Never returns.
 pub fn init_main() -> ! {
-    if std::env::args().next_back().as_deref() == Some(PROBE) {
-        sys::exit_now(i32::from(doctor::print_probe().is_err()));
+    let probed = match std::env::args().next_back().as_deref() {
+        Some(PROBE) => Some(doctor::print_probe()),
+        Some(PROBE_INNER) => Some(doctor::print_inner_probe()),
+        _ => None,
+    };
+    if let Some(probed) = probed {
+        sys::exit_now(i32::from(probed.is_err()));
     }
     let Ok(control) = take_descriptors() else { sys::exit_now(125) };
     let code = match outer(&control) {
@@ -100,17 +107,21 @@ fn first_process(spec: &Spec, control: &OwnedFd, opened: Option<Vec<OwnedFd>>) -
 
 /// Hands the scratch folder, and the gateway's listener, to the parent.
 fn ready(spec: &Spec, control: &OwnedFd, scratch: OwnedFd) -> Result<(), Fault> {
-    let listener = spec.gateway.map(listen).transpose()?;
+    let listener = spec.gateway.map(|port| listen(port, spec.stage)).transpose()?;
     let mut fds = vec![scratch.as_fd()];
     fds.extend(listener.as_ref().map(AsFd::as_fd));
     let bytes = channel::encode(&Reply::Ready).step(None, "write a reply")?;
     channel::send_packet(control, &bytes, &fds).step(None, "hand over the scratch folder")
 }
 
-fn listen(port: u16) -> Result<TcpListener, Fault> {
-    let socket = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::DGRAM, None)
-        .step(Layer::NetworkNamespace, "open a socket")?;
-    sys::raise_loopback(&socket).step(Layer::NetworkNamespace, "raise the loopback device")?;
+fn listen(port: u16, stage: Stage) -> Result<TcpListener, Fault> {
+    // Bubblewrap has raised the device already, and kept the right to do so.
+    if let Stage::Whole { .. } = stage {
+        let socket =
+            rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::DGRAM, None)
+                .step(Layer::NetworkNamespace, "open a socket")?;
+        sys::raise_loopback(&socket).step(Layer::NetworkNamespace, "raise the loopback device")?;
+    }
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).step(Layer::NetworkNamespace, "listen for the gateway")
 }
 

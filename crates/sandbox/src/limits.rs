@@ -13,6 +13,8 @@ const QUEUES: u64 = 64 << 10;
 
 /// Applies the limits to this process and what it starts.
 pub(crate) fn apply(bounds: &Bounds) -> Result<(), Fault> {
+    // The init's two processes count too; where a control group counts, it is to be the one that refuses.
+    let spare = if bounds.watch_processes { 2 } else { 3 };
     let mut limits = vec![
         (Resource::Core, 0),
         (Resource::Nofile, OPEN_FILES),
@@ -20,8 +22,7 @@ pub(crate) fn apply(bounds: &Bounds) -> Result<(), Fault> {
         (Resource::Cpu, bounds.cpu_seconds),
         (Resource::Memlock, LOCKED),
         (Resource::Msgqueue, QUEUES),
-        // The init counts too.
-        (Resource::Nproc, u64::from(bounds.processes) + 1),
+        (Resource::Nproc, u64::from(bounds.processes) + spare),
     ];
     if let Some(memory) = bounds.watch_memory {
         limits.push((Resource::As, memory));

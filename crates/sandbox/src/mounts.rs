@@ -99,6 +99,8 @@ pub(crate) fn places(mounts: &[Bind]) -> Vec<Place> {
 /// Makes the root and moves into it. `opened` holds the job's mounts, where they had to be opened before
 /// privileges were given up. Gives the scratch folder's descriptor.
 pub(crate) fn enter_root(spec: &Spec, opened: Option<Vec<OwnedFd>>) -> Result<OwnedFd, Fault> {
+    // Before the new root covers a part of the old one.
+    let mounts = opened.map_or_else(|| open_all(&spec.mounts, None), Ok)?;
     let root = file_system("tmpfs", &[("size", "4m"), ("nr_inodes", "4k"), ("mode", "0755")], ROOT)?;
     // The place is arbitrary: it must exist, and it is gone with the old root.
     move_mount(&root, "", CWD, "/tmp", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
@@ -115,7 +117,6 @@ pub(crate) fn enter_root(spec: &Spec, opened: Option<Vec<OwnedFd>>) -> Result<Ow
     for (source, target) in LINKS {
         symlinkat(source, root, target).step(ROOT, format!("link /{target}"))?;
     }
-    let mounts = opened.map_or_else(|| open_all(&spec.mounts, None), Ok)?;
     for (mount, bind) in mounts.iter().zip(&spec.mounts) {
         place(mount, root, bind)?;
     }

@@ -1,6 +1,7 @@
 //! The default backend: Linux's own primitives, no helper program.
 
 use crate::cgroup::Cgroups;
+use crate::init::PROBE;
 use crate::spec::Stage;
 use crate::supervise::{self, Start};
 use crate::{InitCommand, UNPRIVILEGED, doctor};
@@ -23,6 +24,12 @@ impl Own {
     pub fn new(init: InitCommand) -> Self {
         Self { init, cgroups: Cgroups::detect() }
     }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.init.program);
+        command.args(&self.init.args);
+        command
+    }
 }
 
 #[async_trait]
@@ -32,13 +39,17 @@ impl Sandbox for Own {
     }
 
     fn layers(&self) -> Vec<LayerStatus> {
-        doctor::layers(&self.init, &self.cgroups)
+        let mut probe = self.command();
+        probe.arg(PROBE).env_clear().current_dir("/");
+        doctor::layers(Ok(probe), &self.cgroups)
     }
 
     async fn run(&self, job: Job) -> Result<Report, SandboxError> {
-        let mut command = Command::new(&self.init.program);
-        command.args(&self.init.args);
         let stage = Stage::Whole { drop_to: UNPRIVILEGED };
-        supervise::run(Start { command, stage, cgroups: &self.cgroups, ids: UNPRIVILEGED }, job).await
+        supervise::run(
+            Start { command: self.command(), stage, cgroups: &self.cgroups, ids: UNPRIVILEGED },
+            job,
+        )
+        .await
     }
 }

@@ -70,7 +70,7 @@ fn strings(list: &[String]) -> Result<Vec<CString>, Fault> {
 
 fn until_end(spec: &Spec, control: &OwnedFd, signals: &OwnedFd, job: i32) -> Result<End, Fault> {
     let bounds = &spec.bounds;
-    let watched = bounds.watch_memory.is_some() || bounds.watch_processes;
+    let watched = bounds.watch_memory.is_some() || bounds.watch_processes || bounds.watch_inodes;
     let mut crowded = false;
     loop {
         let mut fds = [PollFd::new(signals, PollFlags::IN), PollFd::new(control, PollFlags::IN)];
@@ -94,6 +94,9 @@ fn until_end(spec: &Spec, control: &OwnedFd, signals: &OwnedFd, job: i32) -> Res
             crowded |= bounds.watch_processes && tree.tasks >= u64::from(bounds.processes);
             if bounds.watch_memory.is_some_and(|most| tree.memory > most) {
                 return Ok(End::OutOfMemory);
+            }
+            if bounds.watch_inodes && watch::inodes() > bounds.scratch_inodes {
+                return Ok(End::OutOfScratch);
             }
         }
     }
@@ -137,11 +140,12 @@ fn end_all() {
     }
 }
 
-/// Whether the limit on processes is in force at this moment: this process stands under it as well.
+/// Whether the limit on processes is in force at this moment: this process stands under it as well. Twice,
+/// since the end of the job's first process has just made room for one. [`end_all`] ends the children.
 fn fork_is_refused() -> bool {
-    match sys::fork() {
-        Ok(sys::Fork::Child) => sys::exit_now(0),
+    (0..2).any(|_| match sys::fork() {
+        Ok(sys::Fork::Child) => sys::sleep_until_killed(),
         Ok(sys::Fork::Parent(_)) => false,
         Err(error) => error == Errno::AGAIN,
-    }
+    })
 }

@@ -66,6 +66,8 @@ pub(crate) struct Bounds {
     pub(crate) watch_memory: Option<u64>,
     /// Whether the number of processes is watched, since no control group bounds it.
     pub(crate) watch_processes: bool,
+    /// Whether the number of inodes is watched, since the scratch file system does not bound it.
+    pub(crate) watch_inodes: bool,
 }
 
 /// What the init says, in this order: `Ready`, `Confined`, `Ended`; or `Failed` at any time.
@@ -102,6 +104,8 @@ pub(crate) enum End {
     Stopped,
     /// The tree had more memory than it may.
     OutOfMemory,
+    /// The scratch folders had more inodes than they may.
+    OutOfScratch,
 }
 
 /// A step of the set-up that failed.

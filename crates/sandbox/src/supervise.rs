@@ -325,7 +325,7 @@ impl Tree {
             Ending::Init(End::Code { code, no_more_processes, scratch_full }) => {
                 (Exit::Code(*code), *no_more_processes, *scratch_full)
             }
-            Ending::Init(End::Signal(libc::SIGXFSZ)) => return Exit::OutputLimit,
+            Ending::Init(End::OutOfScratch | End::Signal(libc::SIGXFSZ)) => return Exit::OutputLimit,
             Ending::Init(End::Signal(signal)) => (Exit::Signal(*signal), false, false),
             Ending::Init(End::Stopped) | Ending::Silent | Ending::Fault(_) => {
                 (Exit::Signal(libc::SIGKILL), false, false)
@@ -384,6 +384,7 @@ fn describe(
             cpu_seconds: limits.cpu_seconds,
             watch_memory: (!has(Layer::CgroupMemory)).then_some(limits.memory),
             watch_processes: !has(Layer::CgroupPids),
+            watch_inodes: stage == Stage::Inner,
         },
         umask: job.umask,
         filter: seccomp::program()?,
@@ -427,7 +428,7 @@ async fn blocking<T: Send + 'static>(
 /// The other end closed while it was spoken to: the same as its end.
 fn gone<T: Default>(error: io::Error) -> io::Result<T> {
     match error.kind() {
-        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Ok(T::default()),
+        io::ErrorKind::BrokenPipe => Ok(T::default()),
         _ => Err(error),
     }
 }

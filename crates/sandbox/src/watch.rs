@@ -41,6 +41,11 @@ pub(crate) fn scratch_is_full() -> bool {
     scratch_folders().any(|found| found.f_ffree == 0 || found.f_bfree.saturating_mul(found.f_frsize) < FULL)
 }
 
+/// Inodes in use in the scratch folders.
+pub(crate) fn inodes() -> u64 {
+    scratch_folders().map(|found| found.f_files.saturating_sub(found.f_ffree)).sum()
+}
+
 fn scratch_folders() -> impl Iterator<Item = rustix::fs::StatVfs> {
     [Job::SCRATCH, "/tmp"].into_iter().filter_map(|path| rustix::fs::statvfs(path).ok())
 }
