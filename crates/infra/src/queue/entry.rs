@@ -90,18 +90,24 @@ pub(super) struct Entry {
     pub(super) why: Option<String>,
 }
 
+/// Changes a value; `false` if it stays the same.
+fn replace<T: Copy + PartialEq>(value: &mut T, change: impl Fn(T) -> T) -> bool {
+    let before = std::mem::replace(value, change(*value));
+    before != *value
+}
+
 impl Entry {
     /// A key that was asked for and has no past.
     pub(super) fn fresh(key: String, wish: Wish, age: i64) -> Self {
         Self { key, state: State::Queued, wish, age, attempts: 0, why: None }
     }
 
-    /// Another request for the key.
-    pub(super) fn enqueue(&mut self, wish: Wish, age: i64) {
+    /// Another request for a key that waits or runs; a parked one begins anew with [`Self::fresh`].
+    /// `false` if it asks for nothing new.
+    pub(super) fn merge(&mut self, wish: Wish) -> bool {
         match &mut self.state {
-            State::Queued => self.wish = self.wish.merge(wish),
-            State::Running(holder) => holder.again = Some(wish.merge_if(holder.again)),
-            State::Parked => *self = Self::fresh(std::mem::take(&mut self.key), wish, age),
+            State::Queued | State::Parked => replace(&mut self.wish, |known| known.merge(wish)),
+            State::Running(holder) => replace(&mut holder.again, |known| Some(wish.merge_if(known))),
         }
     }
 

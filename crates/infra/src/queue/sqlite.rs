@@ -29,7 +29,7 @@ const COLUMNS: &str = "key, state, priority, not_before, floor, age, attempts, w
 impl Queue for SqliteQueue {
     async fn enqueue(&self, requests: &[Enqueue]) -> Result<(), QueueError> {
         let requests = requests.to_vec();
-        self.db.write(move |c| enqueue(c, &requests, next_age(c)?)).await.map_err(written)
+        self.db.write(move |c| enqueue(c, &requests, &mut Age::default())).await.map_err(written)
     }
 
     async fn lease(
@@ -97,16 +97,30 @@ fn written(error: DbError) -> QueueError {
     storage("written", error)
 }
 
-fn enqueue(c: &Connection, requests: &[Enqueue], age: i64) -> rusqlite::Result<()> {
+/// The age of what one operation queues, counted only if it queues anything: a request that asks for
+/// nothing new writes nothing, and so waits for no flush.
+#[derive(Default)]
+struct Age(Option<i64>);
+
+impl Age {
+    fn get(&mut self, c: &Connection) -> rusqlite::Result<i64> {
+        if let Some(age) = self.0 {
+            return Ok(age);
+        }
+        let age = i64::try_from(advance(c, "age", 1)?).map_or(i64::MAX, |before| before.saturating_add(1));
+        self.0 = Some(age);
+        Ok(age)
+    }
+}
+
+fn enqueue(c: &Connection, requests: &[Enqueue], age: &mut Age) -> rusqlite::Result<()> {
     for request in requests {
         let wish = Wish::of(request);
-        match load(c, &request.key)? {
-            None => store(c, &Entry::fresh(request.key.clone(), wish, age))?,
-            Some(before) => {
-                let mut after = before.clone();
-                after.enqueue(wish, age);
-                if after != before {
-                    store(c, &after)?;
+        match load(c, &request.key)?.filter(|known| known.state != State::Parked) {
+            None => store(c, &Entry::fresh(request.key.clone(), wish, age.get(c)?))?,
+            Some(mut known) => {
+                if known.merge(wish) {
+                    store(c, &known)?;
                 }
             }
         }
@@ -149,10 +163,10 @@ fn release(
         Some(Ok(())) => {}
         Some(Err(_)) | None => return Ok(Err(lost())),
     }
-    let age = next_age(c)?;
-    enqueue(c, children, age)?;
+    let mut age = Age::default();
+    enqueue(c, children, &mut age)?;
     let Some(mut entry) = load(c, &lease.key)? else { return Ok(Err(lost())) };
-    match entry.release(lease.token, how, age) {
+    match entry.release(lease.token, how, age.get(c)?) {
         Ok(true) => store(c, &entry)?,
         Ok(false) => {
             c.prepare_cached("DELETE FROM queue WHERE key = ?1")?.execute([&lease.key])?;
@@ -167,11 +181,6 @@ fn advance(c: &Connection, name: &str, by: usize) -> rusqlite::Result<u64> {
     let by = i64::try_from(by).unwrap_or(i64::MAX);
     c.prepare_cached("UPDATE counter SET value = value + ?2 WHERE name = ?1 RETURNING value - ?2")?
         .query_row(params![name, by], |row| row.get(0))
-}
-
-fn next_age(c: &Connection) -> rusqlite::Result<i64> {
-    let before = advance(c, "age", 1)?;
-    Ok(i64::try_from(before).unwrap_or(i64::MAX - 1) + 1)
 }
 
 fn load(c: &Connection, key: &str) -> rusqlite::Result<Option<Entry>> {

@@ -79,7 +79,11 @@ fn version(connection: &Connection) -> rusqlite::Result<u32> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
+/// Writes nothing where nothing is to be done: a full volume can still be opened.
 fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+    if version(connection)? == VERSION {
+        return Ok(());
+    }
     let transaction = connection.transaction()?;
     let from = usize::try_from(version(&transaction)?).unwrap_or(usize::MAX);
     for step in MIGRATIONS.iter().skip(from) {

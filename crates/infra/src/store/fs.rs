@@ -29,7 +29,6 @@ pub struct FsBlobs {
 #[derive(Debug)]
 struct Folder {
     incoming: PathBuf,
-    next: AtomicU64,
     /// By the first byte of the digest.
     shards: Vec<Shard>,
     /// The data folder's lock, held as long as anybody can write here.
@@ -154,7 +153,7 @@ impl Folder {
         for path in [&sha256, root] {
             File::open(path)?.sync_all()?;
         }
-        Ok(Self { incoming, next: AtomicU64::new(0), shards, _guard: guard })
+        Ok(Self { incoming, shards, _guard: guard })
     }
 
     /// Removes what a process that was killed had begun.
@@ -196,8 +195,7 @@ impl Folder {
 
     /// A new file under `incoming/`.
     fn begin(&self) -> io::Result<Part> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let path = self.incoming.join(format!("{}-{number}", std::process::id()));
+        let path = self.incoming.join(format!("{:016x}", fastrand::u64(..)));
         let file = File::options().write(true).create_new(true).mode(0o600).open(&path)?;
         Ok(Part { file, path, published: false })
     }

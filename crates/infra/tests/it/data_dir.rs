@@ -1,9 +1,14 @@
 //! Opening the data folder: who may, and what the others are told.
 
+use bytes::Bytes;
+use jiff::Timestamp;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use trustmill_core::Purl;
 use trustmill_core::port::Coded;
+use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::queue::{Enqueue, Queue};
+use trustmill_core::port::records::Records;
 use trustmill_infra::{DataDir, DataDirError};
 
 #[tokio::test]
@@ -74,4 +79,22 @@ fn newer_state_is_refused_untouched() {
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .unwrap();
     assert_eq!(version, 9);
+}
+
+#[tokio::test]
+async fn a_second_process_may_look_and_watch() {
+    let folder = tempfile::tempdir().unwrap();
+    let owner = DataDir::open(folder.path()).unwrap();
+    let staged = owner.blobs().stage().await.unwrap();
+    let beside = DataDir::beside(folder.path()).unwrap();
+    let blob = beside.blobs().put(Bytes::from_static(b"abc")).await.unwrap();
+    assert_eq!(owner.blobs().get(&blob).await.unwrap(), Some(Bytes::from_static(b"abc")));
+    let (purl, at) = (Purl::project("pypi", "a"), Timestamp::UNIX_EPOCH);
+    beside.records().watch(&purl, at).await.unwrap();
+    assert_eq!(owner.records().watched().await.unwrap(), [(purl, at)]);
+    owner.queue().enqueue(&[Enqueue::now("k", 0)]).await.unwrap();
+    assert_eq!(beside.queue().enumerate().await.unwrap().len(), 1);
+    drop(beside);
+    staged.commit().await.unwrap();
+    assert_eq!(DataDir::open(folder.path()).unwrap_err().code(), "TM0604", "the owner still owns it");
 }

@@ -7,6 +7,8 @@ mod data_dir;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod medium;
+#[cfg(test)]
 mod queue;
 #[cfg(test)]
 mod records;

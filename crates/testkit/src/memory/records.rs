@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Mutex;
 use trustmill_core::fact::Fact;
 use trustmill_core::port::records::{FirstSeen, Records, RecordsError};
@@ -15,6 +15,7 @@ pub struct MemRecords(Mutex<Tables>);
 #[derive(Debug, Default)]
 struct Tables {
     facts: Vec<Fact>,
+    addresses: HashSet<Sha256>,
     revisions: HashMap<Purl, u64>,
     locks: HashMap<(String, String), Sha256>,
     watched: BTreeMap<String, (Purl, Timestamp)>,
@@ -32,7 +33,7 @@ impl Records for MemRecords {
     async fn append(&self, facts: &[Fact]) -> Result<(), RecordsError> {
         let mut tables = self.0.lock().unwrap();
         for fact in facts {
-            if tables.facts.iter().all(|known| known.address() != fact.address()) {
+            if tables.addresses.insert(fact.address()) {
                 tables.facts.push(fact.clone());
                 *tables.revisions.entry(fact.about.without_version()).or_default() += 1;
             }
