@@ -14,3 +14,11 @@ mod lockfile_uv_lock;
 mod pypi_registry;
 #[cfg(test)]
 mod pypi_version;
+#[cfg(test)]
+mod build;
+#[cfg(test)]
+mod build_real;
+#[cfg(test)]
+mod build_world;
+#[cfg(test)]
+mod interpreter;

@@ -1,0 +1,90 @@
+//! Real packages, from the index that this machine is configured for, through both phases to a wheel that
+//! is compared with the published one.
+
+use crate::build_world::Mill;
+use trustmill_core::Verdict;
+use trustmill_core::attempt::{Attempt, AttemptResult};
+use trustmill_core::port::ecosystem::Build;
+
+/// One line per attempt, for whoever reads the log.
+fn show(name: &str, attempts: &[(Attempt, Build)]) {
+    for (attempt, build) in attempts {
+        let result = match &attempt.result {
+            AttemptResult::Compared(comparison) => format!("{} {:?}", comparison.verdict, comparison.replay),
+            other => format!("{other:?}"),
+        };
+        println!(
+            "{name}: {result}; environment {} ms CPU, {} requests; build {} ms CPU; {:?} {:?}",
+            build.environment_usage.cpu_ms,
+            build.requests.len(),
+            build.build_usage.cpu_ms,
+            attempt.recipe.tools,
+            attempt.recipe.constraints,
+        );
+        if let AttemptResult::Compared(comparison) = &attempt.result {
+            for difference in &comparison.differences {
+                println!(
+                    "  {} {:?} {}",
+                    difference.member,
+                    difference.class,
+                    difference.diff.as_deref().unwrap_or_default()
+                );
+            }
+        }
+    }
+}
+
+fn verdict(attempts: &[(Attempt, Build)]) -> Option<Verdict> {
+    match &attempts.last()?.0.result {
+        AttemptResult::Compared(comparison) => Some(comparison.verdict),
+        _ => None,
+    }
+}
+
+async fn reproduces(mill: &Mill, name: &str, version: &str) -> Vec<(Attempt, Build)> {
+    let attempts = mill.rebuild(name, version).await;
+    show(name, &attempts);
+    let verdict = verdict(&attempts);
+    let log = attempts.last().map(|(_, build)| String::from_utf8_lossy(&build.log).into_owned());
+    assert!(
+        verdict.is_some_and(Verdict::same_bytes),
+        "{name} {version}: {verdict:?}\n{}",
+        log.unwrap_or_default()
+    );
+    attempts
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn packages_of_every_back_end_come_out_as_published() {
+    let mill = Mill::new().await;
+    for (name, version) in [
+        ("packaging", "24.1"),
+        ("hatchling", "1.25.0"),
+        ("poetry-core", "1.9.0"),
+        ("flit-core", "3.9.0"),
+        ("certifi", "2024.7.4"),
+        ("itsdangerous", "2.1.2"),
+    ] {
+        let attempts = reproduces(&mill, name, version).await;
+        let materials = &attempts.last().unwrap().0.materials;
+        assert!(materials.iter().any(|one| one.uri.starts_with("file:cpython-")), "{name}: {materials:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_environment_is_made_once() {
+    let mill = Mill::new().await;
+    let first = reproduces(&mill, "idna", "3.7").await;
+    let second = reproduces(&mill, "idna", "3.7").await;
+    let (_, first) = first.last().unwrap();
+    let (_, second) = second.last().unwrap();
+    assert!(!first.requests.is_empty());
+    assert!(second.requests.is_empty(), "{:?}", second.requests);
+    assert_eq!(second.environment_usage.cpu_ms, 0);
+    assert_eq!(first.materials, second.materials);
+    assert!(
+        first.materials.iter().any(|one| one.uri.starts_with("pkg:pypi/flit-core@")),
+        "{:?}",
+        first.materials
+    );
+}
