@@ -10,6 +10,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 
 /// A request as it came.
 #[derive(Debug, Clone)]
@@ -158,6 +160,7 @@ impl Reply {
 /// A server that ends when it is dropped.
 pub struct Server {
     address: SocketAddr,
+    scheme: &'static str,
     shared: Arc<Shared>,
     task: JoinHandle<()>,
 }
@@ -171,18 +174,36 @@ struct Shared {
 impl Server {
     /// Listens on a free port of loopback; every path is 404 until it is scripted.
     pub async fn start() -> Self {
+        Self::listen("http", None).await
+    }
+
+    /// The same over TLS, with the root in PEM form that its certificate is signed with: its own.
+    pub async fn start_tls() -> (Self, String) {
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let key = made.signing_key.serialize_der().try_into().unwrap();
+        let config = ServerConfig::builder().with_no_client_auth();
+        let config = config.with_single_cert(vec![made.cert.der().clone()], key).unwrap();
+        (Self::listen("https", Some(TlsAcceptor::from(Arc::new(config)))).await, made.cert.pem())
+    }
+
+    async fn listen(scheme: &'static str, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::<Shared>::default();
         let serving = Arc::clone(&shared);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let shared = Arc::clone(&serving);
-                // A client that hangs up early is what many tests want.
-                tokio::spawn(async move { shared.answer(stream).await.ok() });
+                let (shared, tls) = (Arc::clone(&serving), tls.clone());
+                // A client that hangs up early, or trusts us not, is what many tests want.
+                tokio::spawn(async move {
+                    match tls {
+                        Some(tls) => shared.answer(tls.accept(stream).await?).await,
+                        None => shared.answer(stream).await,
+                    }
+                });
             }
         });
-        Self { address, shared, task }
+        Self { address, scheme, shared, task }
     }
 
     /// Where it listens.
@@ -192,7 +213,7 @@ impl Server {
 
     /// The address of a path.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.address)
     }
 
     /// Answers a path with these replies, one after the other, the last one for ever.
