@@ -1,6 +1,7 @@
 //! `entry_points.txt` (PyPA "Entry points specification"): an INI file of groups, names and object references.
 
 use std::collections::BTreeMap;
+use trustmill_core::port::Coded;
 
 /// Why the file is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,6 +15,16 @@ pub enum EntryPointsError {
         /// Counted from one.
         line: usize,
     },
+}
+
+impl Coded for EntryPointsError {
+    fn code(&self) -> &'static str {
+        "TM0354"
+    }
+
+    fn help(&self) -> String {
+        "read the file by hand: two installers may take two commands from it".into()
+    }
 }
 
 /// Group to name to object reference.

@@ -1,13 +1,14 @@
 //! `METADATA` (PyPA "Core metadata specifications", versions 1.0 to 2.5).
 
 use super::headers::{Headers, HeadersError};
+use trustmill_core::port::Coded;
 
 /// Why `METADATA` is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MetadataError {
     /// It is no header file.
-    #[error("METADATA is malformed: {0}")]
-    Headers(HeadersError),
+    #[error("METADATA is no block of header fields")]
+    Headers(#[source] HeadersError),
     /// A field that has to be there is not, or is there twice.
     #[error("METADATA has not just one {field} field")]
     Field {
@@ -20,6 +21,16 @@ pub enum MetadataError {
         /// The version, cut.
         version: String,
     },
+}
+
+impl Coded for MetadataError {
+    fn code(&self) -> &'static str {
+        "TM0351"
+    }
+
+    fn help(&self) -> String {
+        "installers and resolvers refuse this metadata too; report it to the publisher".into()
+    }
 }
 
 /// A parsed `METADATA` file.

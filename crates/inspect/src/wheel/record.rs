@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::collections::BTreeSet;
 use trustmill_core::content::{Contents, Member};
+use trustmill_core::port::Coded;
 
 /// Rows at most; a reader of the archive allows no more members.
 const ROWS: usize = 200_000;
@@ -59,6 +60,16 @@ pub enum RecordProblem {
         /// The file.
         name: String,
     },
+}
+
+impl Coded for RecordProblem {
+    fn code(&self) -> &'static str {
+        "TM0353"
+    }
+
+    fn help(&self) -> String {
+        "the wheel was changed after it was packed, or its packer is broken; do not install it unseen".into()
+    }
 }
 
 /// One row.
