@@ -229,6 +229,11 @@ mod tests {
     }
 
     #[test]
+    fn a_giant_is_refused_before_it_is_read() {
+        assert!(matches!(Envelope::parse(&vec![b' '; MAX_ENVELOPE + 1]), Err(EnvelopeError::TooLarge(_))));
+    }
+
+    #[test]
     fn a_field_said_twice_is_refused() {
         let json = br#"{"payload":"","payload":"AA==","payloadType":"t","signatures":[]}"#;
         assert!(matches!(Envelope::parse(json), Err(EnvelopeError::Json(_))));

@@ -155,6 +155,8 @@ mod tests {
         assert!(matches!(Head::parse(other.as_bytes()), Err(StatementError::Type(_))));
         let nobody = r#"{"_type":"https://in-toto.io/Statement/v1","subject":[],"predicateType":"t"}"#;
         assert!(matches!(Head::parse(nobody.as_bytes()), Err(StatementError::Subjects(0))));
+        let crowd = nobody.replace("[]", &format!("[{}]", ["{}"; MAX_SUBJECTS + 1].join(",")));
+        assert!(matches!(Head::parse(crowd.as_bytes()), Err(StatementError::Subjects(1025))));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! What is signed, as text: a change of these snapshots is a change of `docs/attestations.md`.
 
 use crate::support::*;
-use trustmill_core::attempt::AttemptResult;
-use trustmill_core::{Sha256, Verdict};
+use trustmill_core::attempt::{Attempt, AttemptResult};
+use trustmill_core::{Sha256, Timestamp, Verdict};
 use trustmill_trust::attest::comparison::{of_attempts, of_none};
+use trustmill_trust::attest::provenance::{self, Build, Builder};
 use trustmill_trust::attest::{AttestError, json};
 
 #[test]
@@ -83,6 +84,33 @@ fn a_statement_that_says_more_than_was_done_is_not_made() {
 
     assert!(matches!(of_attempts(&published(), &[]), Err(AttestError::NothingTried { .. })));
     assert!(matches!(of_none(&published(), Verdict::Identical, "x"), Err(AttestError::NothingTried { .. })));
+}
+
+#[test]
+fn a_provenance_is_of_what_was_built_and_of_nothing_else() {
+    let builder = Builder::of(key().public().id(), "0.1.0");
+    let purl = purl();
+    let of = |attempt: &Attempt, published| {
+        provenance::statement(&Build {
+            purl: &purl,
+            filename: WHEEL,
+            published,
+            attempt,
+            builder: &builder,
+            invocation: "run-1",
+            started: Timestamp::UNIX_EPOCH,
+            finished: Timestamp::UNIX_EPOCH,
+        })
+    };
+    let built =
+        |name: &str| attempt(AttemptResult::Built { filename: name.to_owned(), sha256: Sha256::of(REBUILT) });
+    let other = |result| matches!(result, Err(AttestError::OtherFile { .. }));
+    assert!(of(&built(WHEEL), None).is_ok());
+    assert!(other(of(&built("other.whl"), None)));
+    assert!(other(of(&built(WHEEL), Some(Sha256::of(PUBLISHED)))));
+    assert!(other(of(&compared(comparison_with(Verdict::Identical)), None)));
+    assert!(other(of(&compared(comparison_with(Verdict::Identical)), Some(Sha256::of(b"other")))));
+    assert!(matches!(of(&failed(), None), Err(AttestError::NothingBuilt { .. })));
 }
 
 #[test]

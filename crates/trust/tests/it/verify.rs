@@ -216,6 +216,16 @@ fn a_part_of_a_bundle_is_not_the_bundle() {
 }
 
 #[test]
+fn the_provenance_must_be_of_that_rebuild_and_that_release() {
+    let whole = bundle(Verdict::Explained);
+    let provenance = |from: &str, to: &str| forge(&line(&whole, 0), |payload| payload.replace(from, to));
+    let other_release = provenance("\"purl\":\"pkg:pypi/demo@1.0\"", "\"purl\":\"pkg:pypi/other@1.0\"");
+    assert_eq!(outcome(&(other_release + &line(&whole, 1)), &file()), "TM0513");
+    let other_file = provenance(&Sha256::of(REBUILT).to_hex(), &Sha256::of(b"other").to_hex());
+    assert_eq!(outcome(&(other_file + &line(&whole, 1)), &file()), "TM0513");
+}
+
+#[test]
 fn a_rebuild_is_not_passed_off_as_the_published_file() {
     assert_eq!(outcome(&bundle(Verdict::Normalised), &Subject::of(WHEEL, REBUILT)), "TM0514");
 }
@@ -231,6 +241,7 @@ fn a_flood_is_refused_before_it_is_read() {
     assert!(matches!(check(&"{}\n".repeat(2000)), Err(VerifyError::Malformed { line: 1, .. })));
     let envelope = line(&bundle(Verdict::Identical), 0);
     assert!(matches!(check(&envelope.repeat(1025)), Err(VerifyError::TooLarge)));
+    assert!(matches!(check(&" ".repeat((64 << 20) + 1)), Err(VerifyError::TooLarge)));
 }
 
 #[test]
