@@ -104,7 +104,8 @@ impl Shared {
         if partial.validator.is_none() && expected.is_none() {
             partial.restart().await.map_err(store)?;
         }
-        let (response, admission) = self.send(&self.files, url, partial.request_headers()).await?;
+        let admission = self.admit(url).await?;
+        let response = self.send(&self.files, &admission, url, partial.request_headers()).await?;
         match response.status() {
             StatusCode::PARTIAL_CONTENT if continues(&response, partial.staged.len()) => {
                 partial.spliced = true;
@@ -121,9 +122,7 @@ impl Shared {
                 return Err(Failure::malformed(url, format!("it answers with status {}", other.as_u16())));
             }
         }
-        self.receive(url, limit, response, partial).await?;
-        drop(admission);
-        Ok(())
+        self.receive(url, limit, response, partial).await
     }
 
     /// Reads a body to its end.

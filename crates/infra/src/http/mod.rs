@@ -81,14 +81,19 @@ impl Fetch for HttpFetch {
 }
 
 impl Shared {
+    /// Waits for the right to ask the URL's host.
+    async fn admit(&self, url: &RedactedUrl) -> Result<Admission, Failure> {
+        self.hosts.admit(url.host(), self.config.longest_wait).await
+    }
+
     /// Sends one GET and sorts out every status that is not a success or "not modified".
     async fn send(
         &self,
         client: &Client,
+        admission: &Admission,
         url: &RedactedUrl,
         headers: HeaderMap,
-    ) -> Result<(Response, Admission), Failure> {
-        let admission = self.hosts.admit(url.host(), self.config.longest_wait).await?;
+    ) -> Result<Response, Failure> {
         let mut request = client.get(url.expose().clone()).headers(headers);
         if let Some((user, password)) = self.config.credentials_for(url)
             && url.has_no_credentials()
@@ -102,7 +107,7 @@ impl Shared {
             Err(_) => return Err(Failure::passing("no answer in time")),
         };
         match Failure::of_status(url, &response) {
-            None => Ok((response, admission)),
+            None => Ok(response),
             Some(failure) => {
                 admission.quiet(failure.retry_after());
                 Err(failure)

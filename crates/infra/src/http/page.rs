@@ -1,6 +1,7 @@
 //! Pages: small enough for memory, asked for with validators.
 
 use super::failure::Failure;
+use super::hosts::Admission;
 use super::{RedactedUrl, Shared};
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{
@@ -19,7 +20,9 @@ impl Shared {
         accept: &str,
         known: Option<&Validators>,
     ) -> Result<Page, Failure> {
-        let read = self.read_page(url, accept, known);
+        // Held until the body is read; the wait for it counts against no time-out.
+        let admission = self.admit(url).await?;
+        let read = self.read_page(&admission, url, accept, known);
         match tokio::time::timeout(self.config.page_timeout, read).await {
             Ok(result) => result,
             Err(_) => Err(Failure::passing("the page did not arrive in time")),
@@ -28,12 +31,13 @@ impl Shared {
 
     async fn read_page(
         &self,
+        admission: &Admission,
         url: &RedactedUrl,
         accept: &str,
         known: Option<&Validators>,
     ) -> Result<Page, Failure> {
         let headers = request_headers(url, accept, known)?;
-        let (response, admission) = self.send(&self.pages, url, headers).await?;
+        let response = self.send(&self.pages, admission, url, headers).await?;
         let max_age = max_age(response.headers());
         match response.status() {
             StatusCode::NOT_MODIFIED if known.is_some() => return Ok(Page::NotModified { max_age }),
@@ -46,7 +50,6 @@ impl Shared {
         let validators = Validators { etag: text(ETAG), last_modified: text(LAST_MODIFIED) };
         let content_type = text(CONTENT_TYPE).unwrap_or_default();
         let body = self.body(url, response).await?;
-        drop(admission);
         Ok(Page::Fresh { body, content_type, validators, max_age })
     }
 

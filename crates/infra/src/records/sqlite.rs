@@ -33,9 +33,15 @@ impl Records for SqliteRecords {
         let write = move |c: &Connection| -> rusqlite::Result<Vec<bool>> {
             rows.iter().map(|row| row.insert(c)).collect()
         };
-        let new = self.db.write(write).await.map_err(written)?;
-        self.revisions.bump(facts.iter().zip(new).filter(|(_, new)| *new).map(|(fact, _)| &fact.about));
-        Ok(())
+        let about: Vec<Purl> = facts.iter().map(|fact| fact.about.clone()).collect();
+        let (db, revisions) = (Arc::clone(&self.db), Arc::clone(&self.revisions));
+        // A task of its own: a caller that is dropped meanwhile must not keep the caches from noticing.
+        let task = tokio::spawn(async move {
+            let new = db.write(write).await?;
+            revisions.bump(about.iter().zip(new).filter_map(|(about, new)| new.then_some(about)));
+            Ok(())
+        });
+        task.await.unwrap_or(Err(DbError::Closed)).map_err(written)
     }
 
     async fn facts(&self, about: &Purl, kind: Option<&str>) -> Result<Vec<Fact>, RecordsError> {

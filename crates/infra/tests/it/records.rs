@@ -50,3 +50,27 @@ async fn everything_survives_a_restart() {
     assert_eq!(records.facts(&about, None).await.unwrap().len(), 1, "one fact, also across restarts");
     assert_eq!(records.revision(&about), 0, "nothing new came");
 }
+
+#[tokio::test]
+async fn caches_hear_of_facts_whose_author_has_gone() {
+    let folders = Folders::default();
+    let records = folders.open(|data| data.records());
+    let about = Purl::release("pypi", "a", "1");
+    let fact = Fact {
+        format: Fact::FORMAT,
+        about: about.clone(),
+        kind: "release".into(),
+        subject: None,
+        at: Timestamp::UNIX_EPOCH,
+        body: serde_json::Value::Null,
+    };
+    tokio::select! {
+        biased;
+        done = records.append(std::slice::from_ref(&fact)) => panic!("it takes more than one poll: {done:?}"),
+        () = std::future::ready(()) => {}
+    }
+    while records.revision(&about) == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(records.facts(&about, None).await.unwrap(), [fact]);
+}
