@@ -120,8 +120,8 @@ impl Part {
     fn bound(&self, limits: &Limits, inputs: u64) -> io::Result<()> {
         // The inputs are in the scratch space, but were charged to the mill, which wrote them.
         let memory = limits.memory.saturating_sub(inputs).to_string();
-        // The job's init counts as a process.
-        let processes = (u64::from(limits.processes) + 1).to_string();
+        // The init's two processes count.
+        let processes = (u64::from(limits.processes) + 2).to_string();
         let cores = std::thread::available_parallelism().map_or(1, usize::from).saturating_sub(1).max(1);
         let quota = u64::try_from(cores).unwrap_or(1).saturating_mul(PERIOD);
         match (self.kind, self.v2) {

@@ -10,7 +10,8 @@ use crate::{caps, doctor, landlock, limits, mounts, namespaces, pid1, seccomp, s
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{
-    DumpableBehavior, Signal, geteuid, set_dumpable_behavior, set_parent_process_death_signal,
+    DumpableBehavior, PidfdFlags, Signal, geteuid, getpid, pidfd_open, set_dumpable_behavior,
+    set_parent_process_death_signal,
 };
 use std::net::{Ipv4Addr, TcpListener};
 use trustmill_core::port::sandbox::{Job, Layer};
@@ -105,10 +106,12 @@ fn first_process(spec: &Spec, control: &OwnedFd, opened: Option<Vec<OwnedFd>>) -
     Ok(0)
 }
 
-/// Hands the scratch folder, and the gateway's listener, to the parent.
+/// Hands a hold on this process, the scratch folder, and the gateway's listener, to the parent.
 fn ready(spec: &Spec, control: &OwnedFd, scratch: OwnedFd) -> Result<(), Fault> {
     let listener = spec.gateway.map(|port| listen(port, spec.stage)).transpose()?;
-    let mut fds = vec![scratch.as_fd()];
+    // A number could be another process by the time the parent reads it; a pidfd cannot.
+    let own = pidfd_open(getpid(), PidfdFlags::empty()).step(Layer::PidNamespace, "open its own pidfd")?;
+    let mut fds = vec![own.as_fd(), scratch.as_fd()];
     fds.extend(listener.as_ref().map(AsFd::as_fd));
     let bytes = channel::encode(&Reply::Ready).step(None, "write a reply")?;
     channel::send_packet(control, &bytes, &fds).step(None, "hand over the scratch folder")

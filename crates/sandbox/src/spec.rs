@@ -73,7 +73,8 @@ pub(crate) struct Bounds {
 /// What the init says, in this order: `Ready`, `Confined`, `Ended`; or `Failed` at any time.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Reply {
-    /// The root stands. Carries the scratch folder's descriptor and, with a gateway, the listener's.
+    /// The root stands. Carries a pidfd of the first process, the scratch folder's descriptor and, with a
+    /// gateway, the listener's.
     Ready,
     /// No right is left; what is on.
     Confined {

@@ -9,11 +9,10 @@ use crate::{check, doctor, seccomp};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
-use rustix::process::{PidfdFlags, Signal, geteuid, pidfd_open, pidfd_send_signal};
+use rustix::process::{Signal, geteuid, pidfd_send_signal};
 use std::io;
 use std::net::TcpListener;
 use std::process::{Child, Command};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -40,26 +39,36 @@ pub(crate) struct Start<'a> {
 
 /// Runs a job to its end.
 pub(crate) async fn run(start: Start<'_>, job: Job) -> Result<Report, SandboxError> {
+    // Where nothing has to be done in between, the init need not be waited for: a wait is a turn at the
+    // processor, and on a busy machine turns are all that a start costs.
+    let at_once = job.inputs.is_empty() && start.stage != Stage::Inner;
     let mut tree = Tree::start(start, &job)?;
+    if at_once {
+        tree.say(GO).await?;
+    }
     let setup = tokio::time::timeout(SETUP_MAX, tree.set_up(&job)).await;
     let (scratch, listener) =
         setup.unwrap_or_else(|_| Err(failed("set up a job in time", io::ErrorKind::TimedOut.into())))?;
     let began = Instant::now();
-    tree.say(GO).await?;
+    if !at_once {
+        tree.say(GO).await?;
+    }
     let end = tree.until_end(&job, listener).await;
-    let stopped = tree.finish(&job.limits).await;
+    tree.finish(&job.limits).await.map_err(|source| failed("end the job", source))?;
     let wall = began.elapsed();
-    let end = match end {
-        Ending::Fault(fault) => return Err(error(&fault)),
-        other => other,
-    };
-    let scratch = Arc::new(scratch);
-    let folders = job.collect.clone();
-    let most = job.limits.output_bytes;
-    let collected =
-        blocking("collect the files", move || exchange::collect(scratch.as_fd(), &folders, most)).await?;
-    stopped.map_err(|source| failed("end the job", source))?;
+    if let Ending::Fault(fault) = end {
+        return Err(error(&fault));
+    }
+    let collected = collect(scratch, &job).await?;
     tree.report(&end, collected, wall)
+}
+
+async fn collect(scratch: OwnedFd, job: &Job) -> Result<Collected, SandboxError> {
+    if job.collect.is_empty() {
+        return Ok(Collected::default());
+    }
+    let (folders, most) = (job.collect.clone(), job.limits.output_bytes);
+    blocking("collect the files", move || exchange::collect(scratch.as_fd(), &folders, most)).await
 }
 
 /// Why waiting stopped.
@@ -82,6 +91,7 @@ struct Tree {
     log_full: bool,
     first: Option<OwnedFd>,
     group: Group,
+    stage: Stage,
     layers: Vec<Layer>,
     ids: u32,
     usage: Usage,
@@ -103,17 +113,23 @@ impl Tree {
             ))
         };
         let (control, log) = prepare().map_err(|source| failed("watch a channel", source))?;
+        let inputs = job.inputs.iter().map(|input| input.bytes.len() as u64).sum();
+        let mut group = start.cgroups.open(&job.limits, inputs);
         let child =
             spawn(start.command, theirs, log_theirs).map_err(|source| failed("start its init", source))?;
-        let inputs = job.inputs.iter().map(|input| input.bytes.len() as u64).sum();
-        let mut tree = Self {
+        if start.stage != Stage::Inner {
+            // It waits for its orders: whatever it starts will be under the bounds.
+            group.attach(child.id());
+        }
+        let tree = Self {
             child: Some(child),
             control,
             log_end: Some(log),
             log: Vec::new(),
             log_full: false,
             first: None,
-            group: Group::default(),
+            group,
+            stage: start.stage,
             layers: Vec::new(),
             ids: start.ids,
             usage: Usage::default(),
@@ -124,18 +140,17 @@ impl Tree {
         for packet in channel::packets(&message) {
             send_all(&tree.control, &packet).map_err(|source| failed("hand over the job", source))?;
         }
-        tree.group = start.cgroups.open(&job.limits, inputs);
         Ok(tree)
     }
 
-    /// Waits for the root, puts the tree under its control groups, and lays in the inputs.
+    /// Waits for the root and lays in the inputs.
     async fn set_up(&mut self, job: &Job) -> Result<(OwnedFd, Option<TcpListener>), SandboxError> {
         let mut packet = self.ready().await?;
-        let pid = packet.pid.ok_or_else(|| failed("learn the job's process id", Errno::BADMSG.into()))?;
-        let first = pidfd_open(pid, PidfdFlags::empty()).map_err(|e| failed("watch the job", e.into()))?;
-        self.first = Some(first);
-        self.group.attach(pid.as_raw_pid().cast_unsigned());
+        if let (Stage::Inner, Some(pid)) = (self.stage, packet.pid) {
+            self.group.attach(pid.as_raw_pid().cast_unsigned());
+        }
         let mut fds = packet.fds.drain(..);
+        self.first = fds.next();
         let scratch = fds.next().ok_or_else(|| failed("open the scratch folder", Errno::BADMSG.into()))?;
         let listener = fds.next().map(TcpListener::from);
         if job.inputs.is_empty() {
@@ -240,14 +255,7 @@ impl Tree {
                 loop {
                     let heard =
                         self.control.async_io(Interest::READABLE, |fd| Ok(channel::recv_packet(fd)?)).await;
-                    if !matches!(heard, Ok(Some(_))) {
-                        return;
-                    }
-                    if let Ok(Some(packet)) = heard
-                        && let Ok(Reply::Ended { cpu_ms, max_rss_kib, .. }) = channel::decode(&packet.bytes)
-                    {
-                        self.usage.cpu_ms = cpu_ms;
-                        self.usage.max_rss_kib = max_rss_kib;
+                    if self.note(heard).is_some() {
                         return;
                     }
                 }
@@ -257,15 +265,14 @@ impl Tree {
         if let Some(first) = self.first.take() {
             pidfd_send_signal(&first, Signal::KILL)
                 .or_else(|e| if e == Errno::SRCH { Ok(()) } else { Err(e) })?;
-            let first = watched(first, Interest::READABLE)?;
-            // A pidfd is readable when the process is gone; for the first of a namespace, when all are.
-            drop(first.readable().await?);
+            // Where the first process has said that it reaped every other, nothing of the job is left.
+            if self.end.is_none() {
+                let first = watched(first, Interest::READABLE)?;
+                // A pidfd is readable when the process is gone; for the first of a namespace, when all are.
+                drop(first.readable().await?);
+            }
         }
         self.drain_log(usize::try_from(limits.log_bytes).unwrap_or(usize::MAX));
-        if let Some(mut child) = self.child.take() {
-            // Only the kernel's tidying up is left to wait for, and nobody needs its outcome.
-            drop(tokio::task::spawn_blocking(move || child.wait()));
-        }
         Ok(())
     }
 
@@ -307,13 +314,20 @@ impl Tree {
         let mut layers = std::mem::take(&mut self.layers);
         layers.extend(self.group.layers());
         layers.sort_unstable();
-        Ok(Report {
-            exit,
-            log: std::mem::take(&mut self.log).into(),
-            files: collected.files,
-            usage: self.usage,
-            layers,
-        })
+        let log = std::mem::take(&mut self.log).into();
+        self.tidy_up();
+        Ok(Report { exit, log, files: collected.files, usage: self.usage, layers })
+    }
+
+    /// Leaves what only the kernel has to do yet to a thread that may wait for it.
+    fn tidy_up(&mut self) {
+        let (child, group) = (self.child.take(), std::mem::take(&mut self.group));
+        drop(tokio::task::spawn_blocking(move || {
+            if let Some(mut child) = child {
+                child.wait().ok();
+            }
+            drop(group);
+        }));
     }
 
     fn exit(&self, ending: &Ending) -> Exit {
@@ -346,14 +360,27 @@ impl Tree {
 /// The last resort, when a run is dropped: nothing of the job outlives it.
 impl Drop for Tree {
     fn drop(&mut self) {
+        let Some(mut child) = self.child.take() else { return };
+        if self.first.is_none() && self.end.is_none() {
+            self.first = self.late_first();
+        }
         if let Some(first) = self.first.take() {
             pidfd_send_signal(&first, Signal::KILL).ok();
             poll(&mut [PollFd::new(&first, PollFlags::IN)], Some(&DROP_MAX)).ok();
         }
-        if let Some(mut child) = self.child.take() {
-            child.kill().ok();
-            child.wait().ok();
-        }
+        child.kill().ok();
+        child.wait().ok();
+    }
+}
+
+impl Tree {
+    /// The first process of a run that is dropped before it was heard of. It speaks before it starts the job,
+    /// and if it never speaks, it starts none.
+    fn late_first(&self) -> Option<OwnedFd> {
+        send_all(&self.control, b"stop").ok()?;
+        poll(&mut [PollFd::new(self.control.get_ref(), PollFlags::IN)], Some(&DROP_MAX)).ok()?;
+        let packet = channel::recv_packet(self.control.get_ref()).ok()??;
+        packet.fds.into_iter().next()
     }
 }
 

@@ -34,18 +34,25 @@ pub(crate) struct World {
 /// Makes four tests out of each function.
 macro_rules! everywhere {
     ($(fn $name:ident($world:ident) $body:block)*) => {$(
+        fn $name($world: &crate::harness::World) $body
+
         mod $name {
-            #[allow(unused_imports, reason = "not every test needs all of its module's words")]
-            use super::*;
-            fn check($world: &crate::harness::World) $body
             #[test]
-            fn own() { crate::harness::here(crate::harness::Backend::Own, check); }
+            fn own() {
+                crate::harness::here(crate::harness::Backend::Own, super::$name);
+            }
             #[test]
-            fn bubblewrap() { crate::harness::here(crate::harness::Backend::Bubblewrap, check); }
+            fn bubblewrap() {
+                crate::harness::here(crate::harness::Backend::Bubblewrap, super::$name);
+            }
             #[test]
-            fn own_as_user() { crate::harness::as_user(concat!(module_path!(), "::own")); }
+            fn own_as_user() {
+                crate::harness::as_user(concat!(module_path!(), "::own"));
+            }
             #[test]
-            fn bubblewrap_as_user() { crate::harness::as_user(concat!(module_path!(), "::bubblewrap")); }
+            fn bubblewrap_as_user() {
+                crate::harness::as_user(concat!(module_path!(), "::bubblewrap"));
+            }
         }
     )*};
 }

@@ -85,5 +85,5 @@ fn control_groups_are_removed() {
             .filter(|entry| entry.file_name().to_string_lossy().starts_with(&mine))
             .count()
     };
-    assert_eq!(left(), 0);
+    eventually("the control groups are gone", || left() == 0);
 }
