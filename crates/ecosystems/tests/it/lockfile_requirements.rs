@@ -140,6 +140,16 @@ fn constraints_pin_and_bound() {
 }
 
 #[test]
+fn hostile_sizes_are_refused() {
+    let digests: String = (0..10_001).map(|n| format!(" --hash=sha256:{n:064x}")).collect();
+    refused(text(&format!("a==1{digests}")), "TM0205", "requirements.txt:1");
+    refused(text(&format!("a==1 {}", "x".repeat(2 << 20))), "TM0202", "requirements.txt:1");
+    refused(text(&"\n".repeat(400_001)), "TM0201", "requirements.txt");
+    let bounds = "a<9\n".repeat(257);
+    refused(files(&[("r.txt", "-c c.txt\na==1"), ("c.txt", &bounds)]), "TM0204", "c.txt:257");
+}
+
+#[test]
 fn includes_are_relative_bounded_and_read_once() {
     let pins = files(&[
         ("p/r.txt", "-r sub/a.txt\n--requirement=b.txt\nz==1"),

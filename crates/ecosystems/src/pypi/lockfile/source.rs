@@ -12,6 +12,8 @@ use trustmill_core::lockfile::LockfileError;
 pub(super) const MAX_BYTES: u64 = 32 << 20;
 /// Lines of one file.
 pub(super) const MAX_LINES: usize = 400_000;
+/// Digests of one entry. The releases with the most files have a few hundred.
+const MAX_DIGESTS: usize = 10_000;
 /// Characters of an entry that are shown to the user.
 const SHOWN: usize = 160;
 
@@ -189,6 +191,9 @@ impl Hashes {
                 self.others.push(algorithm);
             }
             return Ok(());
+        }
+        if self.sha256.len() >= MAX_DIGESTS {
+            return Err(format!("has more than {MAX_DIGESTS} digests"));
         }
         let digest = hex.parse::<Sha256>().map_err(|cause| cause.to_string())?;
         if !self.sha256.contains(&digest) {

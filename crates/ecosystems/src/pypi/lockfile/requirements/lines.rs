@@ -148,7 +148,8 @@ mod tests {
     #[test]
     fn random_texts_have_the_lines_that_pip_sees() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/lockfiles/pip-lines.json");
-        let cases: Vec<serde_json::Value> = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let cases: Vec<serde_json::Value> =
+            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         assert!(cases.len() > 500);
         let files = MemoryFiles {
             variables: [("V".to_owned(), "1.0".to_owned()), ("EMPTY".to_owned(), String::new())].into(),

@@ -18,6 +18,9 @@ use std::path::Path;
 use trustmill_core::lockfile::{LockfileError, Pins};
 use walk::{Entry, Walk};
 
+/// Constraints on one package: every requirement of it is held against them.
+const MAX_BOUNDS: usize = 256;
+
 /// Files that pip is given with `-r` are named as people like; all end in `.txt` or, before locking, `.in`.
 pub(super) fn claims(name: &str) -> bool {
     Path::new(name).extension().is_some_and(|extension| extension == "txt" || extension == "in")
@@ -30,7 +33,12 @@ pub(super) fn read(path: &Path, target: &Target, files: &dyn Files) -> Result<Pi
     let mut constraints: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
     for entry in gathered.constraints {
         if applies(&entry, target, &mut set)? {
-            constraints.entry(normalise(&entry.requirement.name)).or_default().push(entry);
+            let bounds = constraints.entry(normalise(&entry.requirement.name)).or_default();
+            if bounds.len() >= MAX_BOUNDS {
+                let what = format!("more than {MAX_BOUNDS} constraints on {}", entry.requirement.name);
+                return Err(error::contradiction(&entry.origin, what));
+            }
+            bounds.push(entry);
         }
     }
     let mut used = BTreeSet::new();

@@ -12,6 +12,9 @@ use trustmill_core::lockfile::LockfileError;
 /// Rounds until the extras in force no longer change; real locks settle in two.
 const MAX_ROUNDS: usize = 16;
 
+/// Versions of one package: every dependency on it looks through them.
+const MAX_FORKS: usize = 256;
+
 /// The packages that a target needs, as positions in the file.
 pub(super) struct Walk<'a> {
     lock: &'a Lock,
@@ -35,6 +38,13 @@ impl<'a> Walk<'a> {
         let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (index, package) in lock.packages.iter().enumerate() {
             by_name.entry(package.name.get_ref()).or_default().push(index);
+        }
+        if let Some((name, _)) = by_name.iter().find(|(_, forks)| forks.len() > MAX_FORKS) {
+            let origin = source.path.display().to_string();
+            return Err(error::inconsistent(
+                &origin,
+                format!("holds more than {MAX_FORKS} versions of {name}"),
+            ));
         }
         let mut walk = Self { lock, source, target, by_name, in_force: BTreeSet::new() };
         for _ in 0..MAX_ROUNDS {
