@@ -20,7 +20,7 @@ impl Failure {
     }
 
     /// The same failure, reported as JSON.
-    pub(crate) fn as_json(mut self, json: bool) -> Self {
+    pub(crate) fn in_json(mut self, json: bool) -> Self {
         self.json = json;
         self
     }

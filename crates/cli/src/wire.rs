@@ -266,7 +266,8 @@ async fn adapters(global: &Global, config: &Config, data: &DataDir) -> Result<Ad
 /// The CPythons of this machine and of the configuration.
 async fn interpreters(config: &Config, folder: &Path) -> Interpreters {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let (path, home, pyenv) = (set("PATH"), set("HOME").map(PathBuf::from), set("PYENV_ROOT").map(PathBuf::from));
+    let (path, home, pyenv) =
+        (set("PATH"), set("HOME").map(PathBuf::from), set("PYENV_ROOT").map(PathBuf::from));
     let explicit = config.build.interpreters.clone();
     let search = Search::usual(explicit, path.as_deref(), home.as_deref(), pyenv.as_deref());
     search.run(&folder.join("interpreters.json")).await
@@ -417,12 +418,16 @@ pub(crate) async fn examine(global: &Global) -> Result<Findings, Failure> {
     }
     let interpreters = interpreters(&config, &folder).await;
     if interpreters.all().is_empty() {
-        problems.push("no CPython was found: install python3, or name one in [build] interpreters".to_owned());
+        problems
+            .push("no CPython was found: install python3, or name one in [build] interpreters".to_owned());
     }
     let (data, upstream) = match open_folder(folder.clone(), Purpose::Look).await {
         Ok(open) => {
             let upstream = reach(global, &config, &open).await?;
-            (Data { path: folder.display().to_string(), free_bytes: free_bytes(&folder), error: None }, upstream)
+            (
+                Data { path: folder.display().to_string(), free_bytes: free_bytes(&folder), error: None },
+                upstream,
+            )
         }
         Err(failure) => {
             let error = Some(failure.to_string());

@@ -1,12 +1,12 @@
 //! Why a step of the pipeline did not end, and what that means for its key.
 
+use trustmill_core::port::Coded;
 use trustmill_core::port::blobs::BlobError;
 use trustmill_core::port::ecosystem::PlanError;
 use trustmill_core::port::fetch::FetchError;
 use trustmill_core::port::queue::QueueError;
 use trustmill_core::port::records::RecordsError;
 use trustmill_core::port::sandbox::SandboxError;
-use trustmill_core::port::Coded;
 use trustmill_core::{Purl, Sha256};
 use trustmill_trust::attest::AttestError;
 
@@ -17,7 +17,7 @@ pub enum StepError {
     #[error("no ecosystem of this mill reads {purl}")]
     UnknownEcosystem {
         /// The key.
-        purl: Purl,
+        purl: Box<Purl>,
     },
     /// A registry serves other bytes under a file name than it did before.
     #[error("{filename} has SHA-256 {seen}, but {first} was published under this name before")]
@@ -34,7 +34,7 @@ pub enum StepError {
     Fetch(#[from] FetchError),
     /// The release cannot be planned.
     #[error(transparent)]
-    Plan(#[from] PlanError),
+    Plan(Box<PlanError>),
     /// The sandbox could not run.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
@@ -56,13 +56,19 @@ pub enum StepError {
         /// What kind.
         kind: &'static str,
         /// About what.
-        purl: Purl,
+        purl: Box<Purl>,
         /// The reader's words.
         why: String,
     },
     /// Our own code failed.
     #[error("a worker of the mill failed: {0}")]
     Internal(String),
+}
+
+impl From<PlanError> for StepError {
+    fn from(error: PlanError) -> Self {
+        Self::Plan(Box::new(error))
+    }
 }
 
 /// What an error means for the key.
@@ -81,7 +87,9 @@ impl StepError {
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Fetch(error) if error.is_infrastructure() => Disposition::Infrastructure,
-            Self::Sandbox(_) | Self::Blobs(_) | Self::Records(_) | Self::Queue(_) => Disposition::Infrastructure,
+            Self::Sandbox(_) | Self::Blobs(_) | Self::Records(_) | Self::Queue(_) => {
+                Disposition::Infrastructure
+            }
             Self::Internal(_) | Self::Fetch(FetchError::Malformed { .. }) => Disposition::Failure,
             Self::UnknownEcosystem { .. }
             | Self::Attest(_)

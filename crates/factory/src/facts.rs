@@ -130,7 +130,7 @@ pub fn fact<K: Kind>(purl: &Purl, subject: Option<&str>, at: Timestamp, body: &K
 pub fn read<K: Kind>(fact: &Fact) -> Result<K, StepError> {
     K::deserialize(&fact.body).map_err(|error| StepError::Unreadable {
         kind: K::NAME,
-        purl: fact.about.clone(),
+        purl: Box::new(fact.about.clone()),
         why: error.to_string(),
     })
 }

@@ -53,8 +53,15 @@ pub async fn release(world: &World, purl: &Purl) -> Result<ReleaseReport, StepEr
     let alarms = facts::all::<Alarm>(world.records.as_ref(), purl).await?;
     let alarms = alarms.into_iter().map(|(_, alarm)| alarm).collect();
     let listings = facts::all::<Listing>(world.records.as_ref(), purl).await?;
-    let published = listings.iter().flat_map(|(_, listing)| &listing.files).filter_map(|file| file.sha256).collect();
-    Ok(ReleaseReport { purl: purl.clone(), verdict: weakest(files.iter().map(|file| file.judgement.verdict)), published, files, alarms })
+    let published =
+        listings.iter().flat_map(|(_, listing)| &listing.files).filter_map(|file| file.sha256).collect();
+    Ok(ReleaseReport {
+        purl: purl.clone(),
+        verdict: weakest(files.iter().map(|file| file.judgement.verdict)),
+        published,
+        files,
+        alarms,
+    })
 }
 
 /// The verdict that counts for a release: the weakest, platform builds that were left alone aside unless

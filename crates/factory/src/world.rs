@@ -1,7 +1,7 @@
 //! Everything that the application needs from outside, in one place.
 
-use crate::progress::Observer;
 use crate::StepError;
+use crate::progress::Observer;
 use std::sync::Arc;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::clock::Clock;
@@ -52,6 +52,6 @@ impl World {
         self.ecosystems
             .iter()
             .find(|ecosystem| ecosystem.ty() == purl.ty())
-            .ok_or_else(|| StepError::UnknownEcosystem { purl: purl.clone() })
+            .ok_or_else(|| StepError::UnknownEcosystem { purl: Box::new(purl.clone()) })
     }
 }

@@ -13,7 +13,8 @@ use std::error::Error;
 use std::fs;
 use std::process::{Command, Stdio};
 
-const LISTS: [&str; 4] = ["recent", "mid2022", "heldout-recent", "heldout-2022"];
+const LISTS: [&str; 6] =
+    ["recent", "mid2022", "heldout-recent", "heldout-2022", "heldout2-recent", "heldout2-2022"];
 
 /// Runs the lists named as arguments, or all of them.
 fn main() -> Result<(), Box<dyn Error>> {
@@ -21,7 +22,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let root = measure::root();
     let binary = measure::release_binary(&root)?;
     println!("{}", measure::describe());
-    println!("list             files  identical  replayed  same    other               attempts  env CPU  build CPU  mill CPU  overhead  peak RSS");
+    println!(
+        "list             files  identical  replayed  same    other               attempts  env CPU  build CPU  mill CPU  overhead  peak RSS"
+    );
     for list in LISTS.iter().filter(|list| args.is_empty() || args.iter().any(|arg| arg == *list)) {
         let folder = root.join("target/bench").join(list);
         let _ = fs::remove_dir_all(&folder);
@@ -45,12 +48,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// One line, then every row that did not come out with the published bytes.
 fn report(list: &str, summary: &Value, watched: &measure::Watched) {
     let empty = Vec::new();
-    let rows = summary["rows"].as_array().unwrap_or(&empty);
+    let rows = summary.get("rows").and_then(Value::as_array).unwrap_or(&empty);
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for row in rows {
-        *counts.entry(row["verdict"].as_str().unwrap_or("failed")).or_default() += 1;
+        *counts.entry(text_of(row, "verdict").unwrap_or("failed")).or_default() += 1;
     }
-    let sum = |key: &str| rows.iter().filter_map(|row| row[key].as_u64()).sum::<u64>();
+    let sum = |key: &str| rows.iter().filter_map(|row| row.get(key)?.as_u64()).sum::<u64>();
     let (identical, replayed) = (count(&counts, "identical"), count(&counts, "replayed"));
     let (environment, build) = (sum("environment_cpu_ms"), sum("build_cpu_ms"));
     let mill = watched.cpu_ms;
@@ -67,11 +70,15 @@ fn report(list: &str, summary: &Value, watched: &measure::Watched) {
         watched.peak_rss_kib >> 10,
     );
     for row in rows {
-        if !matches!(row["verdict"].as_str(), Some("identical" | "replayed")) {
-            let text = |key: &str| row[key].as_str().unwrap_or("-").chars().take(150).collect::<String>();
+        if !matches!(text_of(row, "verdict"), Some("identical" | "replayed")) {
+            let text = |key: &str| text_of(row, key).unwrap_or("-").chars().take(150).collect::<String>();
             println!("    {}  {}  {}", text("purl"), text("verdict"), text("detail"));
         }
     }
+}
+
+fn text_of<'a>(row: &'a Value, key: &str) -> Option<&'a str> {
+    row.get(key)?.as_str()
 }
 
 fn count(counts: &BTreeMap<&str, usize>, verdict: &str) -> usize {

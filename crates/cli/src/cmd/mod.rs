@@ -85,7 +85,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
         Verb::Verify(verb) => verb.run(global),
         Verb::Doctor(verb) => verb.run(global),
     }
-    .map_err(|failure| failure.as_json(cli.global.json))
+    .map_err(|failure| failure.in_json(cli.global.json))
 }
 
 /// Logs go to standard error: warnings by default, more with `-v`; `TRUSTMILL_LOG` overrides.

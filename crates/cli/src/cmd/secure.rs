@@ -115,7 +115,8 @@ impl Secure {
         let mut all = Pins::default();
         for file in &self.files {
             let read = mill.world.ecosystems.iter().find_map(|ecosystem| ecosystem.lockfile(file));
-            let pins = read.unwrap_or_else(|| Err(unknown(file))).map_err(|e| Failure::new(Exit::Usage, e))?;
+            let pins =
+                read.unwrap_or_else(|| Err(unknown(file))).map_err(|e| Failure::new(Exit::Usage, e))?;
             for pin in pins.pins {
                 merge(&mut all.pins, pin);
             }
@@ -202,8 +203,10 @@ impl Secure {
             }
             _ => None,
         };
-        let detail = parked.unwrap_or_else(|| counted.map_or_else(String::new, |f| f.judgement.detail.clone()));
-        let detail = if mismatch { "the lockfile's hashes match no published file".to_owned() } else { detail };
+        let detail =
+            parked.unwrap_or_else(|| counted.map_or_else(String::new, |f| f.judgement.detail.clone()));
+        let detail =
+            if mismatch { "the lockfile's hashes match no published file".to_owned() } else { detail };
         let serves = counted.map_or("nothing", |file| file.judgement.serves.as_str()).to_owned();
         let judgements = || release.files.iter().map(|file| &file.judgement);
         Row {

@@ -34,7 +34,10 @@ impl Coded for Unknown {
     }
 
     fn help(&self) -> String {
-        format!("rebuild it first: put it into a requirements file and run `trustmill secure`, or `trustmill add {}` and `trustmill up`", self.0)
+        format!(
+            "rebuild it first: put it into a requirements file and run `trustmill secure`, or `trustmill add {}` and `trustmill up`",
+            self.0
+        )
     }
 }
 

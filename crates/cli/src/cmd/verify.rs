@@ -162,7 +162,8 @@ async fn kept(global: &Global, name: &str) -> Result<Option<Vec<u8>>, Failure> {
     };
     let facts = mill.world.records.facts(&purl, Some(Shelf::KIND)).await?;
     let newest = facts.iter().rev().find(|fact| fact.subject.as_deref() == Some(name));
-    let Some(digest) = newest.and_then(|fact| Shelf::read(fact).ok()).and_then(|shelf| shelf.provenance) else {
+    let Some(digest) = newest.and_then(|fact| Shelf::read(fact).ok()).and_then(|shelf| shelf.provenance)
+    else {
         return Ok(None);
     };
     Ok(mill.world.blobs.get(&digest).await?.map(|bytes| bytes.to_vec()))

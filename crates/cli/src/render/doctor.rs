@@ -24,7 +24,8 @@ pub(crate) fn print(findings: &Findings) {
         let state = upstream.error.as_deref().unwrap_or("answers");
         println!("  {}  {} ({}): {state}", upstream.ecosystem, upstream.address, upstream.origin);
     }
-    let free = findings.data.free_bytes.map_or_else(|| "unknown".into(), |bytes| format!("{} GiB", bytes >> 30));
+    let free =
+        findings.data.free_bytes.map_or_else(|| "unknown".into(), |bytes| format!("{} GiB", bytes >> 30));
     println!("\ndata folder {}: {free} free", findings.data.path);
     if let Some(error) = &findings.data.error {
         println!("  {error}");

@@ -41,7 +41,11 @@ impl Live {
     pub(crate) fn observe(&mut self, event: &Event) {
         match event {
             Event::Step { purl, step } if self.waiting.contains(purl) => {
-                self.running.entry(purl.clone()).or_insert_with(|| (Instant::now(), String::new())).1.clone_from(step);
+                self.running
+                    .entry(purl.clone())
+                    .or_insert_with(|| (Instant::now(), String::new()))
+                    .1
+                    .clone_from(step);
             }
             Event::Settled { purl, verdict } => {
                 self.end(purl, verdict.map_or("looked at", trustmill_core::Verdict::as_str));
@@ -79,8 +83,12 @@ impl Live {
     pub(crate) fn tick(&self) {
         let Some(bar) = &self.bar else { return };
         bar.set_position(u64::try_from(self.total - self.waiting.len()).unwrap_or(0));
-        let running: Vec<_> =
-            self.running.iter().take(4).map(|(purl, (_, step))| format!("{} ({step})", purl.name())).collect();
+        let running: Vec<_> = self
+            .running
+            .iter()
+            .take(4)
+            .map(|(purl, (_, step))| format!("{} ({step})", purl.name()))
+            .collect();
         bar.set_message(running.join(", "));
     }
 

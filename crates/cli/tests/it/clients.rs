@@ -86,7 +86,16 @@ fn the_time_travel_view_shows_the_index_as_of_a_date() {
     retry(
         Command::new(tools().join("bin/pip"))
             .env_remove("PIP_FIND_LINKS")
-            .args(["download", "--quiet", "--no-deps", "--no-cache-dir", "--index-url", &index, "click", "-d"])
+            .args([
+                "download",
+                "--quiet",
+                "--no-deps",
+                "--no-cache-dir",
+                "--index-url",
+                &index,
+                "click",
+                "-d",
+            ])
             .arg(&target),
     );
     let names: Vec<_> = std::fs::read_dir(&target).unwrap().map(|e| e.unwrap().file_name()).collect();
@@ -108,6 +117,7 @@ fn what_is_judged_too_weak_is_refused_with_its_reason() {
         .arg(mill.path().join("refused"))
         .output()
         .unwrap();
-    let text = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    let text =
+        String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
     assert!(!output.status.success() && text.contains("not-attempted") && text.contains("403"), "{text}");
 }

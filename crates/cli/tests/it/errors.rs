@@ -9,7 +9,10 @@ fn an_unpinned_requirement_names_its_line_and_the_fix() {
     let run = mill.run(&["secure", file.to_str().unwrap()]);
     assert_eq!(run.code(), 2);
     let text = run.stderr();
-    assert!(text.contains("error[TM02") && text.contains("requirements.txt:2") && text.contains("=="), "{text}");
+    assert!(
+        text.contains("error[TM02") && text.contains("requirements.txt:2") && text.contains("=="),
+        "{text}"
+    );
 }
 
 #[test]
@@ -87,6 +90,10 @@ fn every_verb_has_help_that_starts_with_what_it_does() {
     for verb in ["secure", "add", "remove", "list", "up", "show", "verify", "doctor"] {
         let run = mill.run(&[verb, "--help"]);
         assert_eq!(run.code(), 0);
-        assert!(run.stdout().contains("Usage: trustmill") && run.stdout().lines().count() > 8, "{}", run.stdout());
+        assert!(
+            run.stdout().contains("Usage: trustmill") && run.stdout().lines().count() > 8,
+            "{}",
+            run.stdout()
+        );
     }
 }

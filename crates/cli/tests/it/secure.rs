@@ -33,10 +33,22 @@ fn a_dozen_real_packages_are_rebuilt_judged_shown_and_verified() {
     let file = mill.file("requirements.txt", DOZEN);
     let summary = mill.run(&["secure", "--json", file.to_str().unwrap()]).json(0);
     assert_eq!(summary["rows"].as_array().unwrap().len(), 13);
-    let same: Vec<_> = ["attrs", "certifi", "click", "flask", "idna", "iniconfig", "itsdangerous", "jinja2", "packaging", "rich", "six"]
-        .into_iter()
-        .filter(|name| matches!(row(&summary, name)["verdict"].as_str(), Some("identical" | "replayed")))
-        .collect();
+    let same: Vec<_> = [
+        "attrs",
+        "certifi",
+        "click",
+        "flask",
+        "idna",
+        "iniconfig",
+        "itsdangerous",
+        "jinja2",
+        "packaging",
+        "rich",
+        "six",
+    ]
+    .into_iter()
+    .filter(|name| matches!(row(&summary, name)["verdict"].as_str(), Some("identical" | "replayed")))
+    .collect();
     assert!(same.len() >= 10, "only {same:?} came out with the published bytes: {summary:#}");
     assert_eq!(row(&summary, "markupsafe")["verdict"], "not-attempted");
     assert_eq!(row(&summary, "docopt")["verdict"], "built");

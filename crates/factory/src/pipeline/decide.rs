@@ -96,9 +96,7 @@ fn rank(attempt: &Attempt) -> (Verdict, usize) {
 fn describe(comparison: &trustmill_core::comparison::Comparison) -> String {
     match comparison.verdict {
         Verdict::Identical => "the rebuild is the published file, byte for byte".into(),
-        Verdict::Replayed => {
-            "our member bytes in the published container give the published SHA-256".into()
-        }
+        Verdict::Replayed => "our member bytes in the published container give the published SHA-256".into(),
         Verdict::Normalised => {
             let ids: Vec<_> = comparison.normalisations.iter().map(|rule| rule.id.as_str()).collect();
             format!("equal after {}", ids.join(", "))

@@ -5,8 +5,8 @@ use super::{Archive, blocking, step};
 use crate::facts::{self, Alarm};
 use crate::{StepError, World};
 use std::sync::Arc;
-use trustmill_core::package::Artifact;
 use trustmill_core::content::Contents;
+use trustmill_core::package::Artifact;
 use trustmill_core::port::Coded;
 use trustmill_core::port::records::FirstSeen;
 use trustmill_core::{Purl, Sha256};
@@ -15,7 +15,7 @@ use trustmill_inspect::archive::{self, Limits};
 /// A published file, opened or refused.
 pub(crate) enum Opened {
     /// Its content.
-    Archive(Archive),
+    Archive(Box<Archive>),
     /// It is hostile or malformed, and why.
     Hostile(Refused),
 }
@@ -47,28 +47,26 @@ async fn open<E: Coded + Send + 'static>(
     read: fn(&str, &bytes::Bytes) -> Result<Contents, E>,
 ) -> Result<Opened, StepError> {
     let digest = locked(world, purl, artifact).await?;
-    let bytes = world.blobs.get(&digest).await?.ok_or_else(|| {
-        StepError::Internal(format!("{} vanished from the blob store", artifact.filename))
-    })?;
+    let bytes =
+        world.blobs.get(&digest).await?.ok_or_else(|| {
+            StepError::Internal(format!("{} vanished from the blob store", artifact.filename))
+        })?;
     let name = artifact.filename.clone();
     let shared = bytes.clone();
     match blocking(move || read(&name, &shared)).await? {
-        Ok(contents) => Ok(Opened::Archive(Archive {
+        Ok(contents) => Ok(Opened::Archive(Box::new(Archive {
             artifact: artifact.clone(),
             digest,
             bytes,
             contents: Arc::new(contents),
-        })),
-        Err(error) => {
-            Ok(Opened::Hostile(Refused { digest, code: error.code(), why: error.to_string() }))
-        }
+        }))),
+        Err(error) => Ok(Opened::Hostile(Refused { digest, code: error.code(), why: error.to_string() })),
     }
 }
 
 /// Downloads a file and locks its digest; another digest than the first seen raises an alarm.
 async fn locked(world: &World, purl: &Purl, artifact: &Artifact) -> Result<Sha256, StepError> {
-    let (digest, _) =
-        world.fetch.file(&artifact.url, artifact.sha256.as_ref(), world.artifact_limit).await?;
+    let (digest, _) = world.fetch.file(&artifact.url, artifact.sha256.as_ref(), world.artifact_limit).await?;
     let now = world.clock.now();
     match world.records.lock(purl.ty(), &artifact.filename, &digest, now).await? {
         FirstSeen::Locked | FirstSeen::Same => Ok(digest),
@@ -110,7 +108,7 @@ impl<'a> Source<'a> {
         step(self.world, self.purl, "fetch source");
         let read = |name: &str, bytes: &bytes::Bytes| archive::sdist::read(name, bytes, &Limits::default());
         let opened = match open(self.world, self.purl, artifact, read).await? {
-            Opened::Archive(archive) => Ok(Arc::new(archive)),
+            Opened::Archive(archive) => Ok(Arc::from(archive)),
             Opened::Hostile(refused) => Err(refused),
         };
         Ok(self.opened.insert(opened).clone())

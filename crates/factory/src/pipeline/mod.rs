@@ -11,10 +11,10 @@ mod resolve;
 mod watch;
 
 use crate::facts::{self, Judgement};
-pub(crate) use decide::class_name;
-pub(crate) use rebuild::attempts;
 use crate::progress::Event;
 use crate::{StepError, World};
+pub(crate) use decide::class_name;
+pub(crate) use rebuild::attempts;
 use std::sync::Arc;
 use trustmill_core::outcome::Outcome;
 use trustmill_core::port::ecosystem::{Plan, Subject, Task};
@@ -55,9 +55,7 @@ async fn release(world: &World, purl: &Purl, version: &str) -> Result<Outcome, S
                 left.extend(publish::facts(world, purl, subject, &name, &finding, None).await?);
                 finding.verdict
             }
-            (None, Task::Rebuild | Task::Build) => {
-                judge(world, purl, subject, &name, &mut source).await?
-            }
+            (None, Task::Rebuild | Task::Build) => judge(world, purl, subject, &name, &mut source).await?,
         });
     }
     world.records.append(&left).await?;
@@ -78,7 +76,7 @@ async fn judge(
         match fetch::published(world, purl, subject.artifact.as_ref()).await? {
             Some(fetch::Opened::Hostile(refusal)) => decide::hostile(subject, refusal),
             Some(fetch::Opened::Archive(archive)) => {
-                decide::from_rungs(rebuild::climb(world, purl, Some(archive), source).await?)
+                decide::from_rungs(rebuild::climb(world, purl, Some(*archive), source).await?)
             }
             None => decide::from_rungs(rebuild::climb(world, purl, None, source).await?),
         }

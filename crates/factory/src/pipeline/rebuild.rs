@@ -4,9 +4,9 @@ use super::fetch::Source;
 use super::{Archive, PIPELINE, blocking, step};
 use crate::facts::{self, Kind, Winner};
 use crate::{StepError, World};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use jiff::Timestamp;
 use trustmill_core::Purl;
 use trustmill_core::attempt::{Attempt, AttemptResult, FailureClass, Usage};
 use trustmill_core::port::ecosystem::{Build, BuildRequest, Evidence};
@@ -119,7 +119,10 @@ async fn kept(world: &World, purl: &Purl, subject: &str) -> Result<Vec<Rung>, St
 }
 
 /// Every attempt about `purl`, with the file it is for, oldest first: for reports.
-pub(crate) async fn attempts(world: &World, purl: &Purl) -> Result<Vec<(Option<String>, Attempt)>, StepError> {
+pub(crate) async fn attempts(
+    world: &World,
+    purl: &Purl,
+) -> Result<Vec<(Option<String>, Attempt)>, StepError> {
     let rungs = facts::all::<Rung>(world.records.as_ref(), purl).await?;
     Ok(rungs.into_iter().map(|(fact, rung)| (fact.subject, rung.attempt)).collect())
 }

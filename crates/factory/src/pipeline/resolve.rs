@@ -2,8 +2,8 @@
 
 use crate::facts::{self, Listing};
 use crate::{StepError, World};
-use trustmill_core::port::ecosystem::Plan;
 use trustmill_core::Purl;
+use trustmill_core::port::ecosystem::Plan;
 
 /// Reads the project, remembers what it lists for the release, and plans.
 pub(super) async fn plan(world: &World, purl: &Purl, version: &str) -> Result<Plan, StepError> {

@@ -1,8 +1,8 @@
 //! Watch: a project key looks for releases that are newer than its last look.
 
 use crate::{StepError, World};
-use trustmill_core::outcome::Outcome;
 use trustmill_core::Purl;
+use trustmill_core::outcome::Outcome;
 
 /// Enqueues the newest release, and every release uploaded since the project was added to the watch set.
 /// The queue merges what is there already, and a judged release is a quick no-op.

@@ -138,7 +138,9 @@ impl Dispatcher {
                 self.infrastructure_failures.remove(&lease.key);
                 match outcome {
                     Outcome::Done => (Release::Complete, Vec::new()),
-                    Outcome::Requeue { after } => (Release::Requeue { at: later(now, after), floor: false }, Vec::new()),
+                    Outcome::Requeue { after } => {
+                        (Release::Requeue { at: later(now, after), floor: false }, Vec::new())
+                    }
                     Outcome::NotBefore { at } => (Release::Requeue { at, floor: true }, Vec::new()),
                     Outcome::Enqueue(keys) => {
                         let children =

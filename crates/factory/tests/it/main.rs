@@ -1,0 +1,16 @@
+//! The application over an in-memory world: a scripted ecosystem, stores that fail on purpose, a clock that
+//! a test moves.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
+mod dispatch;
+mod faults;
+mod pipeline;
+mod watch;
+mod world;
