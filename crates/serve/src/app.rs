@@ -25,6 +25,7 @@ pub(crate) struct App {
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) options: Options,
     pub(crate) started: Instant,
+    pub(crate) summary: status::SummaryCache,
 }
 
 /// The routes of the server: `/` for people, `/healthz` and `/readyz` for supervisors, `/keys` and
@@ -48,7 +49,7 @@ async fn registries_handler(State(app): State<Arc<App>>, request: Request<Body>)
 
 impl App {
     pub(crate) fn new(registries: Vec<Arc<dyn Registry>>, blobs: Arc<dyn Blobs>, options: Options) -> Self {
-        Self { registries, blobs, options, started: Instant::now() }
+        Self { registries, blobs, options, started: Instant::now(), summary: status::SummaryCache::default() }
     }
 
     /// Answers a request for a registry; with `past_only`, the present does not exist.

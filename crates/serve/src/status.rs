@@ -9,12 +9,16 @@ use axum::response::Response;
 use maud::{DOCTYPE, Markup, html};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
 use trustmill_core::port::records::{Records, RecordsError};
 use trustmill_core::shelf::Shelf;
 use trustmill_core::{Purl, Timestamp, Verdict};
 
 /// Most watched packages that one view of the page reads.
 const MAX_WATCHED: usize = 1000;
+/// How long a summary is shown before the records are read again.
+const LASTS: Duration = Duration::from_secs(2);
 /// Results shown.
 const LAST: usize = 25;
 /// Nothing is loaded from anywhere, nothing runs, nobody frames it.
@@ -31,7 +35,7 @@ th{font-weight:600}td.n{text-align:right;font-variant-numeric:tabular-nums}
 
 /// What the page tells.
 #[derive(Default)]
-struct Summary {
+pub(crate) struct Summary {
     watched: usize,
     verdicts: BTreeMap<Verdict, usize>,
     refused: usize,
@@ -47,20 +51,36 @@ struct Entry {
     at: Timestamp,
 }
 
-pub(crate) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let summary = match &app.options.records {
-        Some(records) => summarise(records.as_ref()).await.map(Some),
-        None => Ok(None),
-    };
-    let summary = match summary {
-        Ok(summary) => summary,
-        Err(error) => {
-            tracing::error!(%error, "the status page cannot read the records");
-            None
+/// The last summary. Whoever reloads the page often reads the records no more often than [`LASTS`] says.
+#[derive(Default)]
+pub(crate) struct SummaryCache(Mutex<Option<(Instant, Arc<Summary>)>>);
+
+impl SummaryCache {
+    /// The summary; `None` without records, or when they cannot be read.
+    async fn get(&self, records: Option<&dyn Records>) -> Option<Arc<Summary>> {
+        let records = records?;
+        let mut last = self.0.lock().await;
+        if let Some((_, summary)) = last.as_ref().filter(|(at, _)| at.elapsed() < LASTS) {
+            return Some(summary.clone());
         }
-    };
+        match summarise(records).await {
+            Ok(summary) => {
+                let summary = Arc::new(summary);
+                *last = Some((Instant::now(), summary.clone()));
+                Some(summary)
+            }
+            Err(error) => {
+                tracing::error!(%error, "the status page cannot read the records");
+                None
+            }
+        }
+    }
+}
+
+pub(crate) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let summary = app.summary.get(app.options.records.as_deref()).await;
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("HOST");
-    let body = render(&app, host, summary.as_ref()).into_string();
+    let body = render(&app, host, summary.as_deref()).into_string();
     let mut response = plain(StatusCode::OK, "");
     set(&mut response, header::CONTENT_TYPE, "text/html; charset=utf-8");
     set(&mut response, header::CONTENT_LENGTH, &body.len().to_string());

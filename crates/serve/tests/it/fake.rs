@@ -59,7 +59,12 @@ impl Registry for Fake {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let file = |bytes: &[u8], immutable| {
             let digest = Sha256::of(bytes);
-            Answer::File(FileAnswer { digest, size: bytes.len() as u64, content_type: "application/octet-stream", immutable })
+            Answer::File(FileAnswer {
+                digest,
+                size: bytes.len() as u64,
+                content_type: "application/octet-stream",
+                immutable,
+            })
         };
         match request.path.as_str() {
             "big" => file(&big(), true),
@@ -74,7 +79,9 @@ impl Registry for Fake {
                 content_type: "application/problem+json",
                 body: Bytes::from_static(b"{\"detail\":\"TM0703: held\"}"),
             }),
-            "down" => Answer::Unavailable { why: "TM0103: down".into(), retry_after: Some(Duration::from_secs(17)) },
+            "down" => {
+                Answer::Unavailable { why: "TM0103: down".into(), retry_after: Some(Duration::from_secs(17)) }
+            }
             "slow" => {
                 tokio::time::sleep(Duration::from_millis(300)).await;
                 Self::page("slow".into())

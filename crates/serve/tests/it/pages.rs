@@ -71,11 +71,18 @@ async fn what_is_known_about_a_package_is_json() {
 
 #[tokio::test]
 async fn keys_and_health_are_there() {
-    let key = PublicKey { id: "k1".into(), algorithm: "ed25519".into(), pem: "-----BEGIN PUBLIC KEY-----\n".into() };
+    let key = PublicKey {
+        id: "k1".into(),
+        algorithm: "ed25519".into(),
+        pem: "-----BEGIN PUBLIC KEY-----\n".into(),
+    };
     let options = Options { keys: vec![key], ..Options::default() };
     let server = start_with(options, ServerLimits::default()).await;
     let keys = get(server.addr, "/keys", &[]).await.json();
-    assert_eq!(keys, json!({"keys": [{"keyid": "k1", "algorithm": "ed25519", "pem": "-----BEGIN PUBLIC KEY-----\n"}]}));
+    assert_eq!(
+        keys,
+        json!({"keys": [{"keyid": "k1", "algorithm": "ed25519", "pem": "-----BEGIN PUBLIC KEY-----\n"}]})
+    );
     assert!(get(server.addr, "/keys.pem", &[]).await.text().starts_with("-----BEGIN"));
     assert_eq!(get(server.addr, "/healthz", &[]).await.text(), "ok\n");
     assert_eq!(get(server.addr, "/readyz", &[]).await.text(), "ready\n");

@@ -60,8 +60,14 @@ fn wheel(version: &str) -> Vec<u8> {
     let members = [
         ("tm_demo.py".to_owned(), format!("VERSION = '{version}'\n")),
         (format!("{info}/METADATA"), format!("Metadata-Version: 2.1\nName: tm-demo\nVersion: {version}\n")),
-        (format!("{info}/WHEEL"), "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n".into()),
-        (format!("{info}/RECORD"), format!("tm_demo.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")),
+        (
+            format!("{info}/WHEEL"),
+            "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n".into(),
+        ),
+        (
+            format!("{info}/RECORD"),
+            format!("tm_demo.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n"),
+        ),
     ];
     for (name, text) in members {
         writer.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
@@ -137,13 +143,28 @@ impl Mill {
             }
             Client::Uv => {
                 let mut command = Command::new(tool(UV).await.join("bin/uv"));
-                command.args(["pip", "install", "--no-deps", "--no-cache", "--no-config", "--python", "python3"]);
+                command.args([
+                    "pip",
+                    "install",
+                    "--no-deps",
+                    "--no-cache",
+                    "--no-config",
+                    "--python",
+                    "python3",
+                ]);
                 command.args(["--default-index", &index, "--target"]);
                 command.env("UV_PYTHON_DOWNLOADS", "never").env("UV_HTTP_RETRIES", "0");
                 command
             }
         };
-        for name in ["PIP_FIND_LINKS", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_INDEX_URL", "UV_DEFAULT_INDEX"] {
+        for name in [
+            "PIP_FIND_LINKS",
+            "PIP_INDEX_URL",
+            "PIP_EXTRA_INDEX_URL",
+            "UV_FIND_LINKS",
+            "UV_INDEX_URL",
+            "UV_DEFAULT_INDEX",
+        ] {
             command.env_remove(name);
         }
         command.env("PIP_CONFIG_FILE", "/dev/null").env("NO_PROXY", "127.0.0.1");

@@ -82,7 +82,8 @@ async fn a_part_of_a_file_is_a_206() {
 async fn a_part_of_another_file_is_not_sent() {
     let server = start().await;
     let etag = format!("\"{}\"", Sha256::of(b"0123456789"));
-    for (known, status) in [(etag.as_str(), 206), ("\"other\"", 200), ("Wed, 21 Oct 2026 07:28:00 GMT", 200)] {
+    for (known, status) in [(etag.as_str(), 206), ("\"other\"", 200), ("Wed, 21 Oct 2026 07:28:00 GMT", 200)]
+    {
         let reply = get(server.addr, "/pypi/small", &[("Range", "bytes=1-2"), ("If-Range", known)]).await;
         assert_eq!(reply.status, status, "{known}");
     }
@@ -143,7 +144,8 @@ async fn an_answer_that_takes_too_long_is_put_off() {
 async fn views_reach_the_registry() {
     let server = start().await;
     let now = get(server.addr, "/pypi/view%2Dx?q=1", &[("Accept", "a/b;q=0.5")]).await.json();
-    let expected = serde_json::json!({"path": "view-x", "accept": "a/b;q=0.5", "mount": "/pypi", "as_of": null});
+    let expected =
+        serde_json::json!({"path": "view-x", "accept": "a/b;q=0.5", "mount": "/pypi", "as_of": null});
     assert_eq!(now, expected);
     let past = get(server.addr, "/pypi/@2024-05-01T10:00:00%2B02:00/view", &[]).await.json();
     assert_eq!(past["as_of"], "2024-05-01T08:00:00Z");

@@ -231,14 +231,11 @@ impl ListedFile {
 
 /// Reads foreign bytes as an index page of a made-up project: the entry for fuzzing. The first byte
 /// chooses the reader.
-pub fn fuzz(input: &[u8]) {
-    let Ok(url) = Url::parse("http://index.invalid/simple/a/") else { return };
-    if let Some((choice, body)) = input.split_first() {
-        let kind = if choice % 2 == 0 { "application/vnd.pypi.simple.v1+json" } else { "text/html" };
-        if let Ok(page) = parse("a", &url, kind, body) {
-            let _ = page.project();
-        }
-    }
+pub fn fuzz(input: &[u8]) -> Option<ProjectPage> {
+    let url = Url::parse("http://index.invalid/simple/a/").ok()?;
+    let (choice, body) = input.split_first()?;
+    let kind = if choice % 2 == 0 { "application/vnd.pypi.simple.v1+json" } else { "text/html" };
+    parse("a", &url, kind, body).ok()
 }
 
 #[cfg(test)]

@@ -118,7 +118,9 @@ fn one_release_has_one_spelling() {
 proptest! {
     #[test]
     fn foreign_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-        fuzz(&bytes);
+        if let Some(page) = fuzz(&bytes) {
+            prop_assert_eq!(page.project().files.len(), page.files.len());
+        }
     }
 
     #[test]

@@ -209,7 +209,12 @@ impl Inner {
         }
         let page = match cached.filter(|cached| cached.state == current.state.id) {
             Some(cached) => cached.page,
-            None => Arc::new(self.render(&current.state, as_of, representation)),
+            None => match self.rendered(&current.state, as_of, representation).await {
+                Some(page) => page,
+                None => {
+                    return Answer::Unavailable { why: "the page was cut short".into(), retry_after: None };
+                }
+            },
         };
         let rendered = Rendered {
             page: page.clone(),
@@ -228,17 +233,21 @@ impl Inner {
         page.since <= now && now < page.until && page.revision == self.records.revision(&page.project)
     }
 
-    fn render(
+    /// Thousands of files and their compression take tens of milliseconds: off the threads that answer.
+    async fn rendered(
         &self,
-        state: &State,
+        state: &Arc<State>,
         as_of: Option<Timestamp>,
         representation: Representation,
-    ) -> RenderedPage {
-        let files: Vec<_> = state.files(as_of).collect();
-        let versions = state.versions(&files, as_of);
-        let entries: Vec<_> = files.into_iter().map(|file| file.entry).collect();
-        let name = &state.page.name;
-        index::project(name, &entries, &versions, state.stale, representation, self.options.page_max_age)
+    ) -> Option<Arc<RenderedPage>> {
+        let (state, max_age) = (state.clone(), self.options.page_max_age);
+        let rendering = move || {
+            let files: Vec<_> = state.files(as_of).collect();
+            let versions = state.versions(&files, as_of);
+            let entries: Vec<_> = files.into_iter().map(|file| file.entry).collect();
+            index::project(&state.page.name, &entries, &versions, state.stale, representation, max_age)
+        };
+        tokio::task::spawn_blocking(rendering).await.ok().map(Arc::new)
     }
 
     /// What is known about a project just now.
