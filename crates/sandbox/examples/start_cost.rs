@@ -1,14 +1,17 @@
-//! What a sandbox costs: the median time of `/bin/true` in each backend, beside a plain fork and exec.
+//! What a sandbox costs: the median time of `/bin/true` in each backend, beside a plain fork and exec; and the
+//! same with the files of a large source archive laid in and taken out.
 //!
 //! `cargo run -p trustmill-sandbox --example start_cost --release -- [RUNS]`
 
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use trustmill_core::port::sandbox::{Exit, Job, Limits, Network, Sandbox};
+use trustmill_core::port::sandbox::{Exit, InputFile, Job, Limits, Network, Sandbox};
 use trustmill_sandbox::{Bubblewrap, InitCommand, Own};
 
 const INIT: &str = "__sandbox-init";
+/// The files of a large source archive.
+const TREE: usize = 6500;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
@@ -23,8 +26,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut backends: Vec<Arc<dyn Sandbox>> = vec![Arc::new(Own::new(init.clone()))];
     backends.extend(Bubblewrap::detect(init).map(|found| Arc::new(found) as Arc<dyn Sandbox>));
     for backend in backends {
-        let mut times = runtime.block_on(sandboxed(backend.as_ref(), runs))?;
+        let mut times = runtime.block_on(sandboxed(backend.as_ref(), &job(0), runs))?;
         show(backend.name(), &mut times);
+        let mut times = runtime.block_on(sandboxed(backend.as_ref(), &job(TREE), runs.div_ceil(20)))?;
+        show("  and a tree", &mut times);
     }
     Ok(())
 }
@@ -39,18 +44,32 @@ fn plain(runs: usize) -> std::io::Result<Vec<Duration>> {
         .collect()
 }
 
-async fn sandboxed(backend: &dyn Sandbox, runs: usize) -> Result<Vec<Duration>, Box<dyn std::error::Error>> {
-    let job = Job {
+/// `/bin/true` with this many files laid in and taken out again.
+fn job(files: usize) -> Job {
+    let input = |number| InputFile {
+        path: format!("{}/tree/{}/{number}", Job::SCRATCH, number % 100),
+        bytes: vec![b'x'; 1500].into(),
+        mode: 0o644,
+        mtime: Some(0),
+    };
+    Job {
         argv: vec!["/bin/true".into()],
         env: Vec::new(),
         cwd: "/".into(),
         mounts: Vec::new(),
-        inputs: Vec::new(),
-        collect: Vec::new(),
+        inputs: (0..files).map(input).collect(),
+        collect: if files == 0 { Vec::new() } else { vec![format!("{}/tree", Job::SCRATCH)] },
         network: Network::None,
         limits: Limits::default(),
         umask: 0o022,
-    };
+    }
+}
+
+async fn sandboxed(
+    backend: &dyn Sandbox,
+    job: &Job,
+    runs: usize,
+) -> Result<Vec<Duration>, Box<dyn std::error::Error>> {
     let mut times = Vec::with_capacity(runs);
     for _ in 0..runs {
         let began = Instant::now();

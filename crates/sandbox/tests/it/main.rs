@@ -15,3 +15,5 @@ mod leftovers;
 mod limits;
 #[cfg(test)]
 mod network;
+#[cfg(test)]
+mod programs;
