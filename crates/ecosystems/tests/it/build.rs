@@ -14,7 +14,7 @@ use trustmill_core::release::Project;
 use trustmill_core::{Purl, Sha256};
 use trustmill_ecosystems::pypi::build::Builder;
 use trustmill_ecosystems::pypi::environment::{Environments, Projects};
-use trustmill_ecosystems::pypi::hooks::{Hooks, drop_step};
+use trustmill_ecosystems::pypi::hooks::{Hooks, drop_step, replace_step};
 use trustmill_ecosystems::pypi::uv::Uv;
 
 /// No environment of these tests has a requirement: nothing may be asked of the index.
@@ -209,12 +209,25 @@ async fn settings_arrive_and_dropped_files_are_gone() {
 }
 
 #[tokio::test]
-async fn a_hook_that_asks_for_a_direct_reference_is_refused() {
-    let hook = "def get_requires_for_build_wheel(config_settings=None):\n    return ['x @ file:///etc']\n";
-    let text = backend("pass") + hook;
+async fn what_a_hook_asks_for_and_is_no_requirement_by_name_is_left_out_and_said() {
+    let hook = "def get_requires_for_build_wheel(config_settings=None):\n    return ['x @ file:///etc', 'setuptools>=>=42']\n";
+    let text = backend("files['a'] = 'built'") + hook;
     let build = run(&recipe(vec![in_tree().step()]), &[("backend/own.py", &text)]).await;
-    assert_eq!(class(&build), FailureClass::UnresolvableRequirements);
-    assert!(String::from_utf8_lossy(&build.log).contains("the requires-hook asks for"));
+    assert_eq!(wheel(&build)["a"], "built");
+    let log = String::from_utf8_lossy(&build.log);
+    assert!(log.contains("\"x @ file:///etc\" cannot be followed and is left out"), "{log}");
+}
+
+#[tokio::test]
+async fn a_line_of_the_source_is_replaced_and_nothing_beside_it() {
+    let text = backend("files['a'] = open('a.toml', newline='').read()");
+    let step = replace_step("a.toml", "version = \"0\"", "version = \"1.0\"");
+    let files = [("backend/own.py", text.as_str()), ("a.toml", "x\r\nversion = \"0\"\r\n")];
+    let build = run(&recipe(vec![step, in_tree().step()]), &files).await;
+    assert_eq!(wheel(&build)["a"], "x\r\nversion = \"1.0\"\r\n");
+    let outside = replace_step("../mill/driver.py", "import io", "import os");
+    let build = run(&recipe(vec![outside, in_tree().step()]), &files).await;
+    assert_eq!(class(&build), FailureClass::BackendError);
 }
 
 #[tokio::test]

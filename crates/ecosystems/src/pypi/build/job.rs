@@ -36,6 +36,8 @@ pub(super) struct Parts<'a> {
     pub(super) interpreter: &'a Interpreter,
     /// What the environment was asked to hold.
     pub(super) requirements: &'a [String],
+    /// What the requires-hook asked for and cannot be followed.
+    pub(super) refused: &'a [String],
 }
 
 impl Parts<'_> {
@@ -79,7 +81,7 @@ impl Parts<'_> {
     fn step_argv(&self, step: &Step) -> Vec<String> {
         let mut argv = step.argv.clone();
         if hooks::is_pep517(step) {
-            argv.extend(self.requirements.iter().map(|text| format!("--have={text}")));
+            argv.extend(self.requirements.iter().chain(self.refused).map(|text| format!("--have={text}")));
         }
         argv
     }
@@ -152,6 +154,7 @@ mod tests {
             environment: &environment,
             interpreter: &python,
             requirements: &requirements,
+            refused: &[],
         }
         .job()
     }

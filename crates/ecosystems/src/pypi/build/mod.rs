@@ -4,7 +4,7 @@ mod classify;
 mod job;
 mod outcome;
 
-use super::environment::{Environments, Prepared, Wanted, common};
+use super::environment::{Environments, Prepared, Wanted, common, requirement};
 use super::interpreter::{Choice, Interpreters, WantedPython};
 use super::uv::Uv;
 use bytes::Bytes;
@@ -48,6 +48,7 @@ impl Builder<'_> {
             log.say(note);
         }
         let mut requirements = request.recipe.requirements.clone();
+        let mut refused: Vec<String> = Vec::new();
         for _ in 0..MOST_ROUNDS {
             let prepared =
                 self.environments.prepare(wanted(request.recipe, &requirements, &choice), self.uv).await?;
@@ -63,13 +64,20 @@ impl Builder<'_> {
                 environment: &environment,
                 interpreter: choice.interpreter,
                 requirements: &requirements,
+                refused: &refused,
             };
             let report = self.sandbox.run(parts.job()).await?;
             log.absorb_build(&report);
             match Outcome::of(&report, request.expect) {
                 Outcome::Asks(more) => {
                     log.say(&format!("the requires-hook asks for {}", more.join(", ")));
-                    requirements.extend(more);
+                    let (good, bad): (Vec<_>, Vec<_>) =
+                        more.into_iter().partition(|text| requirement::check(text).is_ok());
+                    // Installers of the time took what is no requirement for nothing, too.
+                    bad.iter()
+                        .for_each(|text| log.say(&format!("{text:?} cannot be followed and is left out")));
+                    requirements.extend(good);
+                    refused.extend(bad);
                 }
                 Outcome::Wheel(name, bytes) => {
                     return Ok(log.ended(environment.wheels, self.uv, Ok((name, bytes))));

@@ -1,6 +1,9 @@
 //! Requirement strings come from foreign source archives and go into a file that uv reads: here they are
 //! held to what PEP 508 says without its direct references, so that none becomes an option, a path or a URL.
 
+use pep440_rs::VersionSpecifiers;
+use std::str::FromStr as _;
+
 /// Longer ones are no requirements.
 const LONGEST: usize = 1000;
 
@@ -63,6 +66,10 @@ pub fn check(text: &str) -> Result<&str, BadRequirement> {
     if rest.contains(" -") || rest.contains(['\\', '$', '#']) {
         return Err(bad("carries an option"));
     }
+    let bounds = specifiers(text).unwrap_or_default();
+    if !bounds.is_empty() && VersionSpecifiers::from_str(bounds).is_err() {
+        return Err(bad("has bounds that PEP 440 does not know"));
+    }
     Ok(text)
 }
 
@@ -97,6 +104,8 @@ mod tests {
             "./a",
             "a \\",
             "a ${HOME}",
+            "setuptools>=>=42.0",
+            "a b",
             "",
             "; python_version > '3'",
         ] {

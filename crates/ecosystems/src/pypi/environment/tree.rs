@@ -239,11 +239,14 @@ mod tests {
         let wheel =
             Wheel { name: "a".into(), version: "1".into(), url: "u".into(), sha256: Sha256::of(b"1") };
         let one = Layout::new(root, &python, vec![wheel.clone()]).key;
-        let other_url = Wheel { url: "v".into(), ..wheel.clone() };
+        let mut other_url = wheel.clone();
+        other_url.url = "v".into();
         assert_eq!(Layout::new(root, &python, vec![other_url]).key, one);
-        let other_bytes = Wheel { sha256: Sha256::of(b"2"), ..wheel.clone() };
+        let mut other_bytes = wheel.clone();
+        other_bytes.sha256 = Sha256::of(b"2");
         assert_ne!(Layout::new(root, &python, vec![other_bytes]).key, one);
-        let other_python = Interpreter { sha256: Sha256::of(b"3"), ..python.clone() };
+        let mut other_python = interpreter();
+        other_python.sha256 = Sha256::of(b"3");
         assert_ne!(Layout::new(root, &other_python, vec![wheel]).key, one);
     }
 }

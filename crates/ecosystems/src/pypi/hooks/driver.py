@@ -4,6 +4,7 @@
                      [--distutils=SECTION.KEY=VALUE]... [--have=REQUIREMENT]...
     driver.py setup.py [--option=ARG]... [--distutils=SECTION.KEY=VALUE]...
     driver.py drop PATH...
+    driver.py replace PATH LINE NEW-LINE
     driver.py steps FILE
 
 Everything after the mode decides what comes out, so it stands in the recipe. The working folder is the
@@ -143,6 +144,23 @@ def drop(paths):
         os.remove(full)
 
 
+def replace(path, old, new):
+    """Replaces the one line that is `old`; its place in the recipe says what was changed."""
+    here = os.path.realpath(os.getcwd())
+    full = os.path.realpath(os.path.join(here, path))
+    if not full.startswith(here + os.sep):
+        sys.exit("driver: not in the source tree: %r" % path)
+    with io.open(full, encoding="utf-8", newline="") as file:
+        lines = file.read().split(u"\n")
+    found = [number for number, line in enumerate(lines) if line.rstrip(u"\r") == old]
+    if not found:
+        sys.exit("driver: no such line in %s: %r" % (path, old))
+    ending = lines[found[0]][len(old):]
+    lines[found[0]] = new + ending
+    with io.open(full, "w", encoding="utf-8", newline="") as file:
+        file.write(u"\n".join(lines))
+
+
 def steps(path):
     """A recipe of several commands, in order; the first that fails ends it with its own code."""
     with io.open(path, encoding="utf-8") as file:
@@ -165,6 +183,8 @@ def main():
         pep517(arguments(rest))
     elif mode == "drop":
         drop(rest)
+    elif mode == "replace":
+        replace(*rest)
     elif mode == "setup.py":
         setup_py(arguments(rest))
     else:

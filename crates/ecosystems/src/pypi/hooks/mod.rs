@@ -85,6 +85,12 @@ pub fn drop_step(paths: &[String]) -> Step {
     Step { name: "drop-files".to_owned(), argv }
 }
 
+/// The step that replaces one line of a source file before it is built.
+pub fn replace_step(path: &str, old: &str, new: &str) -> Step {
+    let argv = [PYTHON, DRIVER_PATH, "replace", path, old, new].map(str::to_owned).into();
+    Step { name: "replace-line".to_owned(), argv }
+}
+
 /// Whether the step calls the PEP 517 driver, which wants to know what the environment was asked to hold.
 pub fn is_pep517(step: &Step) -> bool {
     step.argv.get(1).is_some_and(|driver| driver == DRIVER_PATH)

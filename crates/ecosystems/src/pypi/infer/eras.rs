@@ -11,6 +11,9 @@ use jiff::tz::TimeZone;
 use pep440_rs::Version;
 use std::str::FromStr as _;
 
+/// When wheel 0.44 came out.
+const WHEEL_TIGHT_RELEASED: Date = jiff::civil::date(2024, 8, 4);
+
 /// CPython feature releases, newest first (PEP 745, 719, 693, 664, 619, 596, 569, 537, 494).
 const CPYTHON: [(&str, Date); 9] = [
     ("3.14", jiff::civil::date(2025, 10, 7)),
@@ -81,6 +84,14 @@ pub(super) const ENTRY_POINTS_MENDED: &str = "60.9.1";
 pub(super) const TYPED_BY_DEFAULT: &str = "69.0.0";
 /// `Name:` keeps its underscore (v69.0.3, normalisation of names).
 pub(super) const NAME_KEEPS_UNDERSCORE: &str = "69.0.3";
+/// setuptools writes `Requires-Dist` itself; before, a `wheel` that is installed beside it does.
+pub(super) const OWN_REQUIREMENTS: &str = "75.6";
+/// `Description-Content-Type: UNKNOWN` is written from …
+pub(super) const CONTENT_TYPE_UNKNOWN: &str = "36.4";
+/// … to before this one.
+pub(super) const NO_CONTENT_TYPE_UNKNOWN: &str = "38.6";
+/// `Maintainer:` has a field of its own.
+pub(super) const MAINTAINER: &str = "38.7.0";
 /// `build_meta:__legacy__` exists (v40.8.0); before, only `setup.py` itself runs.
 pub(super) const LEGACY_HOOK: &str = "40.8.0";
 /// wheel writes requirements without parentheses (wheel 0.41.1) …
@@ -110,6 +121,11 @@ pub(super) fn version(text: &str) -> Version {
 
 fn instant(date: Date) -> Timestamp {
     date.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp()).unwrap_or(Timestamp::MAX)
+}
+
+/// Whether a wheel of 0.44 or later was out at `at`.
+pub(super) fn tight_wheel_exists(at: Timestamp) -> bool {
+    instant(WHEEL_TIGHT_RELEASED) <= at
 }
 
 /// The newest CPython feature release at `at`.

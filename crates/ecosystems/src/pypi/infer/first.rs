@@ -6,6 +6,7 @@ use super::eras;
 use super::range::Range;
 use crate::pypi::environment::requirement;
 use crate::pypi::hooks::{Hooks, LEGACY_BACKEND};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use trustmill_core::port::ecosystem::Evidence;
 
@@ -100,15 +101,17 @@ fn bdist_wheel(mut draft: Draft, clues: &Clues, generator: &Generator) -> Draft 
     universal(draft, clues)
 }
 
-/// setuptools from 70.1 writes its own version; a `wheel` that was installed beside it still writes the
-/// requirements, in the spelling of its version.
+/// setuptools from 70.1 writes its own version; before 75.6 a `wheel` that was installed beside it still
+/// writes the requirements, in the spelling of its version.
 fn setuptools(mut draft: Draft, clues: &Clues, generator: &Generator) -> Draft {
     draft.require("setuptools");
     if generator.released() {
         draft.constraints.push(format!("setuptools=={}", generator.version));
         draft.reasons.push(format!("Generator: setuptools ({})", generator.version));
     }
-    let spelled = clues.published.as_ref().and_then(|wheel| wheel_spelling(wheel));
+    let older = eras::version(&generator.version) < eras::version(eras::OWN_REQUIREMENTS);
+    let spelled =
+        clues.published.as_ref().filter(|_| older).and_then(|wheel| wheel_spelling(wheel, draft.as_of));
     if let Some((range, why)) = spelled {
         draft.require("wheel");
         draft.constraints.extend(range.constraint("wheel"));
@@ -117,8 +120,8 @@ fn setuptools(mut draft: Draft, clues: &Clues, generator: &Generator) -> Draft {
     universal(draft, clues)
 }
 
-/// Which wheel wrote `Requires-Dist`, where it was one before 0.44.
-fn wheel_spelling(wheel: &Published) -> Option<(Range, &'static str)> {
+/// Which wheel wrote `Requires-Dist`.
+fn wheel_spelling(wheel: &Published, at: Timestamp) -> Option<(Range, &'static str)> {
     let heads: Vec<&str> =
         wheel.metadata.values("Requires-Dist").filter_map(|value| value.split(';').next()).collect();
     let operator = |rest: &str| rest.starts_with(['<', '>', '=', '!', '~']);
@@ -132,7 +135,9 @@ fn wheel_spelling(wheel: &Published) -> Option<(Range, &'static str)> {
         let range = Range::between(eras::WHEEL_NO_PARENTHESES, eras::WHEEL_TIGHT);
         return Some((range, "requirements with a space: a wheel from 0.41.1 to before 0.44"));
     }
-    None
+    let tight = heads.iter().any(|head| head.contains(['<', '>', '=', '!', '~']));
+    (tight && eras::tight_wheel_exists(at))
+        .then(|| (Range::from(eras::WHEEL_TIGHT), "requirements without a space: a wheel from 0.44"))
 }
 
 /// Universal tags that the source does not ask for came from the command line or a user's configuration.
@@ -206,6 +211,13 @@ fn metadata_pieces(wheel: &Published, has_licence_file: bool, pieces: &mut Vec<P
     }
     if fields.unknown("Author") || fields.unknown("Author-email") {
         add(Range::below(eras::NO_AUTHOR_UNKNOWN), 3, "Author is UNKNOWN: setuptools before 56.2");
+    }
+    if fields.unknown("Description-Content-Type") {
+        let range = Range::between(eras::CONTENT_TYPE_UNKNOWN, eras::NO_CONTENT_TYPE_UNKNOWN);
+        add(range, 3, "Description-Content-Type is UNKNOWN: setuptools from 36.4 to before 38.6");
+    }
+    if fields.has("Maintainer") {
+        add(Range::from(eras::MAINTAINER), 3, "Maintainer is written: setuptools from 38.7.0");
     }
     if fields.values("Name").any(|name| name.contains('_')) {
         add(Range::from(eras::NAME_KEEPS_UNDERSCORE), 3, "Name keeps its underscore: setuptools from 69.0.3");

@@ -66,7 +66,7 @@ impl Situation<'_> {
                 out
             }
             FailureClass::MissingNativeTool => self.version_from_outside(),
-            FailureClass::WrongArtifact => self.tags(),
+            FailureClass::WrongArtifact => self.placeholder().into_iter().chain(self.tags()).collect(),
             FailureClass::BackendError | FailureClass::NoArtifact | FailureClass::Killed => {
                 self.other_pythons()
             }
@@ -78,15 +78,14 @@ impl Situation<'_> {
     fn unresolvable(&self) -> Vec<Draft> {
         if !self.of_setuptools() {
             let pins = self.draft.constraints.clone();
-            let later = self.draft.as_of.checked_add(jiff::SignedDuration::from_hours(24 * 365));
-            let lifted = later.map(|later| {
-                self.with(
-                    |draft| draft.as_of = later,
-                    "no solution at the upload: a year later for the back end's dependencies",
-                )
+            let later = self.draft.as_of.checked_add(jiff::SignedDuration::from_hours(24 * 365)).ok();
+            let lifted = later.filter(|_| self.draft.as_of == self.evidence.uploaded).map(|later| {
+                let reason = "no solution at the upload: a year later for the back end's dependencies";
+                self.with(|draft| draft.as_of = later, reason)
             });
-            let bare = self.with(|draft| draft.requirements = pins, "no solution: the back end alone");
-            return lifted.into_iter().chain([bare]).collect();
+            let bare = (!pins.is_empty())
+                .then(|| self.with(|draft| draft.requirements = pins, "no solution: the back end alone"));
+            return lifted.into_iter().chain(bare).collect();
         }
         let tools = |draft: &mut Draft| {
             draft
@@ -134,6 +133,30 @@ impl Situation<'_> {
             |draft| draft.env.extend(told),
             "source control is not in the archive: the version is told",
         )]
+    }
+
+    /// A version that a plugin fills in stands as a placeholder in `pyproject.toml`; the source's own
+    /// `PKG-INFO` has the real one.
+    fn placeholder(&self) -> Option<Draft> {
+        let source = self.evidence.source.1;
+        let version = self.evidence.purl.version()?;
+        let told = source.text("PKG-INFO")?.lines().find_map(|line| line.strip_prefix("Version: "))?;
+        if told.trim() != version || !self.draft.before.is_empty() {
+            return None;
+        }
+        let set = |line: &&str| {
+            line.strip_prefix("version").and_then(|rest| rest.trim_start().strip_prefix('=')).is_some_and(
+                |value| {
+                    let value = value.trim();
+                    value.len() < 60 && value.starts_with('"') && value.ends_with('"')
+                },
+            )
+        };
+        let line = source.text("pyproject.toml")?.lines().find(set)?;
+        let new = format!("version = \"{version}\"");
+        let reason = format!("{} is a placeholder: PKG-INFO says {version}", line.trim());
+        let step = hooks::replace_step("pyproject.toml", line, &new);
+        (line != new).then(|| self.with(|draft| draft.before = vec![step], reason))
     }
 
     fn other_pythons(&self) -> Vec<Draft> {
@@ -256,6 +279,9 @@ impl Situation<'_> {
     fn other_setuptools(&self, open: &[&Difference]) -> Vec<Draft> {
         let metadata = open.iter().find(|one| one.member.ends_with("/METADATA"));
         let mut out = Vec::new();
+        if metadata.is_some_and(|one| diff::side(one, "UNKNOWN") == diff::Side::Rebuilt) {
+            out.extend(self.setup_py("the description is lost: setup.py is run directly"));
+        }
         for (field, above) in [("License-File:", eras::LICENSE_FILE), ("Name:", eras::NAME_KEEPS_UNDERSCORE)]
         {
             match metadata.map(|one| diff::side(one, field)) {
@@ -294,16 +320,18 @@ impl Situation<'_> {
             }
         }
         out.extend(self.older_classes());
-        if self.clues.has_setup_py && self.draft.hooks.backend.is_some() {
-            out.push(self.with(
-                |draft| {
-                    draft.hooks.backend = None;
-                    draft.hooks.backend_path.clear();
-                },
-                "setup.py is run directly",
-            ));
-        }
+        out.extend(self.setup_py("setup.py is run directly"));
         out
+    }
+
+    /// `setup.py bdist_wheel` itself, as before PEP 517.
+    fn setup_py(&self, reason: &str) -> Option<Draft> {
+        let direct = |draft: &mut Draft| {
+            draft.hooks.backend = None;
+            draft.hooks.backend_path.clear();
+        };
+        let possible = self.clues.has_setup_py && self.draft.hooks.backend.is_some();
+        possible.then(|| self.with(direct, reason))
     }
 
     /// Older classes of setuptools within the evidence, then beyond it.

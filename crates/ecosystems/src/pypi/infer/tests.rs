@@ -126,13 +126,21 @@ fn newer_setuptools_is_pinned_and_the_spelling_tells_of_wheel() {
     let rows = [
         ("Requires-Dist: a (<2,>=1)", vec!["setuptools==75.1.0", "wheel<0.41.1"]),
         ("Requires-Dist: a <2,>=1 ; extra == 'x'", vec!["setuptools==75.1.0", "wheel>=0.41.1,<0.44"]),
-        ("Requires-Dist: a<2,>=1", vec!["setuptools==75.1.0"]),
+        ("Requires-Dist: a<2,>=1", vec!["setuptools==75.1.0", "wheel>=0.44"]),
+        ("Requires-Dist: a", vec!["setuptools==75.1.0"]),
     ];
     for (line, expected) in rows {
         let metadata = format!("Metadata-Version: 2.1\nName: demo\n{line}\n\nText\n");
         let world = World::new("setuptools (75.1.0)").metadata(&metadata).uploaded("2024-10-01T00:00:00Z");
         assert_eq!(first_of(&world).constraints, expected, "{line}");
     }
+}
+
+#[test]
+fn setuptools_that_writes_its_own_requirements_needs_no_wheel() {
+    let metadata = "Metadata-Version: 2.1\nName: demo\nRequires-Dist: a<2,>=1\n\nText\n";
+    let world = World::new("setuptools (75.6.0)").metadata(metadata).uploaded("2024-12-01T00:00:00Z");
+    assert_eq!(first_of(&world).constraints, ["setuptools==75.6.0"]);
 }
 
 #[test]
@@ -276,6 +284,44 @@ fn declared_bounds_give_way_to_the_wheel() {
     assert_eq!(second.requirements, ["setuptools", "wheel", "setuptools_scm"]);
     tried.push(failed(&second, FailureClass::UnresolvableRequirements, ""));
     assert_eq!(next_recipe(&world.evidence(), None, &tried).unwrap().requirements, ["setuptools", "wheel"]);
+}
+
+#[test]
+fn a_back_end_whose_dependencies_came_late_is_resolved_a_year_later_then_alone() {
+    let project = "[build-system]\nrequires = ['flit_core >=2', 'x']\nbuild-backend = 'flit_core.buildapi'\n";
+    let world = World::new("flit 3.2.0").metadata("Name: demo\n").source("pyproject.toml", project);
+    let first = first_of(&world);
+    let mut tried = vec![failed(&first, FailureClass::UnresolvableRequirements, "")];
+    let lifted = next_recipe(&world.evidence(), None, &tried).unwrap();
+    assert_eq!(lifted.as_of.to_string(), "2023-06-01T12:00:00Z");
+    tried.push(failed(&lifted, FailureClass::UnresolvableRequirements, ""));
+    let alone = next_recipe(&world.evidence(), None, &tried).unwrap();
+    assert_eq!(alone.requirements, ["flit_core==3.2.0"]);
+    tried.push(failed(&alone, FailureClass::UnresolvableRequirements, ""));
+    assert_eq!(next_recipe(&world.evidence(), None, &tried), None);
+}
+
+#[test]
+fn a_placeholder_gives_way_to_the_version_of_the_archive() {
+    let project = "[build-system]\nrequires = ['poetry-core']\nbuild-backend = 'poetry.core.masonry.api'\n[tool.poetry]\nversion = \"0\"\n";
+    let world = World::new("poetry-core 1.0.8")
+        .source("pyproject.toml", project)
+        .source("PKG-INFO", "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n");
+    let tried =
+        [failed(&first_of(&world), FailureClass::WrongArtifact, "the build made demo-0-py3-none-any.whl")];
+    let next = next_recipe(&world.evidence(), None, &tried).unwrap();
+    assert_eq!(next.steps[0].argv[3..], ["pyproject.toml", "version = \"0\"", "version = \"1.0\""]);
+}
+
+#[test]
+fn a_lost_description_means_setup_py_itself() {
+    let world = World::new("bdist_wheel (0.37.1)").metadata(OLD);
+    let tried = [differs(
+        &first_of(&world),
+        &[("demo-1.0.dist-info/METADATA", DifferenceClass::Content, "-Text\n+UNKNOWN\n")],
+    )];
+    let next = next_recipe(&world.evidence(), None, &tried).unwrap();
+    assert_eq!(hooks(&next).backend, None);
 }
 
 #[test]
