@@ -25,6 +25,12 @@ everywhere! {
         }
     }
 
+    fn a_tree_of_small_hogs_ends(world) {
+        let mut job = world.job(&["memory-tree"]);
+        job.limits.memory = 128 << 20;
+        assert_eq!(world.run(job).exit, Exit::OutOfMemory);
+    }
+
     fn scratch_has_an_end(world) {
         for path in ["/build/big", "/tmp/big"] {
             let mut job = world.job(&["fill", path]);

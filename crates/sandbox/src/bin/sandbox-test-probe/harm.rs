@@ -36,6 +36,21 @@ pub(crate) fn memory(bytes: usize) {
     std::process::exit(i32::from(std::hint::black_box(taken).is_empty()));
 }
 
+/// Eight processes that together take what none of them takes; fails when one of them dies.
+pub(crate) fn memory_tree() {
+    for _ in 0..8 {
+        // SAFETY: this program has one thread.
+        if unsafe { libc::fork() } == 0 {
+            let taken = std::hint::black_box(vec![1_u8; 40 << 20]);
+            std::thread::sleep(Duration::from_secs(3600));
+            drop(taken);
+        }
+    }
+    // SAFETY: a null status is allowed.
+    unsafe { libc::wait(std::ptr::null_mut()) };
+    std::process::exit(1);
+}
+
 /// Writes until it cannot.
 pub(crate) fn fill(path: &str) {
     let mut file = File::create(path).unwrap();

@@ -40,6 +40,7 @@ fn main() {
         ["plant"] => harm::plant(),
         ["fork-bomb", ..] => harm::fork_bomb(),
         ["memory", bytes, ..] => harm::memory(bytes.parse().unwrap()),
+        ["memory-tree", ..] => harm::memory_tree(),
         ["fill", path, ..] => harm::fill(path),
         ["inodes", path, ..] => harm::inodes(path),
         ["flood", ..] => harm::flood(),
