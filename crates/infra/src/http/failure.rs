@@ -201,6 +201,17 @@ mod tests {
         assert_eq!(asked("Sun, 06 Nov 1994 08:49:47 GMT", server), Some(Duration::from_secs(7)));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_header_makes_us_wait_for_ever(retry in "[ -~]{0,40}", date in "[ -~]{0,40}") {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_str(&retry).unwrap());
+            headers.insert(DATE, HeaderValue::from_str(&date).unwrap());
+            let wait = retry_after(&headers, SystemTime::now());
+            proptest::prop_assert!(wait.is_none_or(|wait| wait <= LONGEST_RETRY_AFTER));
+        }
+    }
+
     #[test]
     fn retry_after_is_bounded_and_nonsense_is_none() {
         assert_eq!(asked("99999999999999", None), Some(LONGEST_RETRY_AFTER));

@@ -66,6 +66,27 @@ mod tests {
         assert!(!url.has_no_credentials());
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_secret_is_ever_shown(
+            user in "[a-z]{0,3}Secret[!-~]{0,4}", password in ".{0,6}Secret.{0,6}", query in ".{0,6}Secret.{0,6}",
+            path in "[/a-zA-Z0-9._%-]{0,12}",
+        ) {
+            let text = format!("https://{user}:{password}@mirror.test/{path}?{query}#{query}");
+            if let Ok(url) = RedactedUrl::parse(&text) && url.expose().host_str() == Some("mirror.test") {
+                proptest::prop_assert!(!url.to_string().contains("Secret"), "{url}");
+            }
+        }
+
+        #[test]
+        fn no_text_is_too_odd(text in ".{0,60}") {
+            if let Err(error) = RedactedUrl::parse(&text) {
+                let malformed = matches!(error, FetchError::Malformed { .. });
+                proptest::prop_assert!(malformed, "{error:?}");
+            }
+        }
+    }
+
     #[test]
     fn only_http_is_spoken() {
         for text in ["file:///etc/passwd", "ftp://me:pw@h/", "data:,pw", "/relative", "http://"] {
