@@ -23,6 +23,10 @@ const FIXED_ENV: [(&str, &str); 10] = [
     ("PIP_CONFIG_FILE", "/dev/null"),
 ];
 
+/// 1980-01-01: a zip holds no earlier time, and back ends that copy a file's time into one end with an error.
+/// Archives that carry such times were not what their publisher zipped.
+const ZIP_EPOCH: i64 = 315_532_800;
+
 /// A recipe may not change what keeps the build on the rails.
 const RESERVED: [&str; 3] = ["LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH"];
 
@@ -106,7 +110,7 @@ impl Parts<'_> {
             bytes: member.bytes.clone(),
             // A publisher's archive may hold files that not even their owner may read; the build has to.
             mode: (member.mode.unwrap_or(0o644) & 0o777) | 0o600,
-            mtime: self.recipe.source_date_epoch.or(member.mtime),
+            mtime: self.recipe.source_date_epoch.or(member.mtime).map(|time| time.max(ZIP_EPOCH)),
         }
     }
 }
@@ -142,7 +146,8 @@ mod tests {
 
     fn job(recipe: &Recipe) -> Job {
         let mut source = Contents::default();
-        let member = Member { bytes: Bytes::from_static(b"x"), mode: Some(0o4044), mtime: Some(7) };
+        let member =
+            Member { bytes: Bytes::from_static(b"x"), mode: Some(0o4044), mtime: Some(1_600_000_000) };
         source.members.insert("setup.py".into(), member);
         let environment = Environment { path: "/data/env".into(), wheels: Vec::new() };
         let python = interpreter();
@@ -191,11 +196,13 @@ mod tests {
         let find =
             |job: &Job| job.inputs.iter().find(|input| input.path == "/build/a-1/setup.py").unwrap().clone();
         let source = find(&job(&recipe));
-        assert_eq!((source.mode, source.mtime), (0o644, Some(7)));
-        recipe.source_date_epoch = Some(99);
+        assert_eq!((source.mode, source.mtime), (0o644, Some(1_600_000_000)));
+        recipe.source_date_epoch = Some(0);
+        assert_eq!(find(&job(&recipe)).mtime, Some(ZIP_EPOCH));
+        recipe.source_date_epoch = Some(1_500_000_000);
         let job = job(&recipe);
-        assert_eq!(find(&job).mtime, Some(99));
-        assert!(job.env.contains(&("SOURCE_DATE_EPOCH".into(), "99".into())));
+        assert_eq!(find(&job).mtime, Some(1_500_000_000));
+        assert!(job.env.contains(&("SOURCE_DATE_EPOCH".into(), "1500000000".into())));
     }
 
     #[test]

@@ -20,13 +20,23 @@ pub(super) fn draft(evidence: &Evidence<'_>, clues: &Clues) -> Draft {
         return base.because("nothing published names its back end: what the source declares");
     };
     match generator.name.as_str() {
-        "bdist_wheel" => bdist_wheel(foreign_backend(base, clues), clues, generator),
+        "bdist_wheel" => {
+            bdist_wheel(foreign_backend(base, clues), clues, generator, own(evidence, "wheel", generator))
+        }
+        "setuptools" if own(evidence, "setuptools", generator) => {
+            base.because("setuptools made its own wheel: the back end in the source")
+        }
         "setuptools" => setuptools(foreign_backend(base, clues), clues, generator),
         name => match distribution(name) {
             Some(dist) => pinned(base, evidence, clues, generator, dist),
             None => base.because(format!("the generator {name} is not known: what the source declares")),
         },
     }
+}
+
+/// Whether the release is the very tool that made it: it cannot be installed before it was published.
+fn own(evidence: &Evidence<'_>, tool: &str, generator: &Generator) -> bool {
+    evidence.purl.name() == tool && evidence.purl.version() == Some(generator.version.as_str())
 }
 
 /// The interpreter that the evidence speaks for.
@@ -86,10 +96,10 @@ fn foreign_backend(mut draft: Draft, clues: &Clues) -> Draft {
 }
 
 /// wheel up to 0.46 with setuptools before 70.1: wheel's version stands in the wheel, setuptools' does not.
-fn bdist_wheel(mut draft: Draft, clues: &Clues, generator: &Generator) -> Draft {
+fn bdist_wheel(mut draft: Draft, clues: &Clues, generator: &Generator, own: bool) -> Draft {
     draft.require("setuptools");
     draft.require("wheel");
-    if generator.released() {
+    if generator.released() && !own {
         draft.constraints.push(format!("wheel=={}", generator.version));
         draft.reasons.push(format!("Generator: bdist_wheel ({})", generator.version));
     }

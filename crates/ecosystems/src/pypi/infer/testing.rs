@@ -86,6 +86,11 @@ impl World {
         self
     }
 
+    pub(super) fn named(mut self, name: &str) -> Self {
+        self.purl = Purl::release("pypi", name, "1.0");
+        self
+    }
+
     pub(super) fn uploaded(mut self, at: &str) -> Self {
         self.uploaded = at.parse().unwrap();
         self

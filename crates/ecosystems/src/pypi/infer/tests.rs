@@ -175,6 +175,22 @@ fn a_back_end_builds_itself_or_is_built_by_the_one_before() {
 }
 
 #[test]
+fn setuptools_makes_its_own_wheel_from_its_own_tree() {
+    let project =
+        "[build-system]\nrequires = []\nbuild-backend = 'setuptools.build_meta'\nbackend-path = ['.']\n";
+    let metadata = "Metadata-Version: 2.4\nName: setuptools\nRequires-Dist: a<2,>=1\n\nText\n";
+    let world = World::new("setuptools (1.0)")
+        .metadata(metadata)
+        .source("pyproject.toml", project)
+        .named("setuptools");
+    let recipe = first_of(&world);
+    assert!(recipe.constraints.is_empty() && recipe.requirements.is_empty());
+    assert_eq!(hooks(&recipe).backend_path, ["."]);
+    let wheel = World::new("bdist_wheel (1.0)").metadata(OLD).named("wheel");
+    assert_eq!(first_of(&wheel).constraints, ["setuptools>=57.0.0,<62.2"]);
+}
+
+#[test]
 fn the_old_name_of_poetry_core_is_translated() {
     let project = "[build-system]\nrequires = ['poetry>=0.12']\nbuild-backend = 'poetry.masonry.api'\n";
     let recipe = first_of(&World::new("poetry 1.0.5").source("pyproject.toml", project));
