@@ -217,7 +217,7 @@ impl ProjectPage {
     }
 
     /// A rough count of the bytes that the page holds in memory, for bounded caches.
-    pub(super) fn weight(&self) -> usize {
+    pub(in crate::pypi) fn weight(&self) -> usize {
         self.files.len().saturating_mul(700) + self.versions.len().saturating_mul(48) + 512
     }
 }

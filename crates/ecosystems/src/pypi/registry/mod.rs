@@ -22,6 +22,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use trustmill_core::fact::Fact;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::clock::Clock;
@@ -48,7 +49,7 @@ impl Default for RegistryOptions {
         Self {
             page_max_age: Duration::from_secs(60),
             max_file: 4 << 30,
-            page_memory: 24 << 20,
+            page_memory: 16 << 20,
             stale_pause: Duration::from_secs(5),
         }
     }
@@ -83,6 +84,7 @@ struct Inner {
     pages: Cache<PageKey, Rendered, PageWeight>,
     flights: Flights,
     ids: AtomicU64,
+    rendering: Semaphore,
 }
 
 /// A state, and how long it needs no second look at upstream.
@@ -130,8 +132,10 @@ impl quick_cache::Weighter<PageKey, Rendered> for PageWeight {
     }
 }
 
-/// Bytes of the mill's own knowledge about projects, beside upstream's pages.
-const STATE_MEMORY: u64 = 8 << 20;
+/// Pages that are rendered at once.
+const RENDERING: usize = 2;
+/// Bytes of projects' states, upstream's pages under them included.
+const STATE_MEMORY: u64 = 16 << 20;
 
 impl PypiRegistry {
     /// A registry over `upstream` with the usual settings.
@@ -151,6 +155,7 @@ impl PypiRegistry {
             pages: Cache::with_weighter(1024, options.page_memory, PageWeight),
             flights: Flights::default(),
             ids: AtomicU64::new(0),
+            rendering: Semaphore::new(RENDERING),
             options,
         };
         Self { inner: Arc::new(inner) }
@@ -233,13 +238,15 @@ impl Inner {
         page.since <= now && now < page.until && page.revision == self.records.revision(&page.project)
     }
 
-    /// Thousands of files and their compression take tens of milliseconds: off the threads that answer.
+    /// Thousands of files and their compression take tens of milliseconds: off the threads that answer,
+    /// and few at once, for memory's sake.
     async fn rendered(
         &self,
         state: &Arc<State>,
         as_of: Option<Timestamp>,
         representation: Representation,
     ) -> Option<Arc<RenderedPage>> {
+        let _turn = self.rendering.acquire().await.ok()?;
         let (state, max_age) = (state.clone(), self.options.page_max_age);
         let rendering = move || {
             let files: Vec<_> = state.files(as_of).collect();

@@ -182,9 +182,9 @@ impl State {
         })
     }
 
-    /// Rough bytes in memory, without the page, which upstream's cache counts.
+    /// Rough bytes in memory. The page counts here too: it lives as long as any of its holders.
     pub(super) fn weight(&self) -> usize {
-        1024 + self.overlays.len() * 512
+        1024 + self.overlays.len() * 512 + self.page.weight()
     }
 
     fn listed<'a>(&'a self, file: &'a ListedFile) -> Served<'a> {

@@ -15,11 +15,15 @@ use jiff::SignedDuration;
 use quick_cache::sync::Cache;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use trustmill_core::Timestamp;
 use trustmill_core::port::clock::Clock;
 use trustmill_core::port::fetch::{Fetch, FetchError, Page, Validators};
 use trustmill_core::release::Project;
 use url::Url;
+
+/// Pages that are parsed at once.
+const PARSING: usize = 2;
 
 /// How the upstream is read.
 #[derive(Debug, Clone)]
@@ -46,7 +50,7 @@ impl Default for UpstreamOptions {
             max_stale: Duration::from_secs(24 * 3600),
             failure_pause: Duration::from_secs(5),
             unknown_pause: Duration::from_secs(60),
-            memory: 24 << 20,
+            memory: 16 << 20,
         }
     }
 }
@@ -74,6 +78,7 @@ pub struct Upstream {
     pages: Cache<String, Arc<Kept>, Weight>,
     failures: Cache<String, Arc<Failure>>,
     flights: Flights,
+    parsing: Semaphore,
 }
 
 /// A page in memory.
@@ -139,6 +144,7 @@ impl Upstream {
             pages: Cache::with_weighter(1024, options.memory, Weight),
             failures: Cache::new(4096),
             flights: Flights::default(),
+            parsing: Semaphore::new(PARSING),
             options,
         }
     }
@@ -215,7 +221,7 @@ impl Upstream {
     async fn restored(&self, name: &str) -> Option<Arc<Kept>> {
         let url = self.url_of(name)?;
         let stored = self.store.as_ref()?.load(url.as_str()).await?;
-        let page = read_page(name, &url, &stored.content_type, stored.body).await.ok()?;
+        let page = self.read_page(name, &url, &stored.content_type, stored.body).await.ok()?;
         let kept = Arc::new(Kept {
             page: Arc::new(page),
             content_type: stored.content_type,
@@ -264,8 +270,10 @@ impl Upstream {
             (Page::NotModified { .. }, None) => Err("it answers 304 to an unconditional request".into()),
             (Page::Fresh { body, content_type, validators, max_age }, _) => {
                 let fresh_until = self.fresh_until(now, max_age);
-                let page =
-                    read_page(name, url, &content_type, body.clone()).await.map_err(|e| e.to_string())?;
+                let page = self
+                    .read_page(name, url, &content_type, body.clone())
+                    .await
+                    .map_err(|e| e.to_string())?;
                 if let Some(store) = &self.store {
                     let (content_type, validators) = (content_type.clone(), validators.clone());
                     let page = StoredPage { body, content_type, validators, checked_at: now, fresh_until };
@@ -313,6 +321,22 @@ impl Upstream {
         }
     }
 
+    /// Parsing a large page takes tens of milliseconds: off the threads that answer requests, and few at
+    /// once, for each holds a body and what comes of it.
+    async fn read_page(
+        &self,
+        name: &str,
+        url: &Url,
+        kind: &str,
+        body: bytes::Bytes,
+    ) -> Result<ProjectPage, PageError> {
+        let cut_short = PageError::Html("reading it was cut short");
+        let Ok(_turn) = self.parsing.acquire().await else { return Err(cut_short) };
+        let (name, url, kind) = (name.to_owned(), url.clone(), kind.to_owned());
+        let parsing = move || page::parse(&name, &url, &kind, &body);
+        tokio::task::spawn_blocking(parsing).await.unwrap_or(Err(cut_short))
+    }
+
     fn url_of(&self, name: &str) -> Option<Url> {
         self.index.join(&format!("{name}/")).ok()
     }
@@ -321,16 +345,6 @@ impl Upstream {
 impl Kept {
     fn listing(&self, stale: bool) -> Listing {
         Listing { page: self.page.clone(), checked_at: self.checked_at, fresh_until: self.fresh_until, stale }
-    }
-}
-
-/// Parsing a large page takes tens of milliseconds: off the threads that answer requests.
-async fn read_page(name: &str, url: &Url, kind: &str, body: bytes::Bytes) -> Result<ProjectPage, PageError> {
-    let (name, url, kind) = (name.to_owned(), url.clone(), kind.to_owned());
-    let parsing = move || page::parse(&name, &url, &kind, &body);
-    match tokio::task::spawn_blocking(parsing).await {
-        Ok(page) => page,
-        Err(_) => Err(PageError::Html("reading it was cut short")),
     }
 }
 
