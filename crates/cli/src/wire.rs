@@ -258,6 +258,7 @@ async fn adapters(global: &Global, config: &Config, data: &DataDir) -> Result<Ad
         definitions: Definitions::load(&folders).map_err(|error| Failure::new(Exit::Usage, error))?,
         target: target(&interpreters),
         interpreters,
+        limits: config.build.limits(),
         data: data.path().to_owned(),
     });
     Ok(Adapters { clock, blobs, fetch, sandbox, registries, ecosystems: vec![Arc::new(pypi)] })
@@ -282,7 +283,7 @@ fn target(interpreters: &Interpreters) -> Target {
     });
     let version = first.or(interpreters.newest()).map(|python| python.version.to_string());
     let version = version.and_then(|version| version.parse().ok());
-    Target::cpython_linux(version.unwrap_or_else(|| pep440_rs::Version::new([3, 13])))
+    Target::of_this_machine(version.unwrap_or_else(|| pep440_rs::Version::new([3, 13])))
 }
 
 /// The HTTP client's settings: credentials of the index, and the roots of trust that pip was told of.

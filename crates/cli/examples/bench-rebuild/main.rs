@@ -69,11 +69,22 @@ fn report(list: &str, summary: &Value, watched: &measure::Watched) {
         percent(usize::try_from(environment + mill).unwrap_or(0), usize::try_from(build).unwrap_or(0)),
         watched.peak_rss_kib >> 10,
     );
+    let unclassed = rows.iter().filter(|row| is_unclassed(row)).count();
+    println!("    failures with no class: {unclassed}");
     for row in rows {
         if !matches!(text_of(row, "verdict"), Some("identical" | "replayed")) {
             let text = |key: &str| text_of(row, key).unwrap_or("-").chars().take(150).collect::<String>();
             println!("    {}  {}  {}", text("purl"), text("verdict"), text("detail"));
         }
+    }
+}
+
+/// A failure that no class explains: the work was not done, or nobody knows why the build failed.
+fn is_unclassed(row: &Value) -> bool {
+    match text_of(row, "verdict") {
+        None => true,
+        Some("build-failed") => text_of(row, "detail").is_none_or(|detail| detail.starts_with("other:")),
+        Some(_) => false,
     }
 }
 

@@ -10,5 +10,6 @@
 mod clients;
 mod crash;
 mod errors;
+mod examples;
 mod secure;
 mod support;

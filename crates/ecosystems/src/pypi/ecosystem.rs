@@ -19,7 +19,7 @@ use trustmill_core::lockfile::{LockfileError, Pins};
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::ecosystem::{Build, BuildRequest, Ecosystem, Evidence, Plan, PlanError};
 use trustmill_core::port::fetch::{Fetch, FetchError};
-use trustmill_core::port::sandbox::{Gateways, Sandbox, SandboxError};
+use trustmill_core::port::sandbox::{Gateways, Limits, Sandbox, SandboxError};
 use trustmill_core::recipe::Recipe;
 use trustmill_core::release::Project;
 
@@ -41,6 +41,8 @@ pub struct PypiParts {
     pub definitions: Definitions,
     /// For which machine lockfiles are read.
     pub target: Target,
+    /// The bounds of a build.
+    pub limits: Limits,
     /// The data folder; `tools/` and `pypi/` below it are used.
     pub data: PathBuf,
 }
@@ -54,6 +56,7 @@ pub struct Pypi {
     interpreters: Interpreters,
     definitions: Definitions,
     target: Target,
+    limits: Limits,
     tools: PathBuf,
     environments: Environments,
     uv: OnceCell<Uv>,
@@ -83,6 +86,7 @@ impl Pypi {
             interpreters: parts.interpreters,
             definitions: parts.definitions,
             target: parts.target,
+            limits: parts.limits,
             tools: parts.data.join("tools"),
             environments,
             uv: OnceCell::new(),
@@ -148,6 +152,7 @@ impl Ecosystem for Pypi {
             interpreters: &self.interpreters,
             uv,
             sandbox: &*self.sandbox,
+            limits: self.limits,
         };
         builder.run(request).await
     }

@@ -42,6 +42,7 @@ pub(super) struct Parts<'a> {
     pub(super) requirements: &'a [String],
     /// What the requires-hook asked for and cannot be followed.
     pub(super) refused: &'a [String],
+    pub(super) limits: Limits,
 }
 
 impl Parts<'_> {
@@ -66,7 +67,7 @@ impl Parts<'_> {
             inputs,
             collect: vec![OUT.to_owned(), ASKED.to_owned()],
             network: Network::None,
-            limits: Limits::default(),
+            limits: self.limits,
             umask: self.recipe.umask & 0o777,
         }
     }
@@ -160,6 +161,7 @@ mod tests {
             interpreter: &python,
             requirements: &requirements,
             refused: &[],
+            limits: Limits::default(),
         }
         .job()
     }

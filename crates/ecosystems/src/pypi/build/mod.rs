@@ -15,7 +15,7 @@ use trustmill_core::attempt::{FailureClass, Material, Usage};
 use trustmill_core::content::Contents;
 use trustmill_core::package::Artifact;
 use trustmill_core::port::ecosystem::{Build, BuildFailure, BuildRequest};
-use trustmill_core::port::sandbox::{Sandbox, SandboxError};
+use trustmill_core::port::sandbox::{Limits, Sandbox, SandboxError};
 use trustmill_core::recipe::Recipe;
 
 /// How often the requires-hook may ask for more. One round serves every well-behaved back end; a second one
@@ -32,6 +32,8 @@ pub struct Builder<'a> {
     pub uv: &'a Uv,
     /// Where both phases run.
     pub sandbox: &'a dyn Sandbox,
+    /// The bounds of the build phase.
+    pub limits: Limits,
 }
 
 impl Builder<'_> {
@@ -65,6 +67,7 @@ impl Builder<'_> {
                 interpreter: choice.interpreter,
                 requirements: &requirements,
                 refused: &refused,
+                limits: self.limits,
             };
             let report = self.sandbox.run(parts.job()).await?;
             log.absorb_build(&report);
