@@ -106,6 +106,7 @@ impl Mill {
             definitions: Definitions::load(&[]).unwrap(),
             target: Target::cpython_linux("3.11".parse().unwrap()),
             data: path,
+            limits: trustmill_core::port::sandbox::Limits::default(),
         });
         Self { pypi, fetch, blobs, _data: data, _folder: folder }
     }

@@ -113,6 +113,8 @@ pub(super) struct Clues {
     pub(super) has_setup_py: bool,
     /// Whether `setup.cfg` or `setup.py` speak of universal wheels.
     pub(super) says_universal: bool,
+    /// Whether `pyproject.toml` configures setuptools, which reads it from v61 on.
+    pub(super) configured_in_pyproject: bool,
     /// Whether the top folder has a file that setuptools takes for a licence.
     pub(super) has_licence_file: bool,
 }
@@ -127,6 +129,9 @@ impl Clues {
             build_system: build_system(source),
             has_setup_py: source.get("setup.py").is_some(),
             says_universal: mentions("setup.cfg") || mentions("setup.py"),
+            configured_in_pyproject: source
+                .text("pyproject.toml")
+                .is_some_and(|text| text.contains("[project") || text.contains("[tool.setuptools")),
             has_licence_file: source.members.keys().any(|path| is_licence(path)),
         }
     }

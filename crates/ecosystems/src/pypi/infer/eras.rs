@@ -99,6 +99,15 @@ pub(super) const WHEEL_NO_PARENTHESES: &str = "0.41.1";
 /// … and without a space (wheel 0.44.0, which uses the vendored `packaging` to write them).
 pub(super) const WHEEL_TIGHT: &str = "0.44";
 
+/// v60.9.0 to v62.6.0 resolve every installed distribution's requirements before each command ("install
+/// dependencies" of entry points): four times the CPU of their neighbours for the same wheel. v60.9.x does
+/// it once per command less than v60.10.0 and later.
+pub(super) const SLOW_FROM: &str = "60.9";
+/// See [`SLOW_FROM`].
+pub(super) const SLOWER_FROM: &str = "60.10";
+/// See [`SLOW_FROM`].
+pub(super) const FAST_AGAIN: &str = "63";
+
 /// Classes of setuptools that write equal wheels, by their upper bound, newest first.
 pub(super) const CLASSES: [&str; 11] = [
     NAME_KEEPS_UNDERSCORE,

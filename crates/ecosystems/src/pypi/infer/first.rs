@@ -103,12 +103,36 @@ fn bdist_wheel(mut draft: Draft, clues: &Clues, generator: &Generator, own: bool
         draft.constraints.push(format!("wheel=={}", generator.version));
         draft.reasons.push(format!("Generator: bdist_wheel ({})", generator.version));
     }
-    let (range, reasons) = setuptools_range(clues);
+    let (mut range, reasons) = setuptools_range(clues);
     draft.reasons.extend(reasons);
+    if let Some((cheaper, why)) = thrift(&range, &draft, clues) {
+        range = cheaper;
+        draft.reasons.push(why.to_owned());
+    }
     let python =
         Python { exact: clues.published.as_ref().and_then(|wheel| wheel.exact_python), newest: draft.python };
     draft = draft.with_setuptools(range, python, clues.has_setup_py);
     universal(draft, clues)
+}
+
+/// Where the evidence leaves the choice, a release that writes the same wheel for a fraction of the CPU.
+fn thrift(range: &Range, draft: &Draft, clues: &Clues) -> Option<(Range, &'static str)> {
+    let newest = eras::newest_setuptools(draft.as_of, |version| range.contains(version));
+    let slow = Range::between(eras::SLOW_FROM, eras::FAST_AGAIN).contains(&newest);
+    let upper = !range.contains(&eras::version(eras::NO_PLATFORM_UNKNOWN));
+    if !slow || !upper || clues.configured_in_pyproject {
+        return None;
+    }
+    let has_entry_points = clues.published.as_ref().is_some_and(|wheel| wheel.entry_points.is_some());
+    if has_entry_points {
+        let range = range.and(&Range::between(eras::ENTRY_POINTS_MENDED, eras::SLOWER_FROM))?;
+        return Some((range, "setuptools 60.10 to 62.1 write the same as 60.9 and take longer"));
+    }
+    let range = range.and(&Range::below(eras::SLOW_FROM))?;
+    Some((
+        range,
+        "without entry points setuptools 60.9 to 62.1 write the same as 60.8 and take four times as long",
+    ))
 }
 
 /// setuptools from 70.1 writes its own version; before 75.6 a `wheel` that was installed beside it still
@@ -169,7 +193,7 @@ struct Piece {
 
 /// What METADATA and entry points say of setuptools, the strongest first; a piece that contradicts stronger
 /// ones is left out.
-fn setuptools_range(clues: &Clues) -> (Range, Vec<String>) {
+pub(super) fn setuptools_range(clues: &Clues) -> (Range, Vec<String>) {
     let mut pieces = vec![Piece {
         range: Range::below(eras::OWN_BDIST_WHEEL),
         strength: 3,

@@ -319,6 +319,10 @@ impl Situation<'_> {
                 _ => {}
             }
         }
+        let (evidence, _) = first::setuptools_range(self.clues);
+        if self.draft.setuptools.as_ref() != Some(&evidence) {
+            out.push(self.with_range(evidence, "all that the evidence allows"));
+        }
         out.extend(self.older_classes());
         out.extend(self.setup_py("setup.py is run directly"));
         out

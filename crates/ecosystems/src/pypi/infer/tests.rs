@@ -64,7 +64,7 @@ const OLD: &str = "Metadata-Version: 2.1\nName: demo\nPlatform: UNKNOWN\nLicense
 fn a_bdist_wheel_of_2022_pins_wheel_and_bounds_setuptools() {
     let recipe = first_of(&World::new("bdist_wheel (0.37.1)").metadata(OLD));
     assert_eq!(recipe.requirements, ["setuptools", "wheel"]);
-    assert_eq!(recipe.constraints, ["wheel==0.37.1", "setuptools>=57.0.0,<62.2"]);
+    assert_eq!(recipe.constraints, ["wheel==0.37.1", "setuptools>=57.0.0,<60.9"]);
     assert_eq!(recipe.tools["python"], "3.10");
     assert_eq!(hooks(&recipe).backend.as_deref(), Some("setuptools.build_meta:__legacy__"));
     assert_eq!(recipe.umask, 0o022);
@@ -89,13 +89,29 @@ fn the_evidence_on_setuptools_is_a_table() {
     for (tail, expected) in rows {
         let world = World::new("bdist_wheel (0.38.4)")
             .metadata(&format!("{head}{tail}"))
-            .uploaded("2024-02-01T00:00:00Z");
+            .uploaded("2024-02-01T00:00:00Z")
+            // Read by setuptools from 61 on only: no release is equal to another.
+            .source("pyproject.toml", "[tool.setuptools]\n");
         assert_eq!(first_of(&world).constraints[1], expected, "{tail:?}");
     }
     let underscore = World::new("bdist_wheel (0.43.0)")
         .metadata("Name: demo_pkg\nPlatform: any\n\nText\n\n")
         .uploaded("2024-05-01T00:00:00Z");
     assert_eq!(first_of(&underscore).constraints[1], "setuptools>=69.0.3,<70.1");
+}
+
+#[test]
+fn of_equal_releases_the_cheaper_one_is_taken_and_the_rest_is_left_to_the_ladder() {
+    let world = World::new("bdist_wheel (0.37.1)").metadata(OLD);
+    let first = first_of(&world);
+    assert_eq!(first.constraints[1], "setuptools>=57.0.0,<60.9");
+    let tried = [differs(&first, &[("demo-1.0.dist-info/METADATA", DifferenceClass::Content, "-a\n+b\n")])];
+    let second = next_recipe(&world.evidence(), None, &tried).unwrap();
+    assert_eq!(second.constraints[1], "setuptools>=57.0.0,<62.2");
+    let entries = world.member("demo-1.0.dist-info/entry_points.txt", "[console_scripts]\na = b:c\n");
+    assert_eq!(first_of(&entries).constraints[1], "setuptools>=60.9.1,<60.10");
+    let configured = entries.source("pyproject.toml", "[project]\nname = 'demo'\n");
+    assert_eq!(first_of(&configured).constraints[1], "setuptools>=57.0.0,<62.2");
 }
 
 #[test]
@@ -187,7 +203,7 @@ fn setuptools_makes_its_own_wheel_from_its_own_tree() {
     assert!(recipe.constraints.is_empty() && recipe.requirements.is_empty());
     assert_eq!(hooks(&recipe).backend_path, ["."]);
     let wheel = World::new("bdist_wheel (1.0)").metadata(OLD).named("wheel");
-    assert_eq!(first_of(&wheel).constraints, ["setuptools>=57.0.0,<62.2"]);
+    assert_eq!(first_of(&wheel).constraints, ["setuptools>=57.0.0,<60.9"]);
 }
 
 #[test]
@@ -358,19 +374,19 @@ fn a_winner_of_the_same_tools_goes_first_with_this_releases_own_times() {
     let mut world = World::new("bdist_wheel (0.37.1)").metadata(OLD);
     let mut winner = first_of(&world);
     winner.as_of = "2021-01-01T00:00:00Z".parse().unwrap();
-    winner.constraints[1] = "setuptools<60.9".into();
+    winner.constraints[1] = "setuptools<60.6".into();
     world.remembered = vec![winner.clone()];
     let first = first_of(&world);
-    assert_eq!(first.constraints[1], "setuptools<60.9");
+    assert_eq!(first.constraints[1], "setuptools<60.6");
     assert_eq!(first.as_of, world.evidence().uploaded);
     // It did not do: the evidence has the floor.
     let tried = [differs(&first, &[("demo-1.0.dist-info/METADATA", DifferenceClass::Content, "-a\n+b\n")])];
     let second = next_recipe(&world.evidence(), None, &tried).unwrap();
-    assert_eq!(second.constraints[1], "setuptools>=57.0.0,<62.2");
+    assert_eq!(second.constraints[1], "setuptools>=57.0.0,<60.9");
     // Other tools: not plausible.
     winner.constraints[0] = "wheel==0.36.0".into();
     world.remembered = vec![winner];
-    assert_eq!(first_of(&world).constraints[1], "setuptools>=57.0.0,<62.2");
+    assert_eq!(first_of(&world).constraints[1], "setuptools>=57.0.0,<60.9");
 }
 
 #[test]
