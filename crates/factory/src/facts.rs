@@ -76,6 +76,8 @@ impl Serves {
 pub struct Judgement {
     /// The version of the pipeline that judged; another version judges again.
     pub pipeline: u32,
+    /// When it was decided: a judgement that comes back after another one is a new fact.
+    pub decided_at: Timestamp,
     /// The place on the ladder.
     pub verdict: Verdict,
     /// One sentence for a reader.

@@ -107,7 +107,7 @@ pub struct Evidence<'a> {
     pub published: Option<(&'a Artifact, &'a Contents)>,
     /// The source archive and its content, its single top folder removed.
     pub source: (&'a Artifact, &'a Contents),
-    /// When the artefact (or, without one, the source) was uploaded.
+    /// When the artefact was uploaded; today, where the mill builds its own and has nothing to reproduce.
     pub uploaded: Timestamp,
     /// Recipes that reproduced other releases of the project, the nearest version first.
     pub remembered: &'a [Recipe],

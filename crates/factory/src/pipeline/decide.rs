@@ -47,7 +47,7 @@ pub(super) fn without_source(subject: &Subject) -> Finding {
 
 /// A published file that is refused before anything is built.
 pub(super) fn hostile(subject: &Subject, refused: Refused) -> Finding {
-    let detail = format!("the published file is refused: {}", refused.why);
+    let detail = format!("bad-published: the published file is refused: {}", refused.why);
     Finding {
         published: Some(refused.digest),
         hostile: Some(refused),
@@ -62,7 +62,7 @@ pub(super) fn from_rungs(climb: Climb) -> Finding {
     let best = rungs.iter().enumerate().min_by_key(|(_, rung)| rank(&rung.attempt)).map(|(index, _)| index);
     let (verdict, detail) = match (refused, best.and_then(|index| rungs.get(index))) {
         (Some(refused), _) => {
-            (Verdict::BuildFailed, format!("the source archive is refused: {}", refused.why))
+            (Verdict::BuildFailed, format!("bad-source: the source archive is refused: {}", refused.why))
         }
         (None, None) => (Verdict::BuildFailed, "no recipe could be inferred".to_owned()),
         (None, Some(rung)) => conclude(&rung.attempt),

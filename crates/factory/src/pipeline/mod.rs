@@ -42,10 +42,10 @@ async fn release(world: &World, purl: &Purl, version: &str) -> Result<Outcome, S
     for subject in &plan.subjects {
         let name = subject_name(&plan, subject);
         let published = subject.artifact.as_ref().and_then(|artifact| artifact.sha256);
-        let known = judged.iter().rev().find(|(fact, judgement)| {
-            fact.subject.as_deref() == Some(&name)
-                && judgement.pipeline == PIPELINE
-                && judgement.published == published
+        let newest = judged.iter().rev().find(|(fact, _)| fact.subject.as_deref() == Some(&name));
+        let known = newest.filter(|(_, judgement)| {
+            judgement.pipeline == PIPELINE
+                && (published.is_none() || judgement.published == published)
                 && judgement.serves == publish::serves(world, judgement.verdict, judgement.serves)
         });
         verdicts.push(match (known, &subject.task) {

@@ -5,6 +5,7 @@ use super::decide::Finding;
 use super::rebuild::usage;
 use crate::facts::{self, Judgement, Serves, Winner};
 use crate::{StepError, World};
+use jiff::Timestamp;
 use trustmill_core::attempt::AttemptResult;
 use trustmill_core::fact::Fact;
 use trustmill_core::port::ecosystem::Subject;
@@ -23,7 +24,7 @@ pub(super) async fn facts(
     let now = world.clock.now();
     let refuse = refusal(world, finding);
     let own = own_file(world, finding).await?;
-    let judgement = judgement(world, finding, bundle);
+    let judgement = judgement(world, finding, bundle, now);
     let served_as = own.as_ref().map_or(name, |(filename, _)| filename.as_str());
     let shelf = Shelf {
         own: own.as_ref().map(|(_, own)| own.clone()),
@@ -31,6 +32,7 @@ pub(super) async fn facts(
         provenance: bundle,
         refuse,
         verdict: Some(finding.verdict),
+        decided_at: Some(now),
         ..Shelf::new()
     };
     let mut all = vec![facts::fact(purl, Some(name), now, &judgement)?];
@@ -66,7 +68,7 @@ fn floor_missed(world: &World, verdict: Verdict) -> Option<Verdict> {
     world.policy.require.filter(|floor| !native && !verdict.meets(*floor))
 }
 
-fn judgement(world: &World, finding: &Finding, bundle: Option<Sha256>) -> Judgement {
+fn judgement(world: &World, finding: &Finding, bundle: Option<Sha256>, now: Timestamp) -> Judgement {
     let (environment_usage, build_usage) = usage(&finding.rungs);
     let rebuilt = finding.best().and_then(|rung| match &rung.attempt.result {
         AttemptResult::Compared(comparison) => Some(comparison.rebuilt),
@@ -77,6 +79,7 @@ fn judgement(world: &World, finding: &Finding, bundle: Option<Sha256>) -> Judgem
     let serves = serves(world, finding.verdict, before);
     Judgement {
         pipeline: PIPELINE,
+        decided_at: now,
         verdict: finding.verdict,
         detail: finding.detail.clone(),
         serves,

@@ -57,8 +57,11 @@ pub(super) async fn climb(
     );
     let remembered = remembered(world, purl).await?;
     let kept = kept(world, purl, &subject).await?;
-    let uploaded = published.as_ref().and_then(|archive| archive.artifact.upload_time);
-    let uploaded = uploaded.or(source.artifact.upload_time).unwrap_or_else(|| world.clock.now());
+    let uploaded = match &published {
+        Some(archive) => archive.artifact.upload_time.or(source.artifact.upload_time),
+        None => None,
+    };
+    let uploaded = uploaded.unwrap_or_else(|| today(world.clock.now()));
     let mut rungs: Vec<Rung> = Vec::new();
     let mut attempts: Vec<Attempt> = Vec::new();
     while attempts.len() < RUNGS && !attempts.last().is_some_and(reached) {
@@ -85,6 +88,12 @@ pub(super) async fn climb(
         rungs.push(rung);
     }
     Ok(Climb { published, source: Some(source), rungs, refused: None })
+}
+
+/// The start of the day (UTC). Where nothing is published there is nothing to reproduce, so today's tools build
+/// it, as they would for anybody who installs the source; a day keeps the recipe the same over a run.
+fn today(now: Timestamp) -> Timestamp {
+    Timestamp::from_second(now.as_second() - now.as_second().rem_euclid(86_400)).unwrap_or(now)
 }
 
 /// Whether there is nothing left to try for.

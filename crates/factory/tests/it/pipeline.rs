@@ -119,6 +119,14 @@ async fn a_floor_refuses_with_the_verdict_as_the_reason_and_falls_with_the_polic
     stage.world.policy.require = None;
     pipeline::reconcile(&stage.world, &purl()).await.unwrap();
     assert_eq!(shelf(&stage).await.refuse, None);
+
+    stage.clock.advance(std::time::Duration::from_secs(1));
+    stage.world.policy.require = Some(Verdict::Normalised);
+    for _ in 0..2 {
+        pipeline::reconcile(&stage.world, &purl()).await.unwrap();
+    }
+    assert!(shelf(&stage).await.refuse.is_some(), "a decision may come back");
+    assert_eq!(stage.facts("judgement").await.len(), 3);
     assert_eq!(stage.demo.built.lock().unwrap().len(), 1, "the policy changed, the facts did not");
 }
 
