@@ -8,7 +8,7 @@ use crate::upstream::Upstream;
 use serde::Serialize;
 use serde_json::Value;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 use url::Url;
@@ -119,10 +119,14 @@ impl Bench {
 
     /// Installs the tree from `index` into an empty folder, with no cache of uv's own.
     fn install(&self, index: &str) -> Result<Install, Failure> {
-        let target = self.tools.fresh("install")?;
+        let target = scratch()?;
         let mut uv = bounded(180, self.tools.client.join("bin/uv"));
         uv.args(["pip", "install", "--quiet", "--no-config", "--no-cache", "--only-binary", ":all:"]);
-        uv.arg("--python").arg(self.tools.client.join("bin/python")).arg("--target").arg(target);
+        uv.arg("--python")
+            .arg(self.tools.client.join("bin/python"))
+            .arg("--target")
+            .arg(target.path().join("tree"));
+        uv.env("TMPDIR", target.path());
         uv.args(["--default-index", index, "--requirement"]).arg(self.tools.data.join("tree.txt"));
         self.upstream.forget();
         let begun = Instant::now();
@@ -210,6 +214,12 @@ fn follow(url: &Url) -> Option<u16> {
         }
     }
     None
+}
+
+/// A folder in memory where there is one: the client's disk is not what is measured.
+fn scratch() -> Result<tempfile::TempDir, Failure> {
+    let memory = Path::new("/dev/shm");
+    Ok(if memory.is_dir() { tempfile::tempdir_in(memory)? } else { tempfile::tempdir()? })
 }
 
 /// The middle one.

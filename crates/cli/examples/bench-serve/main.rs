@@ -39,7 +39,10 @@ fn main() -> Result<(), Failure> {
     for peer in peers::all().iter().filter(|peer| wanted.is_empty() || wanted.contains(&peer.name)) {
         eprintln!("measuring {}", peer.name);
         match bench.measure(peer) {
-            Ok(measured) => figures.push(measured),
+            Ok(measured) => {
+                eprintln!("{}", serde_json::to_string(&measured)?);
+                figures.push(measured);
+            }
             Err(error) => eprintln!("{} is left out: {error}", peer.name),
         }
     }
