@@ -158,6 +158,9 @@ impl Mill {
         let folder = data_dir(global)?;
         let config = load_config(global, &folder)?;
         let data = open_folder(folder.clone(), purpose).await?;
+        if purpose == Purpose::Work {
+            data.queue().end_leases().await?;
+        }
         let keys = folder.join("keys");
         let signer = Arc::new(key_file::open_or_create(&keys)?);
         let trusted = key_file::trusted(&keys)?;

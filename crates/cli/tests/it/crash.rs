@@ -58,11 +58,12 @@ fn no_half_written_file(mill: &Mill) {
 fn published_once(mill: &Mill, purl: &str) {
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
     let db = rusqlite::Connection::open(mill.data().join("state.db")).unwrap();
-    let mut statement =
-        db.prepare("SELECT subject FROM facts WHERE about = ?1 AND kind = 'judgement'").unwrap();
-    let subjects = statement.query_map([purl], |row| row.get::<_, String>(0)).unwrap();
-    for subject in subjects {
-        *seen.entry(subject.unwrap()).or_default() += 1;
+    let mut statement = db.prepare("SELECT json FROM fact WHERE kind = 'judgement'").unwrap();
+    for json in statement.query_map([], |row| row.get::<_, String>(0)).unwrap() {
+        let fact: serde_json::Value = serde_json::from_str(&json.unwrap()).unwrap();
+        if fact["about"] == purl {
+            *seen.entry(fact["subject"].as_str().unwrap().to_owned()).or_default() += 1;
+        }
     }
     assert!(!seen.is_empty() && seen.values().all(|count| *count == 1), "{purl}: {seen:?}");
 }

@@ -20,6 +20,17 @@ impl SqliteQueue {
     pub fn new(db: Arc<Db>) -> Self {
         Self { db }
     }
+
+    /// Ends every lease: for whoever has just taken the folder's lock, and so knows that every holder is
+    /// gone. The keys are orphans now, and need not wait until their leases would have ended.
+    ///
+    /// # Errors
+    /// The state cannot be written.
+    pub async fn end_leases(&self) -> Result<(), QueueError> {
+        let end =
+            |c: &Connection| c.execute("UPDATE queue SET until = 0, due = 0, ripe = 0 WHERE state = 1", []);
+        self.db.write(end).await.map(|_| ()).map_err(written)
+    }
 }
 
 const COLUMNS: &str = "key, state, priority, not_before, floor, age, attempts, why, token, owner, until, \

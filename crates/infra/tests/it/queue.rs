@@ -65,3 +65,19 @@ async fn everything_survives_a_restart() {
     let stale = queue.heartbeat(again, soon).await;
     assert!(matches!(stale, Err(QueueError::LeaseLost { .. })), "tokens go on where they stood: {stale:?}");
 }
+
+#[tokio::test]
+async fn who_takes_the_folder_over_need_not_wait_for_the_leases_of_the_dead() {
+    let folders = Folders::default();
+    let queue = folders.open(|data| data.queue());
+    let now = Timestamp::from_second(1_000).unwrap();
+    let hour = Duration::from_secs(3600);
+    queue.enqueue(&[Enqueue::now("a", 0)]).await.unwrap();
+    let dead = queue.lease("dead", 1, now, hour).await.unwrap().remove(0);
+    assert!(queue.lease("next", 1, now, hour).await.unwrap().is_empty());
+    queue.end_leases().await.unwrap();
+    let taken = queue.lease("next", 1, now, hour).await.unwrap().remove(0);
+    assert_eq!((taken.attempts, taken.token > dead.token), (1, true));
+    let late = queue.release(&dead, Release::Complete, &[], now).await;
+    assert!(matches!(late, Err(QueueError::LeaseLost { .. })));
+}
