@@ -1,20 +1,20 @@
 //! PyPI and every index that speaks its protocols.
 
+pub mod build;
+pub mod default_index;
 pub mod definition;
+mod ecosystem;
+pub mod environment;
+pub mod hooks;
+pub mod index;
+pub mod infer;
+pub mod interpreter;
 pub mod lockfile;
 pub mod names;
 pub mod page;
-pub mod version;
-pub mod default_index;
-pub mod upstream;
-pub mod index;
-pub mod registry;
-pub mod interpreter;
-pub mod uv;
-pub mod environment;
-pub mod build;
-pub mod hooks;
-pub mod infer;
 pub mod plan;
-mod ecosystem;
+pub mod registry;
+pub mod upstream;
+pub mod uv;
+pub mod version;
 pub use ecosystem::{Pypi, PypiParts};

@@ -76,14 +76,13 @@ async fn run(recipe: &Recipe, files: &[(&str, &str)]) -> Build {
     let environments =
         Environments::new(folder.path().join("pypi"), sandbox.clone(), Arc::new(NoIndex), Arc::new(NoIndex));
     let uv = Uv { path: "/nowhere/uv".into(), wheel: Sha256::of(b"uv") };
-    let builder =
-        Builder {
-            environments: &environments,
-            interpreters: &interpreters,
-            uv: &uv,
-            sandbox: &*sandbox,
-            limits: trustmill_core::port::sandbox::Limits::default(),
-        };
+    let builder = Builder {
+        environments: &environments,
+        interpreters: &interpreters,
+        uv: &uv,
+        sandbox: &*sandbox,
+        limits: trustmill_core::port::sandbox::Limits::default(),
+    };
     let source = (&artifact("demo-1.0.tar.gz", ArtifactKind::Source), &contents(files));
     let request = BuildRequest {
         purl: &Purl::release("pypi", "demo", "1.0"),

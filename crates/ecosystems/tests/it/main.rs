@@ -1,7 +1,15 @@
 //! The integration tests of this crate: one binary, modules that mirror `src`.
 
 #[cfg(test)]
+mod build;
+#[cfg(test)]
+mod build_real;
+#[cfg(test)]
+mod build_world;
+#[cfg(test)]
 mod definition;
+#[cfg(test)]
+mod interpreter;
 #[cfg(test)]
 mod lockfile_marker;
 #[cfg(test)]
@@ -14,11 +22,3 @@ mod lockfile_uv_lock;
 mod pypi_registry;
 #[cfg(test)]
 mod pypi_version;
-#[cfg(test)]
-mod build;
-#[cfg(test)]
-mod build_real;
-#[cfg(test)]
-mod build_world;
-#[cfg(test)]
-mod interpreter;

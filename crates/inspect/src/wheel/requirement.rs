@@ -29,7 +29,8 @@ pub fn canonical_name(name: &str) -> String {
 
 /// The marker follows the first `;`; after a URL the grammar wants white space before it.
 fn split_marker(text: &str) -> (&str, Option<&str>) {
-    let split = if text.contains('@') { text.split_once(" ;") } else { text.split_once(';') };
+    let before = text.split(';').next().unwrap_or_default();
+    let split = if before.contains('@') { text.split_once(" ;") } else { text.split_once(';') };
     split.map_or((text, None), |(requirement, marker)| (requirement, Some(marker)))
 }
 
@@ -59,11 +60,16 @@ fn subject(text: &str) -> Option<String> {
         rest = inner.strip_suffix(')')?;
     }
     let rest = specifiers(rest);
-    let operators = |clause: &str| clause.starts_with(['<', '>', '=', '!', '~']);
-    if !rest.is_empty() && !rest.split(',').all(operators) {
+    if !rest.is_empty() && !rest.split(',').all(is_clause) {
         return None;
     }
     Some(out + &rest)
+}
+
+/// An operator and a version; nothing that the grammar does not have there.
+fn is_clause(clause: &str) -> bool {
+    let version = |c: char| c.is_ascii_alphanumeric() || "<>=!~.*+_-".contains(c);
+    clause.starts_with(['<', '>', '=', '!', '~']) && clause.chars().all(version)
 }
 
 /// A comma means "and" (PEP 440, "Version specifiers"), so order and white space say nothing.
@@ -131,6 +137,7 @@ mod tests {
                 "a; (python_version < \"3\") and extra == \"Test-It\"",
             ),
             ("a[y, x]>=1", "A[x,y] >=1"),
+            ("b (<2,>=1) ; extra == '@'", "b<2,>=1; extra == \"@\""),
             ("a@https://h/p;x ; extra == 'e'", "a @ https://h/p;x ; extra == \"e\""),
         ] {
             assert_eq!(canonical(a), canonical(b), "{a}");

@@ -131,7 +131,7 @@ proptest! {
     }
 
     #[test]
-    fn one_spelling_is_stable(text in "[a-zA-Z.\\[\\]()<>=!~;@'\" ,0-9-]{0,60}") {
+    fn one_spelling_is_stable(text in "[a-zA-Z.\\[\\]()<>=!~;:@'\" ,0-9-]{0,60}") {
         let once = canonical(&text);
         prop_assert_eq!(canonical(&once), once);
     }
