@@ -1,7 +1,7 @@
 //! The outside world: stores, queue, and one HTTP client.
 //!
 //! [`DataDir`] is the embedded state in one folder: blobs as files, queue and records in one SQLite file.
-//! [`HttpFetch`](http::HttpFetch) reads foreign servers. Every adapter keeps the contract of its port in
+//! [`HttpFetch`] reads foreign servers. Every adapter keeps the contract of its port in
 //! `trustmill_core::port`; the conformance suites in `testkit` decide.
 
 pub mod clock;

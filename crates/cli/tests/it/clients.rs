@@ -75,6 +75,11 @@ fn uv_locks_and_syncs_a_project_through_the_mill() {
     assert!(lock.contains("name = \"click\"") && lock.contains("hash = \"sha256:"), "{lock}");
     uv(&["sync", "--no-install-project"]);
     succeed(Command::new(project.join(".venv/bin/python")).args(["-c", "import click"]));
+    assert_eq!(server.terminate(), 0);
+    let lock = project.join("uv.lock");
+    let summary = mill.run(&["secure", "--json", lock.to_str().unwrap()]).json(0);
+    assert_eq!(summary["rows"][0]["purl"], "pkg:pypi/click@8.1.7");
+    assert!(!summary["skipped"].as_array().unwrap().is_empty(), "the project itself is named as not secured");
 }
 
 #[test]

@@ -11,5 +11,6 @@ mod clients;
 mod crash;
 mod errors;
 mod examples;
+mod gate;
 mod secure;
 mod support;

@@ -7,5 +7,8 @@ macro_rules! files {
 }
 
 /// Path below `definitions/`, and text.
-pub(super) const FILES: &[(&str, &str)] =
-    files!["pypi/boto3/old-wheel.toml", "pypi/s3transfer/old-wheel.toml",];
+pub(super) const FILES: &[(&str, &str)] = files![
+    "pypi/boto3/old-wheel.toml",
+    "pypi/s3transfer/old-wheel.toml",
+    "pypi/sqlalchemy/without-cython.toml",
+];

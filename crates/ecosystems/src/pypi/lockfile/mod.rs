@@ -1,6 +1,6 @@
 //! Reading what a Python project pins, in the formats that projects really keep.
 //!
-//! A format is one file (or folder) here and one line in [`FORMATS`]. Nothing is dropped silently: an entry
+//! A format is one file (or folder) here and one line in `FORMATS`. Nothing is dropped silently: an entry
 //! becomes a pin, a skipped entry with its reason, or an error with file, line and remedy.
 
 mod error;

@@ -1,6 +1,6 @@
 //! `pylock.toml` and `pylock.NAME.toml`: the lock file that installers agree on (PEP 751).
 //!
-//! <https://packaging.python.org/en/latest/specifications/pylock-toml/>. The steps of [`read`] are those of
+//! <https://packaging.python.org/en/latest/specifications/pylock-toml/>. The steps of `read` are those of
 //! the specification's section on installation, in its order.
 
 use super::error;

@@ -1,7 +1,7 @@
 //! A project's page of a package index: PEP 503 (HTML), PEP 691 (JSON) and the fields that PEP 592, 658,
 //! 700, 714 and 740 added, read from foreign bytes under limits.
 //!
-//! The two readers only take the page apart ([`html`], [`json`]). What may go further is decided once,
+//! The two readers only take the page apart (`html`, `json`). What may go further is decided once,
 //! here: a file whose name is not that of a distribution of the project is left out with a warning.
 
 mod html;
@@ -122,7 +122,9 @@ pub fn parse(project: &str, url: &Url, content_type: &str, body: &[u8]) -> Resul
     let mut seen = HashSet::new();
     let files = raw.files.into_iter().filter_map(|file| admit(project, base, file));
     // A name stands for one file: of two entries, the first counts, for listing and for download alike.
-    let files = files.filter(|file| seen.insert(file.artifact.filename.clone())).collect();
+    let mut files: Vec<_> = files.filter(|file| seen.insert(file.artifact.filename.clone())).collect();
+    // The page is kept: room to grow would be, too.
+    files.shrink_to_fit();
     let versions = raw.versions.iter().filter_map(|text| version::normalise(text)).collect();
     Ok(ProjectPage { name: project.to_owned(), files, versions })
 }
@@ -169,7 +171,8 @@ fn admit(project: &str, base: &Url, raw: RawFile) -> Option<ListedFile> {
     };
     Some(ListedFile {
         artifact,
-        other_hashes: hashes,
+        // A map that was emptied keeps its node: half a kilobyte for every file of every page in memory.
+        other_hashes: if hashes.is_empty() { BTreeMap::new() } else { hashes },
         has_metadata: raw.metadata.is_some() && is_wheel,
         gpg_sig: raw.gpg_sig,
         provenance: raw.provenance,
