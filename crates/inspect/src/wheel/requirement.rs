@@ -3,16 +3,18 @@
 //! Back ends of different ages write one requirement as `a (<2,>=1) ; extra=='x'` and as
 //! `a<2,>=1; extra == "x"`. The grammar gives both the same meaning; this gives both the same text.
 
-/// `text` in the one spelling. What the grammar does not cover comes back unchanged but for white space, so
-/// that two texts are never made equal by a guess.
+/// `text` in the one spelling. What the grammar does not cover comes back unchanged but for outer white space,
+/// so that two texts are never made equal by a guess.
 pub fn canonical(text: &str) -> String {
     let (requirement, marker) = split_marker(text);
-    let mut out = subject(requirement).unwrap_or_else(|| requirement.trim().to_owned());
-    if let Some(marker) = marker {
-        out.push_str("; ");
-        out.push_str(&canonical_marker(marker));
+    let Some(subject) = subject(requirement) else { return text.trim().to_owned() };
+    let Some(marker) = marker.map(canonical_marker) else { return subject };
+    if marker.is_empty() {
+        return text.trim().to_owned();
     }
-    out
+    // A URL may hold a semicolon, so that the marker needs white space before its own.
+    let gap = if subject.contains('@') { " " } else { "" };
+    format!("{subject}{gap}; {marker}")
 }
 
 /// A project or extra name in its normal form (PyPA "Names and normalization").
@@ -54,7 +56,9 @@ fn subject(text: &str) -> Option<String> {
         rest = after.trim_start();
     }
     if let Some(url) = rest.strip_prefix('@') {
-        return Some(format!("{out} @ {}", url.trim()));
+        let url = url.trim();
+        let is_one = !url.is_empty() && !url.contains(char::is_whitespace);
+        return is_one.then(|| format!("{out} @ {url}"));
     }
     if let Some(inner) = rest.strip_prefix('(') {
         rest = inner.strip_suffix(')')?;
