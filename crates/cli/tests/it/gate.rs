@@ -40,6 +40,8 @@ fn the_doctor_names_every_layer_and_the_upstream_without_credentials() {
     let run = mill.run(&["--pypi-index", "http://user:secret@127.0.0.1:9/simple/", "doctor", "--json"]);
     let findings = run.json(1);
     assert_eq!(findings["sandboxes"][0]["layers"].as_array().unwrap().len(), 16);
-    assert!(findings["problems"].as_array().unwrap().iter().any(|p| p.as_str().unwrap().contains("127.0.0.1:9")));
+    assert!(
+        findings["problems"].as_array().unwrap().iter().any(|p| p.as_str().unwrap().contains("127.0.0.1:9"))
+    );
     assert!(!run.stdout().contains("secret"), "{}", run.stdout());
 }

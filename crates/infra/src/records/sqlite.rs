@@ -80,6 +80,13 @@ impl Records for SqliteRecords {
         self.db.read(move |c| locked(c, &ty, &filename)).await.map_err(read_failed)
     }
 
+    async fn locked_many(&self, ty: &str, filenames: &[&str]) -> Result<Vec<Option<Sha256>>, RecordsError> {
+        let ty = ty.to_owned();
+        let filenames: Vec<String> = filenames.iter().map(|&name| name.to_owned()).collect();
+        let read = move |c: &Connection| filenames.iter().map(|name| locked(c, &ty, name)).collect();
+        self.db.read(read).await.map_err(read_failed)
+    }
+
     async fn watch(&self, purl: &Purl, at: Timestamp) -> Result<bool, RecordsError> {
         let (purl, at) = (purl.to_string(), at.to_string());
         let write = move |c: &Connection| {

@@ -99,6 +99,8 @@ async fn the_first_digest_stays(records: &dyn Records) {
     let conflict = records.lock("pypi", "a.whl", &second, at(2)).await.unwrap();
     assert_eq!(conflict, FirstSeen::Conflict { first });
     assert_eq!(records.locked("pypi", "a.whl").await.unwrap(), Some(first), "a conflict changes nothing");
+    let several = records.locked_many("pypi", &["none.whl", "a.whl"]).await.unwrap();
+    assert_eq!(several, [None, Some(first)], "several are answered in their order");
     assert_eq!(records.lock("npm", "a.whl", &second, at(3)).await.unwrap(), FirstSeen::Locked);
 }
 
