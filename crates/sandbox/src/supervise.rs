@@ -178,7 +178,7 @@ impl Tree {
 
     /// What an init that could not start printed.
     fn last_words(&mut self) -> String {
-        self.drain_log(4096);
+        self.last_of_log(4096);
         let words = String::from_utf8_lossy(&self.log).trim().to_owned();
         if words.is_empty() { "it ended without a word".into() } else { words }
     }
@@ -272,15 +272,25 @@ impl Tree {
                 drop(first.readable().await?);
             }
         }
-        self.drain_log(usize::try_from(limits.log_bytes).unwrap_or(usize::MAX));
+        self.last_of_log(usize::try_from(limits.log_bytes).unwrap_or(usize::MAX));
         Ok(())
     }
 
-    /// Reads what is in the pipe; what is beyond the limit is read no more.
+    /// Reads what the runtime has seen arrive in the pipe; what is beyond the limit is read no more.
     fn drain_log(&mut self, most: usize) {
+        self.read_log(most, |log, buffer| log.try_read(buffer));
+    }
+
+    /// Reads all that is in the pipe, when nobody writes to it any more. The runtime may not have seen it
+    /// yet, and would answer that there is nothing: the pipe itself is asked.
+    fn last_of_log(&mut self, most: usize) {
+        self.read_log(most, |log, buffer| Ok(rustix::io::read(log, buffer)?));
+    }
+
+    fn read_log(&mut self, most: usize, read: impl Fn(&pipe::Receiver, &mut [u8]) -> io::Result<usize>) {
         let mut buffer = [0_u8; 16 << 10];
         while let Some(log) = &self.log_end {
-            match log.try_read(&mut buffer) {
+            match read(log, &mut buffer) {
                 Ok(0) => self.log_end = None,
                 Ok(got) => {
                     let left = most.saturating_sub(self.log.len());
@@ -291,6 +301,7 @@ impl Tree {
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => self.log_end = None,
             }
         }
