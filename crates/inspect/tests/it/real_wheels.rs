@@ -1,8 +1,7 @@
 //! The negative control and the replay over real, popular wheels.
 //!
 //! The wheels come through the machine's own `pip download` into the target folder, or are read from the
-//! folder that `TRUSTMILL_TEST_WHEELS` names. Ignored by default, because tests reach no network; run with
-//! `cargo nextest run -p trustmill-inspect --run-ignored all`.
+//! folder that `TRUSTMILL_TEST_WHEELS` names.
 
 use crate::mutants;
 use bytes::Bytes;
@@ -93,7 +92,6 @@ fn wheels() -> Vec<(String, Bytes)> {
 }
 
 #[test]
-#[ignore = "downloads wheels; run with --run-ignored all"]
 fn every_mutant_of_every_wheel_is_reported() {
     for (name, bytes) in wheels() {
         let same = compare(&bytes, &bytes, &Limits::default()).unwrap();
@@ -103,7 +101,6 @@ fn every_mutant_of_every_wheel_is_reported() {
 }
 
 #[test]
-#[ignore = "downloads wheels; run with --run-ignored all"]
 fn real_wheels_replay_from_their_own_members() {
     let (mut replayed, mut missed, mut taken) = (0, Vec::new(), Vec::new());
     let wheels = wheels();
