@@ -49,7 +49,7 @@ impl Default for RegistryOptions {
         Self {
             page_max_age: Duration::from_secs(60),
             max_file: 4 << 30,
-            page_memory: 16 << 20,
+            page_memory: 32 << 20,
             stale_pause: Duration::from_secs(5),
         }
     }
@@ -135,7 +135,7 @@ impl quick_cache::Weighter<PageKey, Rendered> for PageWeight {
 /// Pages that are rendered at once.
 const RENDERING: usize = 2;
 /// Bytes of projects' states, upstream's pages under them included.
-const STATE_MEMORY: u64 = 16 << 20;
+const STATE_MEMORY: u64 = 32 << 20;
 
 impl PypiRegistry {
     /// A registry over `upstream` with the usual settings.

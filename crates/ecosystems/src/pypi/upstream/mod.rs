@@ -50,7 +50,7 @@ impl Default for UpstreamOptions {
             max_stale: Duration::from_secs(24 * 3600),
             failure_pause: Duration::from_secs(5),
             unknown_pause: Duration::from_secs(60),
-            memory: 16 << 20,
+            memory: 32 << 20,
         }
     }
 }
