@@ -27,8 +27,13 @@ impl SqliteQueue {
     /// # Errors
     /// The state cannot be written.
     pub async fn end_leases(&self) -> Result<(), QueueError> {
-        let end =
-            |c: &Connection| c.execute("UPDATE queue SET until = 0, due = 0, ripe = 0 WHERE state = 1", []);
+        // What was asked meanwhile keeps its floor.
+        let end = |c: &Connection| {
+            c.execute(
+                "UPDATE queue SET until = 0, due = max(0, ifnull(again_floor, 0)), ripe = 0 WHERE state = 1",
+                [],
+            )
+        };
         self.db.write(end).await.map(|_| ()).map_err(written)
     }
 }
@@ -139,14 +144,21 @@ fn enqueue(c: &Connection, requests: &[Enqueue], age: &mut Age) -> rusqlite::Res
     Ok(())
 }
 
+/// What may be leased, in order. The index is named because the planner, which has no statistics, would
+/// sort every ripe row for each lease instead.
+fn choice() -> String {
+    format!(
+        "SELECT {COLUMNS} FROM queue INDEXED BY queue_ripe WHERE ripe = 1 AND due <= ?1 \
+         ORDER BY rank DESC, age, key LIMIT ?2"
+    )
+}
+
 fn lease(c: &Connection, owner: &str, limit: usize, at: Nanos, until: Nanos) -> rusqlite::Result<Vec<Lease>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     c.prepare_cached("UPDATE queue SET ripe = 1 WHERE ripe = 0 AND due <= ?1")?.execute([at])?;
     // What was ripe for a later clock is left out again: the caller's clock may have gone backwards.
     let mut due: Vec<Entry> = c
-        .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM queue WHERE ripe = 1 AND due <= ?1 ORDER BY rank DESC, age, key LIMIT ?2"
-        ))?
+        .prepare_cached(&choice())?
         .query_map(params![at, limit], entry)?
         .collect::<rusqlite::Result<_>>()?;
     if due.is_empty() {
@@ -263,4 +275,19 @@ fn store(c: &Connection, entry: &Entry) -> rusqlite::Result<()> {
         due == AT_ONCE,
     ])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_reads_no_more_rows_than_it_takes() {
+        let c = Connection::open_in_memory().unwrap();
+        c.execute_batch(include_str!("../sqlite/schema.sql")).unwrap();
+        let mut explain = c.prepare(&format!("EXPLAIN QUERY PLAN {}", choice())).unwrap();
+        let steps = explain.query_map([0, 0], |row| row.get::<_, String>(3)).unwrap();
+        let steps: Vec<String> = steps.collect::<Result<_, _>>().unwrap();
+        assert_eq!(steps, ["SCAN queue USING INDEX queue_ripe"], "in the index's order, without a sort");
+    }
 }

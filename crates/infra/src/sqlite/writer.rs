@@ -155,3 +155,39 @@ fn answer_all(done: Vec<Box<dyn Operation>>, result: &Result<(), DbError>) {
         operation.answer(result.clone());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(connection: &Connection, n: i64) -> rusqlite::Result<()> {
+        connection.execute("INSERT INTO t VALUES (?1)", [n]).map(|_| ())
+    }
+
+    #[tokio::test]
+    async fn an_operation_that_fails_takes_back_its_own_writes_and_no_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.db");
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch("CREATE TABLE t (n INTEGER PRIMARY KEY)").unwrap();
+        let writer = Writer::start(connection, None).unwrap();
+        // The first holds the thread until the others wait behind it, so that all are of one group.
+        let (hold, held) = channel::<()>();
+        let first = writer.run(move |c| {
+            held.recv().ok();
+            put(c, 1)
+        });
+        let second = writer.run(|c| put(c, 2).and_then(|()| put(c, 1)));
+        let third = writer.run(|c| put(c, 3));
+        let release = async { drop(hold) };
+        let (first, second, third, ()) = tokio::join!(first, second, third, release);
+        assert!(first.is_ok() && third.is_ok());
+        assert!(matches!(second, Err(DbError::Sqlite(_))), "{second:?}");
+        drop(writer);
+        let rows: String = Connection::open(&path)
+            .unwrap()
+            .query_row("SELECT group_concat(n) FROM (SELECT n FROM t ORDER BY n)", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(rows, "1,3");
+    }
+}

@@ -81,3 +81,18 @@ async fn who_takes_the_folder_over_need_not_wait_for_the_leases_of_the_dead() {
     let late = queue.release(&dead, Release::Complete, &[], now).await;
     assert!(matches!(late, Err(QueueError::LeaseLost { .. })));
 }
+
+#[tokio::test]
+async fn ending_the_leases_of_the_dead_undercuts_no_floor() {
+    let folders = Folders::default();
+    let queue = folders.open(|data| data.queue());
+    let (now, hour) = (Timestamp::from_second(1_000).unwrap(), Duration::from_secs(3600));
+    let floor = now + Duration::from_secs(50);
+    queue.enqueue(&[Enqueue::now("a", 0)]).await.unwrap();
+    queue.lease("dead", 1, now, hour).await.unwrap();
+    queue.enqueue(&[Enqueue { floor: Some(floor), ..Enqueue::now("a", 0) }]).await.unwrap();
+    queue.end_leases().await.unwrap();
+    assert_eq!(queue.next_due().await.unwrap(), Some(floor));
+    assert!(queue.lease("next", 1, now, hour).await.unwrap().is_empty());
+    assert_eq!(queue.lease("next", 1, floor, hour).await.unwrap().len(), 1);
+}
