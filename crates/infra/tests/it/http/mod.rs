@@ -25,18 +25,24 @@ struct World {
     root: TempDir,
 }
 
-/// Short waits, so that what must end does so within a test.
+/// Short waits between tries; time-outs that no busy machine reaches.
 fn quick() -> FetchConfig {
     FetchConfig {
-        response_timeout: Duration::from_millis(500),
-        idle_timeout: Duration::from_millis(500),
-        page_timeout: Duration::from_secs(2),
-        slow_window: Duration::from_secs(1),
         first_wait: Duration::from_millis(1),
         longest_wait: Duration::from_secs(2),
         tries: 3,
         page_limit: 1 << 20,
         ..FetchConfig::default()
+    }
+}
+
+/// Short time-outs as well, so that what must end does so within a test.
+fn impatient() -> FetchConfig {
+    FetchConfig {
+        response_timeout: Duration::from_millis(500),
+        page_timeout: Duration::from_secs(1),
+        slow_window: Duration::from_secs(1),
+        ..quick()
     }
 }
 

@@ -103,7 +103,7 @@ async fn retry_after_is_honoured_within_reason() {
 
 #[tokio::test]
 async fn a_server_that_hangs_is_given_up() {
-    let world = world().await;
+    let world = world_with(impatient()).await;
     world.server.script("/x", [Reply::hang()]);
     assert!(matches!(world.page("/x").await, Err(FetchError::Unavailable { .. })));
     assert_eq!(world.asked(), 3);
@@ -111,9 +111,18 @@ async fn a_server_that_hangs_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_body_that_stalls_is_given_up() {
+    let world = world_with(FetchConfig { idle_timeout: Duration::from_millis(500), ..quick() }).await;
+    world.server.script("/x", [Reply::body("ok").drip(Duration::from_secs(3600))]);
+    let (page, file) = tokio::join!(world.page("/x"), world.file("/x", None));
+    assert!(matches!(page, Err(FetchError::Unavailable { .. })), "{page:?}");
+    assert!(matches!(file, Err(FetchError::Unavailable { .. })), "{file:?}");
+    assert_eq!((world.asked(), world.strays()), (6, 0));
+}
+
+#[tokio::test]
 async fn a_server_that_drips_is_given_up() {
-    let config = FetchConfig { tries: 1, page_timeout: Duration::from_secs(1), ..quick() };
-    let world = world_with(config).await;
+    let world = world_with(FetchConfig { tries: 1, ..impatient() }).await;
     world.server.script("/x", [Reply::body(content(1000)).drip(Duration::from_millis(20))]);
     let (page, file) = tokio::join!(world.page("/x"), world.file("/x", None));
     assert!(matches!(page, Err(FetchError::Unavailable { .. })), "{page:?}");
@@ -168,6 +177,9 @@ async fn one_host_is_not_asked_for_everything_at_once() {
             tokio::spawn(async move { fetch.page(&url, "*/*", None).await })
         })
         .collect();
+    while world.asked() < 2 {
+        tokio::task::yield_now().await;
+    }
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(world.asked(), 2);
     for request in requests {
