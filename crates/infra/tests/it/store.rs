@@ -73,6 +73,7 @@ async fn a_staged_blob_is_seen_only_when_it_is_committed() {
     let digest = Sha256::of(&whole);
     let mut staged = blobs.stage().await.unwrap();
     staged.write(Bytes::from_static(b"of another version")).await.unwrap();
+    assert_eq!(staged.digest().await.unwrap(), Sha256::of(b"of another version"));
     staged.restart().await.unwrap();
     assert!(staged.is_empty());
     for piece in whole.chunks(70_001) {

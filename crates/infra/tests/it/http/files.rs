@@ -109,6 +109,25 @@ async fn callers_who_ask_for_other_things_get_their_own_answer() {
 }
 
 #[tokio::test]
+async fn whoever_joins_a_download_has_its_own_promise_checked() {
+    let world = world().await;
+    let whole = content(50);
+    let bad = Sha256::of(b"bad");
+    world.server.script("/f", [Reply::body(whole.clone()).drip(Duration::from_millis(1))]);
+    let url = world.server.url("/f");
+    let (any, wrong, small) = tokio::join!(
+        world.fetch.file(&url, None, LIMIT),
+        world.fetch.file(&url, Some(&bad), LIMIT),
+        world.fetch.file(&url, None, 49)
+    );
+    let digest = Sha256::of(&whole);
+    assert_eq!(any.unwrap(), (digest, 50));
+    assert!(matches!(wrong, Err(FetchError::Digest { got, .. }) if got == digest), "{wrong:?}");
+    assert!(matches!(small, Err(FetchError::TooLarge { limit: 49, .. })), "{small:?}");
+    assert_eq!(world.asked(), 1);
+}
+
+#[tokio::test]
 async fn when_the_one_who_downloads_goes_another_takes_over() {
     let world = world().await;
     world.server.script("/f", [Reply::hang(), Reply::body("ok")]);
