@@ -383,7 +383,7 @@ fn require_layers(config: &Config, sandbox: &dyn Sandbox, purpose: Purpose) -> R
     if missing.is_empty() {
         return Ok(());
     }
-    let names: Vec<_> = missing.into_iter().map(|layer| crate::render::doctor::word(*layer)).collect();
+    let names: Vec<_> = missing.into_iter().map(|layer| layer.as_str()).collect();
     Err(Failure::new(Exit::Gate, LayersMissing(names.join(", "))))
 }
 
@@ -416,35 +416,26 @@ pub(crate) async fn examine(global: &Global) -> Result<Findings, Failure> {
     for backend in sandboxes.iter().filter(|backend| backend.chosen) {
         let required = |layer| config.sandbox.require.contains(layer) || !layer.is_optional();
         let missing = backend.layers.iter().filter(|status| !status.active && required(&status.layer));
-        problems.extend(missing.map(|status| {
-            format!("isolation layer {} is missing", crate::render::doctor::word(status.layer))
-        }));
+        problems
+            .extend(missing.map(|status| format!("isolation layer {} is missing", status.layer.as_str())));
     }
     let interpreters = interpreters(&config, &folder).await;
     if interpreters.all().is_empty() {
         problems
             .push("no CPython was found: install python3, or name one in [build] interpreters".to_owned());
     }
-    let (data, upstream) = match open_folder(folder.clone(), Purpose::Look).await {
-        Ok(open) => {
-            let upstream = reach(global, &config, &open).await?;
-            (
-                Data { path: folder.display().to_string(), free_bytes: free_bytes(&folder), error: None },
-                upstream,
-            )
-        }
-        Err(failure) => {
-            let error = Some(failure.to_string());
-            (Data { path: folder.display().to_string(), free_bytes: free_bytes(&folder), error }, Vec::new())
-        }
+    let (error, upstreams) = match open_folder(folder.clone(), Purpose::Look).await {
+        Ok(open) => (None, reach(global, &config, &open).await?),
+        Err(failure) => (Some(failure.to_string()), Vec::new()),
     };
+    let data = Data { path: folder.display().to_string(), free_bytes: free_bytes(&folder), error };
     problems.extend(data.error.clone());
-    problems.extend(upstream.iter().filter_map(|reached| reached.error.clone()));
+    problems.extend(upstreams.iter().filter_map(|reached| reached.error.clone()));
     let interpreters = interpreters.all().iter().map(|python| Found {
         version: python.version.to_string(),
         path: python.executable.display().to_string(),
     });
-    Ok(Findings { sandboxes, interpreters: interpreters.collect(), upstreams: upstream, data, problems })
+    Ok(Findings { sandboxes, interpreters: interpreters.collect(), upstreams, data, problems })
 }
 
 /// Every backend of this machine with its layers.

@@ -46,6 +46,31 @@ pub enum FailureClass {
     Other,
 }
 
+impl FailureClass {
+    /// The word in facts and tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MissingTool => "missing-tool",
+            Self::UnresolvableRequirements => "unresolvable-requirements",
+            Self::BadSource => "bad-source",
+            Self::BadPublished => "bad-published",
+            Self::BackendMissing => "backend-missing",
+            Self::BackendError => "backend-error",
+            Self::UndeclaredDependency => "undeclared-dependency",
+            Self::MissingNativeTool => "missing-native-tool",
+            Self::NetworkDenied => "network-denied",
+            Self::TimedOut => "timed-out",
+            Self::OutOfMemory => "out-of-memory",
+            Self::TooManyProcesses => "too-many-processes",
+            Self::OutputLimit => "output-limit",
+            Self::Killed => "killed",
+            Self::NoArtifact => "no-artifact",
+            Self::WrongArtifact => "wrong-artifact",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// CPU, wall time and memory of the processes of one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Usage {
@@ -128,4 +153,36 @@ pub struct Attempt {
     pub build_usage: Usage,
     /// Digest of the log in the blob store.
     pub log: Option<Sha256>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_is_written_as_it_is_shown() {
+        use FailureClass as F;
+        let all = [
+            F::MissingTool,
+            F::UnresolvableRequirements,
+            F::BadSource,
+            F::BadPublished,
+            F::BackendMissing,
+            F::BackendError,
+            F::UndeclaredDependency,
+            F::MissingNativeTool,
+            F::NetworkDenied,
+            F::TimedOut,
+            F::OutOfMemory,
+            F::TooManyProcesses,
+            F::OutputLimit,
+            F::Killed,
+            F::NoArtifact,
+            F::WrongArtifact,
+            F::Other,
+        ];
+        for class in all {
+            assert_eq!(serde_json::to_value(class).unwrap(), class.as_str());
+        }
+    }
 }

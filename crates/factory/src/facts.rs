@@ -4,7 +4,7 @@ use crate::StepError;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use trustmill_core::attempt::{Attempt, Usage};
+use trustmill_core::attempt::Usage;
 use trustmill_core::fact::Fact;
 use trustmill_core::package::Artifact;
 use trustmill_core::recipe::Recipe;
@@ -14,10 +14,6 @@ use trustmill_core::{Purl, Sha256, Verdict};
 pub trait Kind: Serialize + DeserializeOwned {
     /// The name in the records.
     const NAME: &'static str;
-}
-
-impl Kind for Attempt {
-    const NAME: &'static str = "attempt";
 }
 
 /// What the registry lists for a release.

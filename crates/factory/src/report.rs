@@ -2,7 +2,6 @@
 
 use crate::facts::{self, Alarm, Judgement, Listing};
 use crate::pipeline::attempts;
-
 use crate::{StepError, World};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -68,9 +67,4 @@ pub async fn release(world: &World, purl: &Purl) -> Result<ReleaseReport, StepEr
 /// there is nothing else.
 pub fn weakest(verdicts: impl Iterator<Item = Verdict> + Clone) -> Option<Verdict> {
     verdicts.clone().filter(|verdict| *verdict != Verdict::NotAttempted).max().or_else(|| verdicts.max())
-}
-
-/// The word of a failure class, as facts spell it.
-pub fn class_name(class: trustmill_core::attempt::FailureClass) -> String {
-    crate::pipeline::class_name(class)
 }

@@ -9,6 +9,7 @@ use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::sync::OnceCell;
 use trustmill_core::port::Coded;
 use trustmill_core::shelf::Shelf;
 use trustmill_core::{Sha256, Verdict};
@@ -94,9 +95,10 @@ impl Verify {
             None => key_file::trusted(&wire::data_dir(global)?.join("keys")),
         }
         .map_err(|error| Failure::new(Exit::Usage, error))?;
+        let kept = Kept { global, mill: OnceCell::new() };
         let mut checked = Vec::new();
         for file in &self.files {
-            checked.push(self.check(global, file, &keys).await?);
+            checked.push(self.check(&kept, file, &keys).await?);
         }
         if global.json {
             to_json(&checked);
@@ -106,7 +108,7 @@ impl Verify {
         Ok(if checked.iter().all(|one| one.error.is_none()) { Exit::Success } else { Exit::Gate })
     }
 
-    async fn check(&self, global: &Global, file: &Path, keys: &TrustedKeys) -> Result<Checked, Failure> {
+    async fn check(&self, kept: &Kept<'_>, file: &Path, keys: &TrustedKeys) -> Result<Checked, Failure> {
         let mut checked =
             Checked { file: file.to_owned(), sha256: None, verdict: None, signed_by: None, error: None };
         let bytes = match read(file) {
@@ -119,7 +121,7 @@ impl Verify {
         let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let subject = Subject::of(&name, &bytes);
         checked.sha256 = Some(subject.sha256);
-        let bundle = match self.bundle(global, file, &name).await? {
+        let bundle = match self.bundle(kept, file, &name).await? {
             Ok(bundle) => bundle,
             Err(error) => {
                 checked.error = Some(Problem::of(&error));
@@ -139,7 +141,7 @@ impl Verify {
     /// The attestations about a file. None at all is an empty bundle, which the verifier refuses.
     async fn bundle(
         &self,
-        global: &Global,
+        kept: &Kept<'_>,
         file: &Path,
         name: &str,
     ) -> Result<Result<Vec<u8>, Unreadable>, Failure> {
@@ -149,24 +151,33 @@ impl Verify {
         match &self.bundle {
             Some(path) => Ok(read(path)),
             None if beside.exists() => Ok(read(&beside)),
-            None => Ok(Ok(kept(global, name).await?.unwrap_or_default())),
+            None => Ok(Ok(kept.bundle(name).await?.unwrap_or_default())),
         }
     }
 }
 
-/// The attestations that the data folder holds for a file name.
-async fn kept(global: &Global, name: &str) -> Result<Option<Vec<u8>>, Failure> {
-    let mill = Mill::open(global, Purpose::Look, Arc::new(Unobserved)).await?;
-    let Some(purl) = mill.world.ecosystems.iter().find_map(|ecosystem| ecosystem.release_of(name)) else {
-        return Ok(None);
-    };
-    let facts = mill.world.records.facts(&purl, Some(Shelf::KIND)).await?;
-    let newest = facts.iter().rev().find(|fact| fact.subject.as_deref() == Some(name));
-    let Some(digest) = newest.and_then(|fact| Shelf::read(fact).ok()).and_then(|shelf| shelf.provenance)
-    else {
-        return Ok(None);
-    };
-    Ok(mill.world.blobs.get(&digest).await?.map(|bytes| bytes.to_vec()))
+/// The attestations in the data folder, which is opened when the first file asks for them.
+struct Kept<'a> {
+    global: &'a Global,
+    mill: OnceCell<Mill>,
+}
+
+impl Kept<'_> {
+    /// The attestations about a file name, if there are any.
+    async fn bundle(&self, name: &str) -> Result<Option<Vec<u8>>, Failure> {
+        let open = || Mill::open(self.global, Purpose::Look, Arc::new(Unobserved));
+        let world = &self.mill.get_or_try_init(open).await?.world;
+        let Some(purl) = world.ecosystems.iter().find_map(|ecosystem| ecosystem.release_of(name)) else {
+            return Ok(None);
+        };
+        let facts = world.records.facts(&purl, Some(Shelf::KIND)).await?;
+        let newest = facts.iter().rev().find(|fact| fact.subject.as_deref() == Some(name));
+        let Some(digest) = newest.and_then(|fact| Shelf::read(fact).ok()).and_then(|shelf| shelf.provenance)
+        else {
+            return Ok(None);
+        };
+        Ok(world.blobs.get(&digest).await?.map(|bytes| bytes.to_vec()))
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Unreadable> {

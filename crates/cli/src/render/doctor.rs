@@ -9,7 +9,7 @@ pub(crate) fn print(findings: &Findings) {
         println!("sandbox {}{chosen}", backend.name);
         for status in &backend.layers {
             let mark = if status.active { "on " } else { "OFF" };
-            println!("  {mark}  {:18} {}", word(status.layer), status.detail);
+            println!("  {mark}  {:18} {}", status.layer.as_str(), status.detail);
             if let Some(fix) = status.fix.as_ref().filter(|_| !status.active) {
                 println!("       fix: {fix}");
             }
@@ -38,9 +38,4 @@ pub(crate) fn print(findings: &Findings) {
             println!("  {problem}");
         }
     }
-}
-
-/// The name of a layer, as attestations spell it.
-pub(crate) fn word(layer: trustmill_core::port::sandbox::Layer) -> String {
-    serde_json::to_value(layer).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -52,7 +52,7 @@ fn print_attempt(number: usize, attempt: &Attempt) {
     }
     match &attempt.result {
         AttemptResult::Failed { class, detail } => {
-            println!("    failed   {}: {}", trustmill_factory::report::class_name(*class), clean(detail));
+            println!("    failed   {}: {}", class.as_str(), clean(detail));
         }
         AttemptResult::Built { filename, sha256 } => println!("    built    {filename} sha256:{sha256}"),
         AttemptResult::Compared(comparison) => print_comparison(comparison),

@@ -4,4 +4,4 @@ mod artifact;
 mod purl;
 
 pub use artifact::{Artifact, ArtifactKind};
-pub use purl::{ParsePurlError, Purl};
+pub use purl::{ParsePurlError, Purl, normalise};

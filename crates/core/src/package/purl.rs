@@ -82,7 +82,7 @@ impl Purl {
 }
 
 /// PEP 503 for `pypi`: lower case, runs of `-`, `_` and `.` become one `-`. Other types keep their name.
-fn normalise(ty: &str, name: &str) -> String {
+pub fn normalise(ty: &str, name: &str) -> String {
     if ty != "pypi" {
         return name.to_owned();
     }

@@ -70,6 +70,28 @@ impl Layer {
 }
 
 impl Layer {
+    /// The word in attestations and in the doctor's list.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UserNamespace => "user-namespace",
+            Self::MountNamespace => "mount-namespace",
+            Self::PidNamespace => "pid-namespace",
+            Self::NetworkNamespace => "network-namespace",
+            Self::IpcNamespace => "ipc-namespace",
+            Self::UtsNamespace => "uts-namespace",
+            Self::MinimalRoot => "minimal-root",
+            Self::Landlock => "landlock",
+            Self::Seccomp => "seccomp",
+            Self::NoNewPrivileges => "no-new-privileges",
+            Self::NoCapabilities => "no-capabilities",
+            Self::CgroupMemory => "cgroup-memory",
+            Self::CgroupPids => "cgroup-pids",
+            Self::CgroupCpu => "cgroup-cpu",
+            Self::Rlimits => "rlimits",
+            Self::BoundedScratch => "bounded-scratch",
+        }
+    }
+
     /// Whether builds may run without it: only control groups, which `layers` then does not list.
     pub const fn is_optional(&self) -> bool {
         matches!(self, Self::CgroupMemory | Self::CgroupPids | Self::CgroupCpu)
@@ -315,6 +337,18 @@ impl super::Coded for SandboxError {
                 "run `trustmill doctor`: it names the layer that this machine lacks, and the fix".into()
             }
             Self::BadJob(_) => "this is a defect of the mill: please report it with the log".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layer_is_written_as_it_is_shown() {
+        for layer in Layer::ALL {
+            assert_eq!(serde_json::to_value(layer).unwrap(), layer.as_str());
         }
     }
 }

@@ -27,15 +27,7 @@ pub fn normalise(name: &str) -> Option<String> {
     if !is_name {
         return None;
     }
-    let mut out = String::with_capacity(name.len());
-    for c in name.chars() {
-        match c {
-            '-' | '_' | '.' if out.ends_with('-') => {}
-            '-' | '_' | '.' => out.push('-'),
-            other => out.push(other.to_ascii_lowercase()),
-        }
-    }
-    Some(out)
+    Some(trustmill_core::package::normalise("pypi", name))
 }
 
 /// What the name of a distribution file says.

@@ -5,8 +5,9 @@ use super::fetch::Refused;
 use super::rebuild::{Climb, Rung};
 use std::sync::Arc;
 use trustmill_core::Verdict;
-use trustmill_core::attempt::{Attempt, AttemptResult, FailureClass};
+use trustmill_core::attempt::{Attempt, AttemptResult};
 use trustmill_core::port::ecosystem::Subject;
+use trustmill_trust::attest::comparison::strength;
 
 /// What is known of one file when the work on it ends.
 pub(crate) struct Finding {
@@ -78,7 +79,7 @@ fn conclude(attempt: &Attempt) -> (Verdict, String) {
             (Verdict::Built, format!("only source is published; the mill built {filename}"))
         }
         AttemptResult::Failed { class, detail } => {
-            (Verdict::BuildFailed, format!("{}: {detail}", class_name(*class)))
+            (Verdict::BuildFailed, format!("{}: {detail}", class.as_str()))
         }
     }
 }
@@ -86,7 +87,7 @@ fn conclude(attempt: &Attempt) -> (Verdict, String) {
 /// Orders attempts, best first.
 fn rank(attempt: &Attempt) -> (Verdict, usize) {
     match &attempt.result {
-        AttemptResult::Compared(comparison) => (comparison.verdict, comparison.differences.len()),
+        AttemptResult::Compared(comparison) => strength(comparison),
         AttemptResult::Built { .. } => (Verdict::Built, 0),
         AttemptResult::Failed { .. } => (Verdict::BuildFailed, 0),
     }
@@ -114,9 +115,4 @@ fn describe(comparison: &trustmill_core::comparison::Comparison) -> String {
             }
         }
     }
-}
-
-/// The word of a failure class, as facts spell it.
-pub(crate) fn class_name(class: FailureClass) -> String {
-    serde_json::to_value(class).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -13,7 +13,6 @@ mod watch;
 use crate::facts::{self, Judgement};
 use crate::progress::Event;
 use crate::{StepError, World};
-pub(crate) use decide::class_name;
 pub(crate) use rebuild::attempts;
 use std::sync::Arc;
 use trustmill_core::outcome::Outcome;

@@ -109,10 +109,11 @@ fn reached(attempt: &Attempt) -> bool {
 async fn remembered(world: &World, purl: &Purl) -> Result<Vec<Recipe>, StepError> {
     let mut winners = facts::all::<Winner>(world.records.as_ref(), &purl.without_version()).await?;
     winners.retain(|(fact, _)| fact.about != *purl);
-    let version_time = world.ecosystem(purl)?.project(&purl.name()).await?;
-    let here = purl.version().and_then(|version| version_time.uploaded(version));
-    if let Some(here) = here {
-        winners.sort_by_key(|(_, winner)| (winner.recipe.as_of.as_second() - here.as_second()).abs());
+    if winners.len() > 1 {
+        let project = world.ecosystem(purl)?.project(&purl.name()).await?;
+        if let Some(here) = purl.version().and_then(|version| project.uploaded(version)) {
+            winners.sort_by_key(|(_, winner)| (winner.recipe.as_of.as_second() - here.as_second()).abs());
+        }
     }
     Ok(winners.into_iter().map(|(_, winner)| winner.recipe).collect())
 }

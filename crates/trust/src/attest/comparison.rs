@@ -232,7 +232,13 @@ pub fn of_none(
 /// The provenance that goes with the statement is this attempt's.
 pub fn strongest(attempts: &[Attempt]) -> Option<&Attempt> {
     let compared = attempts.iter().filter_map(|attempt| comparison_of(attempt).map(|found| (attempt, found)));
-    compared.min_by_key(|(_, found)| (found.verdict, found.differences.len())).map(|(attempt, _)| attempt)
+    compared.min_by_key(|(_, found)| strength(found)).map(|(attempt, _)| attempt)
+}
+
+/// Orders comparisons of one file, the strongest first. Whoever chooses the attempt that a provenance is
+/// made of goes by this order: a statement counts only beside the provenance of the attempt it rests on.
+pub const fn strength(comparison: &trustmill_core::comparison::Comparison) -> (Verdict, usize) {
+    (comparison.verdict, comparison.differences.len())
 }
 
 fn comparison_of(attempt: &Attempt) -> Option<&trustmill_core::comparison::Comparison> {

@@ -5,7 +5,6 @@
 //! requirements gave and for which span of instants that holds (`memory`), and the environment that a set
 //! of wheels makes, under the digest of interpreter and wheels (`tree`).
 
-mod locks;
 mod memory;
 pub mod pylock;
 pub mod requirement;
@@ -17,12 +16,12 @@ mod tree;
 pub use pylock::Wheel;
 pub use tree::Environment;
 
+use super::flights::Flights;
 use super::interpreter::Interpreter;
 use super::uv::Uv;
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
-use locks::Locks;
 use memory::Memory;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -107,7 +106,7 @@ pub struct Environments {
     sandbox: Arc<dyn Sandbox>,
     gateways: Arc<dyn Gateways>,
     projects: Arc<dyn Projects>,
-    locks: Locks,
+    flights: Flights,
 }
 
 impl Environments {
@@ -118,7 +117,7 @@ impl Environments {
         gateways: Arc<dyn Gateways>,
         projects: Arc<dyn Projects>,
     ) -> Self {
-        Self { root, sandbox, gateways, projects, locks: Locks::default() }
+        Self { root, sandbox, gateways, projects, flights: Flights::default() }
     }
 
     /// The environment that `wanted` describes, from memory or made now.
@@ -151,7 +150,7 @@ impl Environments {
             return Ok(Ok(Vec::new()));
         }
         let memory = Memory::of(&self.root, wanted);
-        let _one_at_a_time = self.locks.hold(memory.key()).await;
+        let _one_at_a_time = self.flights.enter(memory.key()).await;
         if let Some(wheels) = memory.recall(wanted.as_of).await {
             return Ok(Ok(wheels));
         }
@@ -176,7 +175,7 @@ impl Environments {
         prepared: &mut Prepared,
     ) -> Result<Result<Environment, BuildFailure>, SandboxError> {
         let plan = tree::Layout::new(&self.root, interpreter, wheels);
-        let _one_at_a_time = self.locks.hold(plan.key()).await;
+        let _one_at_a_time = self.flights.enter(plan.key()).await;
         if let Some(ready) = plan.existing().await {
             return Ok(Ok(ready));
         }

@@ -23,8 +23,7 @@ pub struct BadRequirement {
 /// The name that a requirement asks for, normalised as PEP 503 says; `None` if it begins with none.
 pub fn name(text: &str) -> Option<String> {
     let (name, _) = split(text.trim())?;
-    let purl = trustmill_core::Purl::project("pypi", name);
-    Some(purl.name())
+    Some(trustmill_core::package::normalise("pypi", name))
 }
 
 /// The part between name (with extras) and marker: `>=1,<2` in `a[x] (>=1,<2) ; python_version>"3"`.

@@ -2,15 +2,14 @@
 //! and bridged from memory for a bounded time while the index is down.
 
 mod discover;
-pub(super) mod flights;
 mod store;
 
 pub use discover::{BadIndexUrl, Discovered, discover, index_url};
 pub use store::{FolderStore, PageStore, StoredPage};
 
+use super::flights::Flights;
 use super::names;
 use super::page::{self, PageError, ProjectPage};
-use flights::Flights;
 use jiff::SignedDuration;
 use quick_cache::sync::Cache;
 use std::sync::Arc;

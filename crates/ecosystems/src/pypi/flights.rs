@@ -1,4 +1,5 @@
-//! One at a time per key: callers that want the same cold thing wait for the first, then find it warm.
+//! One at a time per key: callers that want the same cold thing (a page, a file, a build environment) wait
+//! for the first, then find it warm.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -9,13 +10,13 @@ const SWEEP_AT: usize = 1024;
 
 /// A lock per key. If the holder goes away (its client hung up), the next in line takes over.
 #[derive(Debug, Default)]
-pub(crate) struct Flights {
+pub(super) struct Flights {
     locks: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
 }
 
 impl Flights {
     /// Waits until nobody else holds `key`.
-    pub(crate) async fn enter(&self, key: &str) -> OwnedMutexGuard<()> {
+    pub(super) async fn enter(&self, key: &str) -> OwnedMutexGuard<()> {
         self.lock_of(key).lock_owned().await
     }
 
