@@ -14,6 +14,7 @@ pub mod conformance;
 pub mod faults;
 pub mod fetch;
 pub mod memory;
+pub mod once;
 pub mod server;
 
 pub use clock::ManualClock;

@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
+use trustmill_testkit::once::made_once;
 
 /// One data folder, and commands on it. The environment is scrubbed but for what reaches the registry.
 pub(crate) struct Mill {
@@ -121,17 +121,12 @@ pub(crate) fn signal(pid: u32, name: &str) {
     Command::new("kill").args([format!("-{name}"), pid.to_string()]).status().unwrap();
 }
 
-/// The folder of a virtual environment with pip and a pinned uv, made once per test run.
-pub(crate) fn tools() -> &'static Path {
-    static TOOLS: OnceLock<PathBuf> = OnceLock::new();
-    TOOLS.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python-tools");
-        if !folder.join("bin/uv").exists() {
-            succeed(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
-            let mut pip = Command::new(folder.join("bin/pip"));
-            retry(pip.args(["install", "--quiet", "--retries", "10", "uv==0.13.9"]));
-        }
-        folder
+/// The folder of a virtual environment with pip and a pinned uv, made once per target folder.
+pub(crate) fn tools() -> PathBuf {
+    made_once(Path::new(env!("CARGO_TARGET_TMPDIR")), "python-tools", |folder| {
+        succeed(Command::new("python3").args(["-m", "venv"]).arg(folder));
+        let mut pip = Command::new(folder.join("bin/pip"));
+        retry(pip.args(["install", "--quiet", "--retries", "10", "uv==0.13.9"]));
     })
 }
 

@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::process::Command;
-use tokio::sync::OnceCell;
 use trustmill_core::fact::Fact;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::records::Records;
@@ -20,6 +19,7 @@ use trustmill_core::{Purl, Sha256, Timestamp};
 use trustmill_ecosystems::pypi::registry::{PypiRegistry, RegistryPorts};
 use trustmill_ecosystems::pypi::upstream::{Upstream, index_url};
 use trustmill_serve::{Options, ServerLimits};
+use trustmill_testkit::once::made_once;
 use trustmill_testkit::{ManualClock, MemBlobs, MemRecords, ScriptedFetch};
 
 const UV: &str = "uv==0.13.9";
@@ -177,29 +177,25 @@ impl Mill {
     }
 }
 
-/// The folder of a client, installed once. Another run may be installing it at the same time.
+/// The folder of a client, installed once per target folder.
 async fn tool(requirement: &'static str) -> PathBuf {
-    static INSTALLING: OnceCell<tokio::sync::Mutex<()>> = OnceCell::const_new();
-    let lock = INSTALLING.get_or_init(|| async { tokio::sync::Mutex::new(()) }).await;
-    let _held = lock.lock().await;
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(requirement.replace("==", "-"));
-    let mut tries = 0;
-    while !folder.exists() {
-        tries += 1;
-        let part = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let mut pip = Command::new("python3");
-        pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "--target"]);
-        let output = pip.arg(part.path()).arg(requirement).output().await.unwrap();
-        if output.status.success() {
-            // Whoever is first wins; the folder appears whole or not at all.
-            let _ = std::fs::rename(part.path(), &folder);
-            continue;
-        }
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(tries < 4, "{requirement} cannot be installed: {said}");
-        tokio::time::sleep(Duration::from_secs(2 * tries)).await;
-    }
-    folder
+    let install = move || {
+        let name = requirement.replace("==", "-");
+        made_once(Path::new(env!("CARGO_TARGET_TMPDIR")), &name, |folder| {
+            for tries in 1..=4 {
+                let mut pip = std::process::Command::new("python3");
+                pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check"]);
+                let output = pip.arg("--target").arg(folder).arg(requirement).output().unwrap();
+                let said = String::from_utf8_lossy(&output.stderr);
+                match output.status.success() {
+                    true => return,
+                    false => assert!(tries < 4, "{requirement} cannot be installed: {said}"),
+                }
+                std::thread::sleep(Duration::from_secs(2 * tries));
+            }
+        })
+    };
+    tokio::task::spawn_blocking(install).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

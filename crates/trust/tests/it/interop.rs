@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use trustmill_core::Verdict;
 use trustmill_trust::attest::{self, provenance};
+use trustmill_testkit::once::made_once;
 use trustmill_trust::keys::SigningKey;
 
 const REQUIREMENTS: [&str; 4] =
@@ -21,25 +22,22 @@ fn run(command: &mut Command) -> Output {
 /// A virtual environment with the verifiers, made once per target folder and set of requirements.
 fn python() -> PathBuf {
     let name = format!("interop-{}", trustmill_core::Sha256::of(REQUIREMENTS.join(" ").as_bytes()).short());
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let python = home.join("bin/python");
-    if home.join("complete").exists() {
-        return python;
-    }
-    let made = run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home));
-    assert!(made.status.success(), "python3 with venv is needed: {}", String::from_utf8_lossy(&made.stderr));
-    let mut install = Command::new(&python);
-    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(REQUIREMENTS);
-    let mut last = run(&mut install);
-    for _ in 1..TRIES {
-        if last.status.success() {
-            break;
+    let home = made_once(Path::new(env!("CARGO_TARGET_TMPDIR")), &name, |home| {
+        let made = run(Command::new("python3").args(["-m", "venv"]).arg(home));
+        let said = String::from_utf8_lossy(&made.stderr);
+        assert!(made.status.success(), "python3 with venv is needed: {said}");
+        let mut install = Command::new(home.join("bin/python"));
+        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(REQUIREMENTS);
+        let mut last = run(&mut install);
+        for _ in 1..TRIES {
+            if last.status.success() {
+                break;
+            }
+            last = run(&mut install);
         }
-        last = run(&mut install);
-    }
-    assert!(last.status.success(), "pip: {}", String::from_utf8_lossy(&last.stderr));
-    std::fs::write(home.join("complete"), "").unwrap();
-    python
+        assert!(last.status.success(), "pip: {}", String::from_utf8_lossy(&last.stderr));
+    });
+    home.join("bin/python")
 }
 
 /// What the other verifiers say of `bundle` under `key`: the predicate types, or their complaint.
