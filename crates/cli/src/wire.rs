@@ -173,6 +173,7 @@ impl Mill {
             records: data.records(),
             queue: data.queue(),
             fetch: adapters.fetch,
+            repositories: None,
             ecosystems: adapters.ecosystems,
             signer,
             policy,

@@ -1,9 +1,10 @@
 //! One try at rebuilding an artefact.
 
-use crate::Sha256;
 use crate::comparison::Comparison;
 use crate::port::sandbox::Layer;
 use crate::recipe::Recipe;
+use crate::source::{ObjectId, Source, SourceFrom};
+use crate::{Purl, Sha256};
 use serde::{Deserialize, Serialize};
 
 /// Why a build gave nothing to compare. Every failure has a class; `Other` is a defect to mend.
@@ -93,10 +94,43 @@ impl std::ops::AddAssign for Usage {
 /// Something the build was made with: a dependency, a tool, the source. A material of the provenance.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Material {
-    /// A package URL, or `file:` with the name of a local tool.
+    /// A package URL, `file:` with the name of a local tool, or `git+` with a repository's address and `@`
+    /// with the commit.
     pub uri: String,
     /// Its digest.
-    pub sha256: Sha256,
+    #[serde(flatten)]
+    pub digest: MaterialDigest,
+}
+
+/// The digest of a material, in the names of in-toto's digest set.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum MaterialDigest {
+    /// Of a file's bytes.
+    #[serde(rename = "sha256")]
+    Sha256(Sha256),
+    /// The name of a commit object.
+    #[serde(rename = "gitCommit")]
+    GitCommit(ObjectId),
+}
+
+impl Material {
+    /// A file.
+    pub const fn file(uri: String, sha256: Sha256) -> Self {
+        Self { uri, digest: MaterialDigest::Sha256(sha256) }
+    }
+
+    /// The source of `purl`: an archive that it publishes, or a commit.
+    pub fn source(purl: &Purl, source: &Source) -> Self {
+        match &source.from {
+            SourceFrom::Archive { artifact, sha256 } => {
+                Self::file(format!("{purl}?file={}", artifact.filename), *sha256)
+            }
+            SourceFrom::Git(checkout) => Self {
+                uri: format!("git+{}@{}", checkout.repository, checkout.tree.commit),
+                digest: MaterialDigest::GitCommit(checkout.tree.commit.clone()),
+            },
+        }
+    }
 }
 
 /// One request that the fetch phase made through the mill's proxy.

@@ -16,6 +16,7 @@ pub mod port;
 pub mod recipe;
 pub mod release;
 pub mod shelf;
+pub mod source;
 pub mod trusted;
 pub mod verdict;
 

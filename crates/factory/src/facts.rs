@@ -8,6 +8,7 @@ use trustmill_core::attempt::Usage;
 use trustmill_core::fact::Fact;
 use trustmill_core::package::Artifact;
 use trustmill_core::recipe::Recipe;
+use trustmill_core::source::{FoundBy, ObjectId, SourceCheck, SourceClaim, SourceProblem};
 use trustmill_core::{Purl, Sha256, Verdict};
 
 /// A kind of fact: its name in the records, and the newest version of its shape.
@@ -36,6 +37,47 @@ pub struct Winner {
 
 impl Kind for Winner {
     const NAME: &'static str = "winner";
+}
+
+/// Where the source of a release is, as far as it could be found out. The newest counts.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SourceReport {
+    /// What the release's own metadata says.
+    pub claim: Option<SourceClaim>,
+    /// The commit that counts as its source.
+    pub commit: Option<ObjectId>,
+    /// The package's folder in that commit.
+    pub directory: Option<String>,
+    /// How the commit was found.
+    pub found_by: Option<FoundBy>,
+    /// What is wrong with the claim: with a commit, a part of it; without, why there is none.
+    pub problem: Option<Problem>,
+    /// The file that was checked against the commit, and how they compare.
+    pub checked: Option<(String, SourceCheck)>,
+}
+
+impl Kind for SourceReport {
+    const NAME: &'static str = "source";
+}
+
+/// Why a source is not what the metadata says, or not known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The class.
+    pub class: SourceProblem,
+    /// One sentence for a reader.
+    pub detail: String,
+}
+
+/// The commit to which a tag led when it was first seen. About the project; the subject is repository and tag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TagSeen {
+    /// The commit.
+    pub commit: ObjectId,
+}
+
+impl Kind for TagSeen {
+    const NAME: &'static str = "tag";
 }
 
 /// What serves a file.
@@ -88,6 +130,9 @@ pub struct Judgement {
     pub attempts: u32,
     /// The signed statements (JSON Lines of DSSE envelopes), in the blob store.
     pub bundle: Option<Sha256>,
+    /// Whether the cause lies outside of the release and may pass (a forge out of reach): judged again next time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub provisional: bool,
     /// What making environments used, over all attempts.
     pub environment_usage: Usage,
     /// What back ends used, over all attempts.

@@ -9,6 +9,7 @@ use trustmill_core::port::ecosystem::Ecosystem;
 use trustmill_core::port::fetch::Fetch;
 use trustmill_core::port::queue::Queue;
 use trustmill_core::port::records::Records;
+use trustmill_core::port::repositories::Repositories;
 use trustmill_core::{Purl, Verdict};
 use trustmill_trust::keys::SigningKey;
 
@@ -25,6 +26,8 @@ pub struct World {
     pub queue: Arc<dyn Queue>,
     /// Foreign servers.
     pub fetch: Arc<dyn Fetch>,
+    /// Source repositories; `None` where the operator leaves git out.
+    pub repositories: Option<Arc<dyn Repositories>>,
     /// One adapter per ecosystem.
     pub ecosystems: Vec<Arc<dyn Ecosystem>>,
     /// What signs the statements.

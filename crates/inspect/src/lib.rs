@@ -7,4 +7,5 @@ pub mod archive;
 pub mod compare;
 pub mod normalise;
 pub mod replay;
+pub mod source;
 pub mod wheel;

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use trustmill_core::Sha256;
+use trustmill_core::digest::{Checksum, ChecksumHasher};
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::fetch::{Fetch, FetchError, Page, Validators};
 
@@ -94,16 +95,19 @@ impl Fetch for ScriptedFetch {
     async fn file(
         &self,
         url: &str,
-        expected: Option<&Sha256>,
+        expected: Option<&Checksum>,
         limit: u64,
     ) -> Result<(Sha256, u64), FetchError> {
         let (Thing::File(bytes) | Thing::Page { body: bytes, .. }) = self.answer(url)?;
-        let (url, len, got) = (url.to_owned(), bytes.len() as u64, Sha256::of(&bytes));
+        let (url, len) = (url.to_owned(), bytes.len() as u64);
         if len > limit {
             return Err(FetchError::TooLarge { url, limit });
         }
+        let mut hasher = ChecksumHasher::like(expected);
+        hasher.update(&bytes);
+        let (_, got) = hasher.finish();
         if let Some(expected) = expected.filter(|expected| **expected != got) {
-            return Err(FetchError::Digest { url, expected: *expected, got });
+            return Err(FetchError::Digest { url, expected: expected.clone(), got });
         }
         let stored = self.blobs.put(bytes).await;
         stored.map(|digest| (digest, len)).map_err(|error| FetchError::Store { url, why: error.to_string() })

@@ -1,8 +1,10 @@
 //! One published file of a release, as its registry describes it.
 
 use crate::Sha256;
+use crate::digest::Checksum;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What a published file is, as far as the mill's work depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -29,6 +31,9 @@ pub struct Artifact {
     pub version: String,
     /// The SHA-256 that the registry states; `None` where an old mirror states none.
     pub sha256: Option<Sha256>,
+    /// The digest that the registry states in another algorithm, where it states no SHA-256 (npm).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integrity: Option<Checksum>,
     /// Bytes, where the registry says.
     pub size: Option<u64>,
     /// When it was uploaded, where the registry says.
@@ -41,4 +46,15 @@ pub struct Artifact {
     pub requires_runtime: Option<String>,
     /// The digest of its metadata file where the registry offers one apart (PEP 658/714).
     pub metadata_sha256: Option<Sha256>,
+    /// What else the registry says that helps to infer a recipe, in its own words (`gitHead`, `_npmVersion`).
+    /// Mirrors strip these: they are used when they are there and never needed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hints: BTreeMap<String, String>,
+}
+
+impl Artifact {
+    /// What the registry promises about the bytes, in the strongest words that it has for it.
+    pub fn promised(&self) -> Option<Checksum> {
+        self.sha256.map(Checksum::Sha256).or_else(|| self.integrity.clone())
+    }
 }

@@ -1,5 +1,6 @@
 //! What the factory asks an ecosystem: read the registry, plan, infer a recipe, build.
 
+use crate::Purl;
 use crate::attempt::{Attempt, FailureClass, Material, RecordedRequest, Usage};
 use crate::content::Contents;
 use crate::lockfile::{LockfileError, Pins};
@@ -8,7 +9,7 @@ use crate::port::fetch::FetchError;
 use crate::port::sandbox::{Layer, SandboxError};
 use crate::recipe::Recipe;
 use crate::release::Project;
-use crate::{Purl, Sha256};
+use crate::source::{Source, SourceClaim, Sources};
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -36,6 +37,23 @@ pub trait Ecosystem: Send + Sync {
 
     /// What there is to do for one release: pure.
     fn plan(&self, project: &Project, version: &str) -> Result<Plan, PlanError>;
+
+    /// What the release's own files and listing say of its repository; `None` where they name none. Pure.
+    fn source_claim(&self, release: &Published<'_>) -> Option<SourceClaim>;
+
+    /// Whether the files of a commit that `path` names matter to a build or check of the package in
+    /// `directory`. Repositories are large, and what is not wanted is not read. Pure.
+    fn in_scope(&self, directory: &str, path: &str) -> bool {
+        let _ = (directory, path);
+        true
+    }
+
+    /// Which tool writes this file of an uploaded source archive, so that it need not stand in the repository;
+    /// `None` where the repository must hold it. Pure.
+    fn generated(&self, path: &str) -> Option<&'static str> {
+        let _ = path;
+        None
+    }
 
     /// The next recipe to try, given what is known and what was tried; `None` when the ladder ends. Pure.
     fn next_recipe(&self, evidence: &Evidence<'_>, tried: &[Attempt]) -> Option<Recipe>;
@@ -98,6 +116,17 @@ impl super::Coded for PlanError {
     }
 }
 
+/// What is known of a release when its repository is looked for.
+#[derive(Clone, Copy)]
+pub struct Published<'a> {
+    /// The release.
+    pub purl: &'a Purl,
+    /// The file that is to be rebuilt, and its content; `None` where the mill builds its own.
+    pub file: Option<(&'a Artifact, &'a Contents)>,
+    /// The uploaded source archive and its content, its single top folder removed.
+    pub archive: Option<(&'a Artifact, &'a Contents)>,
+}
+
 /// What a recipe is inferred from.
 #[derive(Clone, Copy)]
 pub struct Evidence<'a> {
@@ -105,8 +134,8 @@ pub struct Evidence<'a> {
     pub purl: &'a Purl,
     /// The published artefact and its content; `None` where the mill builds its own.
     pub published: Option<(&'a Artifact, &'a Contents)>,
-    /// The source archive and its content, its single top folder removed.
-    pub source: (&'a Artifact, &'a Contents),
+    /// The sources that are there. A recipe that builds from one that is not is a defect.
+    pub sources: &'a Sources,
     /// When the artefact was uploaded; today, where the mill builds its own and has nothing to reproduce.
     pub uploaded: Timestamp,
     /// Recipes that reproduced other releases of the project, the nearest version first.
@@ -120,10 +149,8 @@ pub struct BuildRequest<'a> {
     pub purl: &'a Purl,
     /// The recipe.
     pub recipe: &'a Recipe,
-    /// The source archive.
-    pub source: (&'a Artifact, &'a Contents),
-    /// The digest of the source archive.
-    pub source_sha256: &'a Sha256,
+    /// The source that the recipe names.
+    pub source: &'a Source,
     /// The file name that should come out, where one is published.
     pub expect: Option<&'a str>,
 }

@@ -1,6 +1,7 @@
 //! Reading from upstream: pages with conditional requests, files into the blob store.
 
 use crate::Sha256;
+use crate::digest::Checksum;
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::time::Duration;
@@ -21,7 +22,7 @@ pub trait Fetch: Send + Sync {
     async fn file(
         &self,
         url: &str,
-        expected: Option<&Sha256>,
+        expected: Option<&Checksum>,
         limit: u64,
     ) -> Result<(Sha256, u64), FetchError>;
 }
@@ -84,14 +85,14 @@ pub enum FetchError {
         retry_after: Option<Duration>,
     },
     /// The bytes are not those that were promised.
-    #[error("{url} has SHA-256 {got}, expected {expected}")]
+    #[error("{url} has {got}, expected {expected}")]
     Digest {
         /// The URL, credentials removed.
         url: String,
         /// What was promised.
-        expected: Sha256,
+        expected: Checksum,
         /// What came.
-        got: Sha256,
+        got: Checksum,
     },
     /// More bytes than the limit.
     #[error("{url} is larger than {limit} bytes")]

@@ -9,6 +9,7 @@ pub mod fetch;
 pub mod queue;
 pub mod records;
 pub mod registry;
+pub mod repositories;
 pub mod sandbox;
 
 /// An error that a user meets: a stable code and what to do. `Display` says what and where, and never

@@ -17,11 +17,12 @@ use trustmill_core::Purl;
 use trustmill_core::attempt::Attempt;
 use trustmill_core::lockfile::{LockfileError, Pins};
 use trustmill_core::port::blobs::Blobs;
-use trustmill_core::port::ecosystem::{Build, BuildRequest, Ecosystem, Evidence, Plan, PlanError};
+use trustmill_core::port::ecosystem::{Build, BuildRequest, Ecosystem, Evidence, Plan, PlanError, Published};
 use trustmill_core::port::fetch::{Fetch, FetchError};
 use trustmill_core::port::sandbox::{Gateways, Limits, Sandbox, SandboxError};
 use trustmill_core::recipe::Recipe;
 use trustmill_core::release::Project;
+use trustmill_core::source::SourceClaim;
 
 /// What [`Pypi`] is made of.
 pub struct PypiParts {
@@ -132,6 +133,10 @@ impl Ecosystem for Pypi {
 
     fn plan(&self, project: &Project, version: &str) -> Result<Plan, PlanError> {
         plan::plan(project, version)
+    }
+
+    fn source_claim(&self, _release: &Published<'_>) -> Option<SourceClaim> {
+        None
     }
 
     fn next_recipe(&self, evidence: &Evidence<'_>, tried: &[Attempt]) -> Option<Recipe> {

@@ -95,6 +95,8 @@ mod tests {
             yanked: None,
             requires_runtime: None,
             metadata_sha256: None,
+            integrity: None,
+            hints: std::collections::BTreeMap::new(),
         }
     }
 

@@ -50,7 +50,7 @@ pub struct Uv {
 impl Uv {
     /// The tool as a material of the provenance.
     pub fn material(&self) -> Material {
-        Material { uri: Purl::release("pypi", "uv", VERSION).to_string(), sha256: self.wheel }
+        Material::file(Purl::release("pypi", "uv", VERSION).to_string(), self.wheel)
     }
 }
 
@@ -123,7 +123,7 @@ pub async fn ensure(
     }
     let files = files().await.map_err(UvError::Fetch)?;
     let listed = files.iter().find(|file| file.sha256 == Some(wheel)).ok_or(UvError::NotListed)?;
-    fetch.file(&listed.url, Some(&wheel), LARGEST).await.map_err(UvError::Fetch)?;
+    fetch.file(&listed.url, Some(&wheel.into()), LARGEST).await.map_err(UvError::Fetch)?;
     let bytes = blobs.get(&wheel).await.map_err(UvError::Store)?.ok_or(UvError::Content)?;
     let target = uv.path.clone();
     let written = tokio::task::spawn_blocking(move || unpack(&bytes, executable, &target)).await;

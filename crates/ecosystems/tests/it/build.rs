@@ -11,6 +11,7 @@ use trustmill_core::port::fetch::FetchError;
 use trustmill_core::port::sandbox::{Gateways, Layer, RecordingGateway};
 use trustmill_core::recipe::{Origin, Recipe, SourceKind, Step};
 use trustmill_core::release::Project;
+use trustmill_core::source::Source;
 use trustmill_core::{Purl, Sha256};
 use trustmill_ecosystems::pypi::build::Builder;
 use trustmill_ecosystems::pypi::environment::{Environments, Projects};
@@ -83,12 +84,12 @@ async fn run(recipe: &Recipe, files: &[(&str, &str)]) -> Build {
         sandbox: &*sandbox,
         limits: trustmill_core::port::sandbox::Limits::default(),
     };
-    let source = (&artifact("demo-1.0.tar.gz", ArtifactKind::Source), &contents(files));
+    let archive = artifact("demo-1.0.tar.gz", ArtifactKind::Source);
+    let source = Source::uploaded(archive, Sha256::of(b"source"), Arc::new(contents(files)));
     let request = BuildRequest {
         purl: &Purl::release("pypi", "demo", "1.0"),
         recipe,
-        source,
-        source_sha256: &Sha256::of(b"source"),
+        source: &source,
         expect: Some("demo-1.0-py3-none-any.whl"),
     };
     builder.run(request).await.unwrap()

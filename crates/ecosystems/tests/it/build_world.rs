@@ -2,6 +2,7 @@
 //! way from the index to a wheel.
 
 use bytes::Bytes;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use trustmill_core::attempt::{Attempt, AttemptResult};
@@ -11,6 +12,7 @@ use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::ecosystem::{Build, BuildRequest, Ecosystem, Evidence, Task};
 use trustmill_core::port::fetch::Fetch;
 use trustmill_core::port::sandbox::{Gateways, Sandbox};
+use trustmill_core::source::{Source, Sources};
 use trustmill_core::{Purl, Sha256};
 use trustmill_ecosystems::pypi::definition::Definitions;
 use trustmill_ecosystems::pypi::interpreter::{Interpreters, Search};
@@ -53,6 +55,8 @@ pub(crate) fn artifact(filename: &str, kind: ArtifactKind) -> Artifact {
         yanked: None,
         requires_runtime: None,
         metadata_sha256: None,
+        integrity: None,
+        hints: BTreeMap::new(),
     }
 }
 
@@ -112,7 +116,8 @@ impl Mill {
     }
 
     async fn file(&self, artifact: &Artifact) -> Bytes {
-        let (digest, _) = self.fetch.file(&artifact.url, artifact.sha256.as_ref(), 64 << 20).await.unwrap();
+        let (digest, _) =
+            self.fetch.file(&artifact.url, artifact.promised().as_ref(), 64 << 20).await.unwrap();
         self.blobs.get(&digest).await.unwrap().unwrap()
     }
 
@@ -127,23 +132,21 @@ impl Mill {
         let limits = Limits::default();
         let published = zip::read(&wheel_bytes, &limits).unwrap();
         let unpacked = sdist::read(&source.filename, &source_bytes, &limits).unwrap();
+        let digest = Sha256::of(&source_bytes);
+        let opened = Arc::new(Source::uploaded(source.clone(), digest, Arc::new(unpacked)));
+        let sources = Sources { archive: Some(opened.clone()), git: None };
         let purl = Purl::release("pypi", name, &plan.version);
         let evidence = Evidence {
             purl: &purl,
             published: Some((wheel, &published)),
-            source: (source, &unpacked),
+            sources: &sources,
             uploaded: wheel.upload_time.unwrap(),
             remembered: &[],
         };
         let (mut tried, mut builds): (Vec<Attempt>, Vec<Build>) = (Vec::new(), Vec::new());
         while let Some(recipe) = self.pypi.next_recipe(&evidence, &tried) {
-            let request = BuildRequest {
-                purl: &purl,
-                recipe: &recipe,
-                source: (source, &unpacked),
-                source_sha256: &Sha256::of(&source_bytes),
-                expect: Some(&wheel.filename),
-            };
+            let request =
+                BuildRequest { purl: &purl, recipe: &recipe, source: &opened, expect: Some(&wheel.filename) };
             let build = self.pypi.build(request).await.unwrap();
             let result = match &build.result {
                 Ok((_, rebuilt)) => {

@@ -3,10 +3,12 @@
 use super::Archive;
 use super::fetch::Refused;
 use super::rebuild::{Climb, Rung};
-use std::sync::Arc;
+use super::source::Found;
+use crate::facts::Problem;
 use trustmill_core::Verdict;
 use trustmill_core::attempt::{Attempt, AttemptResult};
 use trustmill_core::port::ecosystem::Subject;
+use trustmill_core::source::SourceProblem;
 use trustmill_trust::attest::comparison::strength;
 
 /// What is known of one file when the work on it ends.
@@ -15,18 +17,21 @@ pub(crate) struct Finding {
     /// One sentence for a reader.
     pub(crate) detail: String,
     pub(crate) published: Option<trustmill_core::Sha256>,
-    pub(crate) source: Option<Arc<Archive>>,
+    pub(crate) found: Found,
     pub(crate) rungs: Vec<Rung>,
     /// Which of the rungs the verdict rests on.
     pub(crate) best: Option<usize>,
     /// The published file must not be served, and why.
     pub(crate) hostile: Option<Refused>,
+    /// The cause lies outside of the release and may pass.
+    pub(crate) provisional: bool,
 }
 
 impl Finding {
-    fn without_attempts(subject: &Subject, verdict: Verdict, detail: String) -> Self {
-        let published = subject.artifact.as_ref().and_then(|artifact| artifact.sha256);
-        Self { verdict, detail, published, source: None, rungs: Vec::new(), best: None, hostile: None }
+    fn new(verdict: Verdict, detail: String) -> Self {
+        let found = Found::default();
+        let (published, rungs, best, hostile) = (None, Vec::new(), None, None);
+        Self { verdict, detail, published, found, rungs, best, hostile, provisional: false }
     }
 
     /// The rung that the verdict rests on.
@@ -37,38 +42,54 @@ impl Finding {
 
 /// A file that the mill leaves alone.
 pub(super) fn left(subject: &Subject, reason: &str) -> Finding {
-    Finding::without_attempts(subject, Verdict::NotAttempted, reason.to_owned())
+    let published = subject.artifact.as_ref().and_then(|artifact| artifact.sha256);
+    Finding { published, ..Finding::new(Verdict::NotAttempted, reason.to_owned()) }
 }
 
-/// A file whose release publishes no source.
-pub(super) fn without_source(subject: &Subject) -> Finding {
-    let detail = "the release publishes no source archive".to_owned();
-    Finding::without_attempts(subject, Verdict::NoSource, detail)
+/// A file whose release can have no source here.
+pub(super) fn left_without_source(subject: &Subject) -> Finding {
+    let published = subject.artifact.as_ref().and_then(|artifact| artifact.sha256);
+    Finding { published, ..without_source(None, None) }
+}
+
+/// A file of a release whose source is not known, and why.
+pub(super) fn without_source(published: Option<&Archive>, problem: Option<&Problem>) -> Finding {
+    let detail = problem.map_or_else(
+        || "the release publishes no source archive".to_owned(),
+        |problem| format!("{}: {}", problem.class.as_str(), problem.detail),
+    );
+    let provisional = problem.is_some_and(|problem| problem.class == SourceProblem::Unreachable);
+    let published = published.map(|archive| archive.digest);
+    Finding { published, provisional, ..Finding::new(Verdict::NoSource, detail) }
+}
+
+/// A file whose release has an uploaded source that is hostile or malformed.
+pub(super) fn bad_source(published: Option<&Archive>, refused: &Refused) -> Finding {
+    let detail = format!("bad-source: the source archive is refused: {}", refused.why);
+    let published = published.map(|archive| archive.digest);
+    Finding { published, ..Finding::new(Verdict::BuildFailed, detail) }
 }
 
 /// A published file that is refused before anything is built.
-pub(super) fn hostile(subject: &Subject, refused: Refused) -> Finding {
+pub(super) fn hostile(refused: Refused) -> Finding {
     let detail = format!("bad-published: the published file is refused: {}", refused.why);
     Finding {
         published: Some(refused.digest),
         hostile: Some(refused),
-        ..Finding::without_attempts(subject, Verdict::BuildFailed, detail)
+        ..Finding::new(Verdict::BuildFailed, detail)
     }
 }
 
 /// The strongest claim that any attempt proves; of equal ones, the one with the fewest differences.
 pub(super) fn from_rungs(climb: Climb) -> Finding {
-    let Climb { published, source, rungs, refused } = climb;
+    let Climb { published, found, rungs } = climb;
     let published = published.map(|archive| archive.digest);
     let best = rungs.iter().enumerate().min_by_key(|(_, rung)| rank(&rung.attempt)).map(|(index, _)| index);
-    let (verdict, detail) = match (refused, best.and_then(|index| rungs.get(index))) {
-        (Some(refused), _) => {
-            (Verdict::BuildFailed, format!("bad-source: the source archive is refused: {}", refused.why))
-        }
-        (None, None) => (Verdict::BuildFailed, "no recipe could be inferred".to_owned()),
-        (None, Some(rung)) => conclude(&rung.attempt),
-    };
-    Finding { verdict, detail, published, source, rungs, best, hostile: None }
+    let (verdict, detail) = best.and_then(|index| rungs.get(index)).map_or_else(
+        || (Verdict::BuildFailed, "no recipe could be inferred".to_owned()),
+        |rung| conclude(&rung.attempt),
+    );
+    Finding { published, found, rungs, best, ..Finding::new(verdict, detail) }
 }
 
 /// The verdict that one attempt proves, and a sentence about it.

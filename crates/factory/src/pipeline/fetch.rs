@@ -40,7 +40,8 @@ pub(super) async fn published(
     open(world, purl, artifact, read).await.map(Some)
 }
 
-async fn open<E: Coded + Send + 'static>(
+/// Fetches and opens an artefact with `read`.
+pub(super) async fn open<E: Coded + Send + 'static>(
     world: &World,
     purl: &Purl,
     artifact: &Artifact,
@@ -66,7 +67,8 @@ async fn open<E: Coded + Send + 'static>(
 
 /// Downloads a file and locks its digest; another digest than the first seen raises an alarm.
 async fn locked(world: &World, purl: &Purl, artifact: &Artifact) -> Result<Sha256, StepError> {
-    let (digest, _) = world.fetch.file(&artifact.url, artifact.sha256.as_ref(), world.artifact_limit).await?;
+    let (digest, _) =
+        world.fetch.file(&artifact.url, artifact.promised().as_ref(), world.artifact_limit).await?;
     let now = world.clock.now();
     match world.records.lock(purl.ty(), &artifact.filename, &digest, now).await? {
         FirstSeen::Locked | FirstSeen::Same => Ok(digest),
@@ -76,41 +78,5 @@ async fn locked(world: &World, purl: &Purl, artifact: &Artifact) -> Result<Sha25
             world.records.append(&[facts::fact(purl, Some(&artifact.filename), now, &alarm)?]).await?;
             Err(error)
         }
-    }
-}
-
-/// The source of a release, fetched and opened when the first rebuild asks for it, and then shared.
-pub(crate) struct Source<'a> {
-    world: &'a World,
-    purl: &'a Purl,
-    artifact: Option<&'a Artifact>,
-    opened: Option<Result<Arc<Archive>, Refused>>,
-}
-
-impl<'a> Source<'a> {
-    pub(super) const fn new(world: &'a World, purl: &'a Purl, artifact: Option<&'a Artifact>) -> Self {
-        Self { world, purl, artifact, opened: None }
-    }
-
-    /// Whether the release publishes a source at all.
-    pub(super) const fn is_published(&self) -> bool {
-        self.artifact.is_some()
-    }
-
-    /// The opened source, or why it is refused.
-    pub(super) async fn open(&mut self) -> Result<Result<Arc<Archive>, Refused>, StepError> {
-        if let Some(opened) = &self.opened {
-            return Ok(opened.clone());
-        }
-        let Some(artifact) = self.artifact else {
-            return Err(StepError::Internal("a rebuild was asked for without a source".into()));
-        };
-        step(self.world, self.purl, "fetch source");
-        let read = |name: &str, bytes: &bytes::Bytes| archive::sdist::read(name, bytes, &Limits::default());
-        let opened = match open(self.world, self.purl, artifact, read).await? {
-            Opened::Archive(archive) => Ok(Arc::from(archive)),
-            Opened::Hostile(refused) => Err(refused),
-        };
-        Ok(self.opened.insert(opened).clone())
     }
 }

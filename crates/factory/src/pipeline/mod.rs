@@ -1,13 +1,15 @@
-//! How one release flows: resolve → fetch → rebuild (build and compare, rung by rung) → decide → attest →
+//! How one release flows: resolve → fetch → source → rebuild (build and compare, rung by rung) → decide → attest →
 //! publish. One step, one file. Each step reads facts and appends facts, so a run that was cut off at any
 //! instant goes on where it was.
 
 mod attest;
 mod decide;
 mod fetch;
+mod locate;
 mod publish;
 mod rebuild;
 mod resolve;
+mod source;
 mod watch;
 
 use crate::facts::{self, Judgement};
@@ -35,7 +37,7 @@ async fn release(world: &World, purl: &Purl, version: &str) -> Result<Outcome, S
     step(world, purl, "resolve");
     let plan = resolve::plan(world, purl, version).await?;
     let judged = facts::all::<Judgement>(world.records.as_ref(), purl).await?;
-    let mut source = fetch::Source::new(world, purl, plan.source.as_ref());
+    let mut source = source::Sourcing::new(world, purl, plan.source.as_ref());
     let mut verdicts = Vec::new();
     let mut left = Vec::new();
     for subject in &plan.subjects {
@@ -44,6 +46,7 @@ async fn release(world: &World, purl: &Purl, version: &str) -> Result<Outcome, S
         let newest = judged.iter().rev().find(|(fact, _)| fact.subject.as_deref() == Some(&name));
         let known = newest.filter(|(_, judgement)| {
             judgement.pipeline == PIPELINE
+                && !judgement.provisional
                 && (published.is_none() || judgement.published == published)
                 && judgement.serves == publish::serves(world, judgement.verdict, judgement.serves)
         });
@@ -69,24 +72,47 @@ async fn judge(
     purl: &Purl,
     subject: &Subject,
     name: &str,
-    source: &mut fetch::Source<'_>,
+    source: &mut source::Sourcing<'_>,
 ) -> Result<Verdict, StepError> {
-    let finding = if source.is_published() {
-        match fetch::published(world, purl, subject.artifact.as_ref()).await? {
-            Some(fetch::Opened::Hostile(refusal)) => decide::hostile(subject, refusal),
-            Some(fetch::Opened::Archive(archive)) => {
-                decide::from_rungs(rebuild::climb(world, purl, Some(*archive), source).await?)
-            }
-            None => decide::from_rungs(rebuild::climb(world, purl, None, source).await?),
-        }
-    } else {
-        decide::without_source(subject)
+    if !source.is_possible() {
+        // Nothing to build from, whatever the file says: it need not be downloaded.
+        return publish(world, purl, subject, name, decide::left_without_source(subject)).await;
+    }
+    let finding = match fetch::published(world, purl, subject.artifact.as_ref()).await? {
+        Some(fetch::Opened::Hostile(refusal)) => decide::hostile(refusal),
+        Some(fetch::Opened::Archive(archive)) => found(world, purl, Some(*archive), source).await?,
+        None => found(world, purl, None, source).await?,
     };
+    publish(world, purl, subject, name, finding).await
+}
+
+/// Writes down what was found about one file.
+async fn publish(
+    world: &World,
+    purl: &Purl,
+    subject: &Subject,
+    name: &str,
+    finding: decide::Finding,
+) -> Result<Verdict, StepError> {
     step(world, purl, "publish");
     let bundle = attest::bundle(world, purl, name, &finding).await?;
     let facts = publish::facts(world, purl, subject, name, &finding, bundle).await?;
     world.records.append(&facts).await?;
     Ok(finding.verdict)
+}
+
+/// What building a file from the release's sources gives.
+async fn found(
+    world: &World,
+    purl: &Purl,
+    published: Option<Archive>,
+    source: &mut source::Sourcing<'_>,
+) -> Result<decide::Finding, StepError> {
+    Ok(match source.open(published.as_ref()).await? {
+        Err(refused) => decide::bad_source(published.as_ref(), &refused),
+        Ok(found) if found.is_empty() => decide::without_source(published.as_ref(), found.problem.as_ref()),
+        Ok(found) => decide::from_rungs(rebuild::climb(world, purl, published, found).await?),
+    })
 }
 
 /// The name under which facts speak of a file: its file name, or for a build of the mill's own, `mill:`.

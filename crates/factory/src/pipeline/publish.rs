@@ -87,6 +87,7 @@ fn judgement(world: &World, finding: &Finding, bundle: Option<Sha256>, now: Time
         rebuilt,
         attempts: u32::try_from(finding.rungs.len()).unwrap_or(u32::MAX),
         bundle,
+        provisional: finding.provisional,
         environment_usage,
         build_usage,
     }
@@ -107,7 +108,8 @@ async fn own_file(world: &World, finding: &Finding) -> Result<Option<(String, Ow
     let Some(rung) = finding.best() else { return Ok(None) };
     let AttemptResult::Built { filename, sha256 } = &rung.attempt.result else { return Ok(None) };
     let size = world.blobs.size(sha256).await?.unwrap_or(0);
-    let source = finding.source.as_ref().map(|source| &source.artifact);
+    let source = finding.found.sources.archive.as_ref().and_then(|source| source.archive());
+    let source = source.map(|(artifact, _)| artifact);
     let own = OwnFile {
         sha256: *sha256,
         size,

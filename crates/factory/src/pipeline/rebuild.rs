@@ -1,12 +1,11 @@
 //! Rebuild: climb the ladder of recipes until the published bytes come out, or the ladder ends.
 
-use super::fetch::Source;
+use super::source::Found;
 use super::{Archive, PIPELINE, blocking, step};
 use crate::facts::{self, Kind, Winner};
 use crate::{StepError, World};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use trustmill_core::Purl;
 use trustmill_core::attempt::{Attempt, AttemptResult, FailureClass, Usage};
 use trustmill_core::port::ecosystem::{Build, BuildRequest, Evidence};
@@ -32,10 +31,8 @@ impl Kind for Rung {
 /// What climbing gave: the published file, if there is one, and every rung in order.
 pub(crate) struct Climb {
     pub(crate) published: Option<Archive>,
-    pub(crate) source: Option<Arc<Archive>>,
+    pub(crate) found: Found,
     pub(crate) rungs: Vec<Rung>,
-    /// Why nothing was attempted, where the source is refused.
-    pub(crate) refused: Option<super::fetch::Refused>,
 }
 
 /// Tries recipe after recipe.
@@ -43,22 +40,26 @@ pub(super) async fn climb(
     world: &World,
     purl: &Purl,
     published: Option<Archive>,
-    source: &mut Source<'_>,
+    found: Found,
 ) -> Result<Climb, StepError> {
-    let source = match source.open().await? {
-        Ok(source) => source,
-        Err(refused) => {
-            return Ok(Climb { published, source: None, rungs: Vec::new(), refused: Some(refused) });
-        }
-    };
+    let uploaded_source = found.sources.archive.as_ref().and_then(|source| source.archive());
+    let uploaded_source = uploaded_source.map(|(artifact, _)| artifact);
     let subject = published.as_ref().map_or_else(
-        || format!("mill:{}", source.artifact.version),
+        || {
+            format!(
+                "mill:{}",
+                uploaded_source
+                    .map_or_else(|| purl.version().unwrap_or_default(), |artifact| &artifact.version)
+            )
+        },
         |archive| archive.artifact.filename.clone(),
     );
     let remembered = remembered(world, purl).await?;
     let kept = kept(world, purl, &subject).await?;
     let uploaded = match &published {
-        Some(archive) => archive.artifact.upload_time.or(source.artifact.upload_time),
+        Some(archive) => {
+            archive.artifact.upload_time.or(uploaded_source.and_then(|artifact| artifact.upload_time))
+        }
         None => None,
     };
     let uploaded = uploaded.unwrap_or_else(|| today(world.clock.now()));
@@ -68,7 +69,7 @@ pub(super) async fn climb(
         let evidence = Evidence {
             purl,
             published: published.as_ref().map(|archive| (&archive.artifact, archive.contents.as_ref())),
-            source: (&source.artifact, source.contents.as_ref()),
+            sources: &found.sources,
             uploaded,
             remembered: &remembered,
         };
@@ -77,7 +78,7 @@ pub(super) async fn climb(
             Some(rung) => rung.clone(),
             None => {
                 step(world, purl, format!("build {}", attempts.len() + 1));
-                let attempt = run(world, purl, published.as_ref(), &source, recipe).await?;
+                let attempt = run(world, purl, published.as_ref(), &found, recipe).await?;
                 let ended = world.clock.now();
                 let rung = Rung { pipeline: PIPELINE, ended, attempt };
                 world.records.append(&[facts::fact(purl, Some(&subject), ended, &rung)?]).await?;
@@ -87,7 +88,7 @@ pub(super) async fn climb(
         attempts.push(rung.attempt.clone());
         rungs.push(rung);
     }
-    Ok(Climb { published, source: Some(source), rungs, refused: None })
+    Ok(Climb { published, found, rungs })
 }
 
 /// The start of the day (UTC). Where nothing is published there is nothing to reproduce, so today's tools build
@@ -142,14 +143,16 @@ async fn run(
     world: &World,
     purl: &Purl,
     published: Option<&Archive>,
-    source: &Archive,
+    found: &Found,
     recipe: Recipe,
 ) -> Result<Attempt, StepError> {
+    let source = found.sources.of(recipe.source).ok_or_else(|| {
+        StepError::Internal(format!("a recipe builds from {}, which there is not", recipe.source.as_str()))
+    })?;
     let request = BuildRequest {
         purl,
         recipe: &recipe,
-        source: (&source.artifact, source.contents.as_ref()),
-        source_sha256: &source.digest,
+        source,
         expect: published.map(|archive| archive.artifact.filename.as_str()),
     };
     let Build { result, materials, requests, layers, environment_usage, build_usage, log } =

@@ -11,12 +11,13 @@ use trustmill_core::attempt::{Attempt, AttemptResult, FailureClass, Material, Us
 use trustmill_core::lockfile::{LockfileError, Pins};
 use trustmill_core::package::{Artifact, ArtifactKind};
 use trustmill_core::port::ecosystem::{
-    Build, BuildFailure, BuildRequest, Ecosystem, Evidence, Plan, PlanError, Subject, Task,
+    Build, BuildFailure, BuildRequest, Ecosystem, Evidence, Plan, PlanError, Published, Subject, Task,
 };
 use trustmill_core::port::fetch::FetchError;
 use trustmill_core::port::sandbox::{Layer, SandboxError};
 use trustmill_core::recipe::{Origin, Recipe, SourceKind, Step};
 use trustmill_core::release::Project;
+use trustmill_core::source::SourceClaim;
 use trustmill_core::{Purl, Sha256};
 use trustmill_factory::progress::{Event, Observer};
 use trustmill_factory::{ServePolicy, World};
@@ -50,6 +51,7 @@ pub(crate) struct Demo {
     pub(crate) builds: Mutex<BTreeMap<String, VecDeque<Scripted>>>,
     pub(crate) built: Mutex<Vec<String>>,
     pub(crate) unavailable: Mutex<bool>,
+    pub(crate) claim: Mutex<Option<SourceClaim>>,
     pub(crate) rungs: usize,
 }
 
@@ -102,6 +104,10 @@ impl Ecosystem for Demo {
         Ok(Plan { version: version.to_owned(), source: of(ArtifactKind::Source).next().cloned(), subjects })
     }
 
+    fn source_claim(&self, _release: &Published<'_>) -> Option<SourceClaim> {
+        self.claim.lock().unwrap().clone()
+    }
+
     fn next_recipe(&self, evidence: &Evidence<'_>, tried: &[Attempt]) -> Option<Recipe> {
         let settled = |attempt: &Attempt| !matches!(attempt.result, AttemptResult::Failed { .. });
         let remembered = evidence.remembered.first().filter(|_| tried.is_empty());
@@ -131,7 +137,7 @@ impl Ecosystem for Demo {
         };
         Ok(Build {
             result,
-            materials: vec![Material { uri: "file:demo-1.0.tar.gz".into(), sha256: *request.source_sha256 }],
+            materials: vec![Material::source(request.purl, request.source)],
             requests: Vec::new(),
             layers: vec![Layer::NetworkNamespace],
             environment_usage: Usage::default(),
@@ -201,6 +207,7 @@ impl Stage {
             ),
             built: Mutex::default(),
             unavailable: Mutex::new(false),
+            claim: Mutex::default(),
             rungs: builds.len(),
         });
         let world = World {
@@ -209,6 +216,7 @@ impl Stage {
             records: Arc::new(MemRecords::new()),
             queue: Arc::new(MemQueue::new()),
             fetch: fetch.clone(),
+            repositories: None,
             ecosystems: vec![demo.clone()],
             signer: Arc::new(SigningKey::from_secret([7; 32])),
             policy: ServePolicy::default(),
@@ -243,6 +251,8 @@ pub(crate) fn artifact(
         yanked: None,
         requires_runtime: None,
         metadata_sha256: None,
+        integrity: None,
+        hints: BTreeMap::new(),
     }
 }
 

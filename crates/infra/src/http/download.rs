@@ -1,6 +1,7 @@
 //! Files: streamed into the blob store, resumed when they break, visible only when their digest is right.
 
 use super::failure::{Failure, Patience};
+use super::flights::Landed;
 use super::page::text;
 use super::{RedactedUrl, Shared};
 use crate::store::fs::Staged;
@@ -11,6 +12,7 @@ use reqwest::{Response, StatusCode};
 use std::time::Duration;
 use tokio::time::Instant;
 use trustmill_core::Sha256;
+use trustmill_core::digest::Checksum;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::fetch::FetchError;
 
@@ -31,9 +33,9 @@ impl Shared {
     pub(super) async fn stored(
         &self,
         url: &RedactedUrl,
-        expected: Option<&Sha256>,
+        expected: Option<&Checksum>,
     ) -> Result<Option<(Sha256, u64)>, FetchError> {
-        let Some(digest) = expected else { return Ok(None) };
+        let Some(Checksum::Sha256(digest)) = expected else { return Ok(None) };
         match self.blobs.size(digest).await {
             Ok(size) => Ok(size.map(|size| (*digest, size))),
             Err(error) => Err(in_store(url, &error)),
@@ -44,10 +46,10 @@ impl Shared {
     pub(super) async fn download(
         &self,
         url: &RedactedUrl,
-        expected: Option<&Sha256>,
+        expected: Option<&Checksum>,
         limit: u64,
-    ) -> Result<(Sha256, u64), FetchError> {
-        let staged = self.blobs.stage().await.map_err(|error| in_store(url, &error))?;
+    ) -> Result<Landed, FetchError> {
+        let staged = self.blobs.stage(expected).await.map_err(|error| in_store(url, &error))?;
         let mut partial = Partial { staged, validator: None, spliced: false };
         let all = self.persist(url, expected, limit, &mut partial);
         match tokio::time::timeout(self.config.file_timeout, all).await {
@@ -56,14 +58,14 @@ impl Shared {
         }
         let len = partial.staged.len();
         let digest = partial.staged.commit().await.map_err(|error| in_store(url, &error))?;
-        Ok((digest, len))
+        Ok(Landed { digest, len, checked: expected.cloned() })
     }
 
     /// Tries until the bytes are complete and have the digest that was promised.
     async fn persist(
         &self,
         url: &RedactedUrl,
-        expected: Option<&Sha256>,
+        expected: Option<&Checksum>,
         limit: u64,
         partial: &mut Partial,
     ) -> Result<(), FetchError> {
@@ -75,11 +77,15 @@ impl Shared {
                 patience.bear(url, failure.with_progress(made)).await?;
                 continue;
             }
-            let got = partial.staged.digest().await.map_err(|error| in_store(url, &error))?;
+            let (_, got) = partial.staged.digest().await.map_err(|error| in_store(url, &error))?;
             match expected {
                 Some(expected) if *expected != got => {
                     if !partial.spliced {
-                        return Err(FetchError::Digest { url: url.to_string(), expected: *expected, got });
+                        return Err(FetchError::Digest {
+                            url: url.to_string(),
+                            expected: expected.clone(),
+                            got,
+                        });
                     }
                     // The parts may be of two versions of the file: only a whole answer counts against it.
                     partial.restart().await.map_err(|error| in_store(url, &error))?;
@@ -95,7 +101,7 @@ impl Shared {
     async fn try_file(
         &self,
         url: &RedactedUrl,
-        expected: Option<&Sha256>,
+        expected: Option<&Checksum>,
         limit: u64,
         partial: &mut Partial,
     ) -> Result<(), Failure> {

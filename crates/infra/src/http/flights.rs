@@ -5,9 +5,19 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 use trustmill_core::Sha256;
+use trustmill_core::digest::Checksum;
 use trustmill_core::port::fetch::FetchError;
 
-type Landing = Result<(Sha256, u64), FetchError>;
+/// A file that arrived.
+#[derive(Debug, Clone)]
+pub(super) struct Landed {
+    pub(super) digest: Sha256,
+    pub(super) len: u64,
+    /// The promise that it was checked against, if there was one.
+    pub(super) checked: Option<Checksum>,
+}
+
+type Landing = Result<Landed, FetchError>;
 
 /// The downloads under way.
 #[derive(Debug, Default)]
@@ -19,7 +29,7 @@ impl Flights {
     pub(super) async fn join<F>(
         &self,
         url: &RedactedUrl,
-        expected: Option<&Sha256>,
+        expected: Option<&Checksum>,
         limit: u64,
         download: impl Fn() -> F,
     ) -> Landing
@@ -73,19 +83,27 @@ impl Drop for Boarded<'_> {
 
 /// What another caller's download means for this one; `None` if this one must ask itself, because the
 /// other asked for other bytes or fewer.
-fn judge(url: &RedactedUrl, landing: Landing, expected: Option<&Sha256>, limit: u64) -> Option<Landing> {
+fn judge(url: &RedactedUrl, landing: Landing, expected: Option<&Checksum>, limit: u64) -> Option<Landing> {
     let url = || url.to_string();
+    let denied =
+        |expected: &Checksum, got| FetchError::Digest { url: url(), expected: expected.clone(), got };
     match landing {
-        Ok((_, len)) if len > limit => Some(Err(FetchError::TooLarge { url: url(), limit })),
-        Ok((got, len)) => Some(match expected {
-            Some(expected) if *expected != got => {
-                Err(FetchError::Digest { url: url(), expected: *expected, got })
-            }
-            _ => Ok((got, len)),
-        }),
+        Ok(landed) if landed.len > limit => Some(Err(FetchError::TooLarge { url: url(), limit })),
+        Ok(landed) => match expected {
+            None => Some(Ok(landed)),
+            Some(Checksum::Sha256(wanted)) if *wanted == landed.digest => Some(Ok(landed)),
+            Some(wanted @ Checksum::Sha256(_)) => Some(Err(denied(wanted, landed.digest.into()))),
+            Some(wanted) => match landed.checked.clone() {
+                Some(checked) if checked == *wanted => Some(Ok(landed)),
+                Some(checked) if checked.algorithm() == wanted.algorithm() => {
+                    Some(Err(denied(wanted, checked)))
+                }
+                _ => None,
+            },
+        },
         Err(FetchError::Digest { got, .. }) => match expected {
-            Some(expected) if *expected != got => {
-                Some(Err(FetchError::Digest { url: url(), expected: *expected, got }))
+            Some(wanted) if got.algorithm() == wanted.algorithm() && *wanted != got => {
+                Some(Err(denied(wanted, got)))
             }
             _ => None,
         },

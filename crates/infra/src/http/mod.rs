@@ -20,6 +20,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Client, Response};
 use std::sync::Arc;
 use trustmill_core::Sha256;
+use trustmill_core::digest::Checksum;
 use trustmill_core::port::fetch::{Fetch, FetchError, Page, Validators};
 
 /// Reads pages, and downloads files into a blob store. Clones share connections and limits.
@@ -68,7 +69,7 @@ impl Fetch for HttpFetch {
     async fn file(
         &self,
         url: &str,
-        expected: Option<&Sha256>,
+        expected: Option<&Checksum>,
         limit: u64,
     ) -> Result<(Sha256, u64), FetchError> {
         let url = RedactedUrl::parse(url)?;
@@ -76,7 +77,9 @@ impl Fetch for HttpFetch {
             return Ok(here);
         }
         let shared = &self.shared;
-        shared.flights.join(&url, expected, limit, || shared.download(&url, expected, limit)).await
+        let download = || shared.download(&url, expected, limit);
+        let landed = shared.flights.join(&url, expected, limit, download).await?;
+        Ok((landed.digest, landed.len))
     }
 }
 

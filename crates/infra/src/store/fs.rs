@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use trustmill_core::Sha256;
+use trustmill_core::digest::Checksum;
 use trustmill_core::port::blobs::{BlobError, Blobs};
 
 /// A store in a folder. Clones share it.
@@ -80,8 +81,8 @@ impl FsBlobs {
     }
 
     /// Begins a blob whose bytes, and so whose address, come piece by piece.
-    pub async fn stage(&self) -> Result<Staged, BlobError> {
-        Staged::begin(Arc::clone(&self.folder)).await
+    pub async fn stage(&self, promised: Option<&Checksum>) -> Result<Staged, BlobError> {
+        Staged::begin(Arc::clone(&self.folder), promised).await
     }
 
     async fn blocking<T, F>(&self, work: F) -> Result<T, BlobError>

@@ -85,7 +85,7 @@ fn newer_state_is_refused_untouched() {
 async fn a_second_process_may_look_and_watch() {
     let folder = tempfile::tempdir().unwrap();
     let owner = DataDir::open(folder.path()).unwrap();
-    let staged = owner.blobs().stage().await.unwrap();
+    let staged = owner.blobs().stage(None).await.unwrap();
     let beside = DataDir::beside(folder.path()).unwrap();
     let blob = beside.blobs().put(Bytes::from_static(b"abc")).await.unwrap();
     assert_eq!(owner.blobs().get(&blob).await.unwrap(), Some(Bytes::from_static(b"abc")));

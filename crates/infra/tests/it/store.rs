@@ -71,19 +71,19 @@ async fn a_staged_blob_is_seen_only_when_it_is_committed() {
     let blobs = FsBlobs::open(root.path(), None).unwrap();
     let whole: Vec<u8> = (0..2_000_000u32).map(|n| (n % 251) as u8).collect();
     let digest = Sha256::of(&whole);
-    let mut staged = blobs.stage().await.unwrap();
+    let mut staged = blobs.stage(None).await.unwrap();
     staged.write(Bytes::from_static(b"of another version")).await.unwrap();
-    assert_eq!(staged.digest().await.unwrap(), Sha256::of(b"of another version"));
+    assert_eq!(staged.digest().await.unwrap().0, Sha256::of(b"of another version"));
     staged.restart().await.unwrap();
     assert!(staged.is_empty());
     for piece in whole.chunks(70_001) {
         staged.write(Bytes::copy_from_slice(piece)).await.unwrap();
     }
-    assert_eq!((staged.len(), staged.digest().await.unwrap()), (whole.len() as u64, digest));
+    assert_eq!((staged.len(), staged.digest().await.unwrap().0), (whole.len() as u64, digest));
     assert_eq!(blobs.size(&digest).await.unwrap(), None, "nothing is seen before the commit");
     assert_eq!(staged.commit().await.unwrap(), digest);
     assert_eq!(blobs.get(&digest).await.unwrap().unwrap(), whole);
-    drop(blobs.stage().await.unwrap());
+    drop(blobs.stage(None).await.unwrap());
     assert_eq!(strays(root.path()), 0, "what is dropped leaves nothing");
 }
 

@@ -168,11 +168,7 @@ pub fn statement(build: &Build<'_>) -> Result<Statement<Provenance>, AttestError
                 sandbox: attempt.layers.clone(),
                 network: NetworkRecord::of(&attempt.requests)?,
             },
-            resolved_dependencies: attempt
-                .materials
-                .iter()
-                .map(|material| Resource::at(&material.uri, material.sha256))
-                .collect(),
+            resolved_dependencies: attempt.materials.iter().map(Resource::material).collect(),
         },
         run_details: RunDetails {
             builder: build.builder.clone(),

@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use trustmill_core::Sha256;
+use trustmill_core::attempt::{Material, MaterialDigest};
 
 /// The `_type` of a statement.
 pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
@@ -32,9 +33,15 @@ impl Resource {
         Self { name: Some(name.to_owned()), uri: None, digest: digest_set(sha256) }
     }
 
-    /// Something at an address, by digest.
-    pub fn at(uri: &str, sha256: Sha256) -> Self {
-        Self { name: None, uri: Some(uri.to_owned()), digest: digest_set(sha256) }
+    /// Something that a build was made with, by its address and digest.
+    pub fn material(material: &Material) -> Self {
+        let digest = match &material.digest {
+            MaterialDigest::Sha256(sha256) => digest_set(*sha256),
+            MaterialDigest::GitCommit(commit) => {
+                BTreeMap::from([("gitCommit".to_owned(), commit.to_string())])
+            }
+        };
+        Self { name: None, uri: Some(material.uri.clone()), digest }
     }
 
     /// Its SHA-256, if it has a well-formed one.

@@ -5,8 +5,8 @@ use crate::support::*;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use trustmill_core::Verdict;
-use trustmill_trust::attest::{self, provenance};
 use trustmill_testkit::once::made_once;
+use trustmill_trust::attest::{self, provenance};
 use trustmill_trust::keys::SigningKey;
 
 const REQUIREMENTS: [&str; 4] =

@@ -55,7 +55,7 @@ pub(crate) fn recipe() -> Recipe {
 }
 
 pub(crate) fn attempt(result: AttemptResult) -> Attempt {
-    let material = |uri: &str| Material { uri: uri.to_owned(), sha256: Sha256::of(uri.as_bytes()) };
+    let material = |uri: &str| Material::file(uri.to_owned(), Sha256::of(uri.as_bytes()));
     Attempt {
         recipe: recipe(),
         result,

@@ -12,11 +12,10 @@ use job::Parts;
 use outcome::Outcome;
 use trustmill_core::Purl;
 use trustmill_core::attempt::{FailureClass, Material, Usage};
-use trustmill_core::content::Contents;
-use trustmill_core::package::Artifact;
 use trustmill_core::port::ecosystem::{Build, BuildFailure, BuildRequest};
 use trustmill_core::port::sandbox::{Limits, Sandbox, SandboxError};
 use trustmill_core::recipe::Recipe;
+use trustmill_core::source::Source;
 
 /// How often the requires-hook may ask for more. One round serves every well-behaved back end; a second one
 /// those whose hook looks at what is there.
@@ -58,7 +57,7 @@ impl Builder<'_> {
                 Ok(environment) => environment,
                 Err(failure) => return Ok(log.failed(failure)),
             };
-            let source = request.source.1;
+            let source = request.source.contents.as_ref();
             let parts = Parts {
                 recipe: request.recipe,
                 folder: &folder,
@@ -122,14 +121,13 @@ fn wanted<'a>(recipe: &'a Recipe, requirements: &'a [String], choice: &Choice<'a
 }
 
 /// `NAME-VERSION` as the archive spells it: some builds leave the folder's name in what they make.
-fn folder_of(purl: &Purl, (artifact, contents): (&Artifact, &Contents)) -> Option<String> {
-    if contents.members.is_empty() {
+fn folder_of(purl: &Purl, source: &Source) -> Option<String> {
+    if source.contents.members.is_empty() {
         return None;
     }
-    let name = &artifact.filename;
-    let stem = [".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".zip"]
-        .iter()
-        .find_map(|ending| name.strip_suffix(ending));
+    let name = source.archive().map(|(artifact, _)| artifact.filename.as_str());
+    let endings = [".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".zip"];
+    let stem = name.and_then(|name| endings.iter().find_map(|ending| name.strip_suffix(ending)));
     let plain = |text: &&str| {
         !text.is_empty()
             && !text.starts_with('.')
@@ -150,10 +148,7 @@ struct Log {
 
 impl Log {
     fn new(request: BuildRequest<'_>) -> Self {
-        let source = Material {
-            uri: format!("{}?file={}", request.purl, request.source.0.filename),
-            sha256: *request.source_sha256,
-        };
+        let source = Material::source(request.purl, request.source);
         let none = BuildFailure { class: FailureClass::Other, detail: "nothing ran".into() };
         let build = Build {
             result: Err(none),
@@ -227,8 +222,11 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use trustmill_core::content::Member;
-    use trustmill_core::package::ArtifactKind;
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+    use trustmill_core::Sha256;
+    use trustmill_core::content::{Contents, Member};
+    use trustmill_core::package::{Artifact, ArtifactKind};
 
     fn folder(filename: &str) -> Option<String> {
         let artifact = Artifact {
@@ -242,10 +240,13 @@ mod tests {
             yanked: None,
             requires_runtime: None,
             metadata_sha256: None,
+            integrity: None,
+            hints: BTreeMap::new(),
         };
         let mut contents = Contents::default();
         contents.members.insert("a".into(), Member { bytes: Bytes::new(), mode: None, mtime: None });
-        folder_of(&Purl::release("pypi", "a", "1"), (&artifact, &contents))
+        let source = Source::uploaded(artifact, Sha256::of(b""), Arc::new(contents));
+        folder_of(&Purl::release("pypi", "a", "1"), &source)
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub struct Wheel {
 impl Wheel {
     /// The wheel as a material of the provenance.
     pub fn material(&self) -> Material {
-        Material { uri: Purl::release("pypi", &self.name, &self.version).to_string(), sha256: self.sha256 }
+        Material::file(Purl::release("pypi", &self.name, &self.version).to_string(), self.sha256)
     }
 }
 

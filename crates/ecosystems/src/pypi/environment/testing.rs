@@ -48,6 +48,8 @@ impl Projects for Shelf {
                 yanked: None,
                 requires_runtime: None,
                 metadata_sha256: None,
+                integrity: None,
+                hints: std::collections::BTreeMap::new(),
             })
             .collect();
         if files.is_empty() {

@@ -2,7 +2,7 @@
 
 use crate::pypi::environment::requirement;
 use crate::pypi::hooks::LEGACY_BACKEND;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use trustmill_core::content::Contents;
 use trustmill_core::port::ecosystem::Evidence;
 
@@ -119,10 +119,17 @@ pub(super) struct Clues {
     pub(super) has_licence_file: bool,
 }
 
+/// The source that the recipe will build from: what the publisher uploaded, else the commit.
+pub(super) fn source_of<'a>(evidence: &Evidence<'a>) -> &'a Contents {
+    static NOTHING: Contents = Contents { members: BTreeMap::new(), order: Vec::new() };
+    let sources = evidence.sources;
+    sources.archive.as_ref().or(sources.git.as_ref()).map_or(&NOTHING, |source| source.contents.as_ref())
+}
+
 impl Clues {
     /// Reads the evidence.
     pub(super) fn read(evidence: &Evidence<'_>) -> Self {
-        let source = evidence.source.1;
+        let source = source_of(evidence);
         let mentions = |path| source.text(path).is_some_and(|text| text.contains("universal"));
         Self {
             published: evidence.published.map(|(_, contents)| published(contents)),

@@ -1,7 +1,7 @@
 //! The next recipe: each kind of difference, and each class of failure, has its own answer. Nothing is
 //! tried twice, and a difference that no recipe can cause ends the ladder at once.
 
-use super::clues::Clues;
+use super::clues::{Clues, source_of};
 use super::diff;
 use super::draft::{Draft, Python};
 use super::first;
@@ -138,7 +138,7 @@ impl Situation<'_> {
     /// A version that a plugin fills in stands as a placeholder in `pyproject.toml`; the source's own
     /// `PKG-INFO` has the real one.
     fn placeholder(&self) -> Option<Draft> {
-        let source = self.evidence.source.1;
+        let source = source_of(self.evidence);
         let version = self.evidence.purl.version()?;
         let told = source.text("PKG-INFO")?.lines().find_map(|line| line.strip_prefix("Version: "))?;
         if told.trim() != version || !self.draft.before.is_empty() {
@@ -222,7 +222,7 @@ impl Situation<'_> {
             DifferenceClass::OnlyPublished
                 if !one.member.contains(".dist-info/") && !base.ends_with("-nspkg.pth") =>
             {
-                !self.evidence.source.1.members.keys().any(|path| path.rsplit('/').next() == Some(base))
+                !source_of(self.evidence).members.keys().any(|path| path.rsplit('/').next() == Some(base))
             }
             _ => base == "RECORD",
         }
@@ -252,7 +252,7 @@ impl Situation<'_> {
             Some((_, below)) => below.strip_prefix("licenses/").unwrap_or(below),
             None => member,
         };
-        let source = self.evidence.source.1;
+        let source = source_of(self.evidence);
         [path.to_owned(), format!("src/{path}"), format!("lib/{path}")]
             .into_iter()
             .find(|path| source.get(path).is_some())

@@ -2,11 +2,15 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use trustmill_core::Purl;
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use trustmill_core::content::{Contents, Member};
 use trustmill_core::package::{Artifact, ArtifactKind};
 use trustmill_core::port::ecosystem::Evidence;
 use trustmill_core::recipe::Recipe;
+use trustmill_core::source::{Source, Sources};
+use trustmill_core::{Purl, Sha256};
 
 /// Contents from paths and texts.
 pub(super) fn contents(files: &[(&str, &str)]) -> Contents {
@@ -34,6 +38,7 @@ pub(super) struct World {
     pub(super) source: Contents,
     uploaded: Timestamp,
     pub(super) remembered: Vec<Recipe>,
+    sources: OnceCell<Sources>,
 }
 
 fn artifact(filename: &str, kind: ArtifactKind) -> Artifact {
@@ -48,6 +53,8 @@ fn artifact(filename: &str, kind: ArtifactKind) -> Artifact {
         yanked: None,
         requires_runtime: None,
         metadata_sha256: None,
+        integrity: None,
+        hints: BTreeMap::new(),
     }
 }
 
@@ -69,6 +76,7 @@ impl World {
             ]),
             uploaded: "2022-06-01T12:00:00Z".parse().unwrap(),
             remembered: Vec::new(),
+            sources: OnceCell::new(),
         }
     }
 
@@ -105,7 +113,11 @@ impl World {
         Evidence {
             purl: &self.purl,
             published: Some((&self.wheel, &self.published)),
-            source: (&self.sdist, &self.source),
+            sources: self.sources.get_or_init(|| {
+                let contents = Arc::new(self.source.clone());
+                let source = Source::uploaded(self.sdist.clone(), Sha256::of(b"sdist"), contents);
+                Sources { archive: Some(Arc::new(source)), git: None }
+            }),
             uploaded: self.uploaded,
             remembered: &self.remembered,
         }

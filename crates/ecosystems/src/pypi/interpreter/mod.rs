@@ -115,7 +115,7 @@ impl Interpreter {
 
     /// The interpreter as a material of the provenance.
     pub fn material(&self) -> Material {
-        Material { uri: format!("file:cpython-{}", self.version), sha256: self.sha256 }
+        Material::file(format!("file:cpython-{}", self.version), self.sha256)
     }
 }
 

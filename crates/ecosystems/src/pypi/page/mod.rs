@@ -168,6 +168,8 @@ fn admit(project: &str, base: &Url, raw: RawFile) -> Option<ListedFile> {
         yanked: raw.yanked,
         requires_runtime: raw.requires_python,
         metadata_sha256: metadata_sha256.filter(|_| is_wheel),
+        integrity: None,
+        hints: BTreeMap::new(),
     };
     Some(ListedFile {
         artifact,

@@ -5,6 +5,7 @@ use super::metadata::{self, MAX_METADATA};
 use super::state::{METADATA_KIND, Served, Source, State, Stop};
 use super::{Inner, alarm};
 use std::sync::Arc;
+use trustmill_core::digest::Checksum;
 use trustmill_core::fact::Fact;
 use trustmill_core::port::fetch::FetchError;
 use trustmill_core::port::records::FirstSeen;
@@ -88,11 +89,14 @@ impl Inner {
         {
             return Ok(answer);
         }
-        match self.fetch.file(&listed.artifact.url, expected.as_ref(), self.options.max_file).await {
+        let promised = expected.map(Checksum::Sha256);
+        match self.fetch.file(&listed.artifact.url, promised.as_ref(), self.options.max_file).await {
             Ok((digest, size)) => Ok(FileAnswer { digest, size, content_type: OCTETS, immutable: true }),
-            Err(FetchError::Digest { expected, got, .. }) => {
-                Err(self.moved(state, file, Stop::moved(expected, got)).await)
-            }
+            Err(FetchError::Digest {
+                expected: Checksum::Sha256(expected),
+                got: Checksum::Sha256(got),
+                ..
+            }) => Err(self.moved(state, file, Stop::moved(expected, got)).await),
             Err(error) => Err(failed(error)),
         }
     }
@@ -149,7 +153,7 @@ impl Inner {
         }
         let Source::Upstream(listed) = source else { return None };
         let url = listed.artifact.metadata_sha256.and_then(|_| metadata_url(&listed.artifact.url))?;
-        match self.fetch.file(&url, Some(&digest), MAX_METADATA).await {
+        match self.fetch.file(&url, Some(&digest.into()), MAX_METADATA).await {
             Ok((digest, size)) => {
                 Some(Ok(FileAnswer { digest, size, content_type: OCTETS, immutable: true }))
             }

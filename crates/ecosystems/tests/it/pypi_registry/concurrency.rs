@@ -59,7 +59,12 @@ impl Fetch for Gated {
         Ok(Page::Fresh { body, content_type, validators, max_age: Some(Duration::ZERO) })
     }
 
-    async fn file(&self, _: &str, _: Option<&Sha256>, _: u64) -> Result<(Sha256, u64), FetchError> {
+    async fn file(
+        &self,
+        _: &str,
+        _: Option<&trustmill_core::digest::Checksum>,
+        _: u64,
+    ) -> Result<(Sha256, u64), FetchError> {
         self.files.fetch_add(1, Ordering::SeqCst);
         self.gate.acquire().await.unwrap().forget();
         Ok((self.blobs.put("x".into()).await.unwrap(), 1))

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use std::io::{self, Seek, Write};
 use std::sync::Arc;
 use trustmill_core::Sha256;
-use trustmill_core::digest::Hasher;
+use trustmill_core::digest::{Checksum, ChecksumHasher};
 use trustmill_core::port::blobs::BlobError;
 
 /// Pieces are gathered to this many bytes before a thread is asked to write them.
@@ -24,7 +24,9 @@ pub struct Staged {
 
 struct Work {
     part: Part,
-    hasher: Hasher,
+    hasher: ChecksumHasher,
+    /// A hasher that has seen nothing, for when the sender begins anew.
+    fresh: ChecksumHasher,
 }
 
 impl std::fmt::Debug for Work {
@@ -34,11 +36,12 @@ impl std::fmt::Debug for Work {
 }
 
 impl Staged {
-    pub(super) async fn begin(folder: Arc<Folder>) -> Result<Self, BlobError> {
+    pub(super) async fn begin(folder: Arc<Folder>, promised: Option<&Checksum>) -> Result<Self, BlobError> {
         let begun = Arc::clone(&folder);
         let part = tokio::task::spawn_blocking(move || begun.begin()).await.map_err(interrupted)?;
         let part = part.map_err(|error| failed("a download", error))?;
-        let work = Some(Box::new(Work { part, hasher: Hasher::new() }));
+        let fresh = ChecksumHasher::like(promised);
+        let work = Some(Box::new(Work { part, hasher: fresh.clone(), fresh }));
         Ok(Self { folder, work, pieces: Vec::new(), gathered: 0, len: 0 })
     }
 
@@ -65,22 +68,22 @@ impl Staged {
         self.pieces.clear();
         (self.gathered, self.len) = (0, 0);
         self.on_thread(|work| {
-            work.hasher = Hasher::new();
+            work.hasher = work.fresh.clone();
             work.part.file.set_len(0)?;
             work.part.file.rewind()
         })
         .await
     }
 
-    /// The digest of the bytes so far.
-    pub async fn digest(&mut self) -> Result<Sha256, BlobError> {
+    /// The address of the bytes so far, and their digest in the algorithm that was promised.
+    pub async fn digest(&mut self) -> Result<(Sha256, Checksum), BlobError> {
         self.flush().await?;
         self.work.as_ref().map(|work| work.hasher.clone().finish()).ok_or_else(lost)
     }
 
     /// Publishes the bytes under their digest. Durable when it returns.
     pub async fn commit(mut self) -> Result<Sha256, BlobError> {
-        let digest = self.digest().await?;
+        let (digest, _) = self.digest().await?;
         let work = self.work.take().ok_or_else(lost)?;
         let folder = Arc::clone(&self.folder);
         let publish = move || folder.publish(work.part, &digest);

@@ -8,7 +8,9 @@ async fn a_wrong_digest_leaves_nothing() {
     world.server.script("/f", [Reply::body("evil")]);
     let error = world.file("/f", Some(&Sha256::of(b"good"))).await.unwrap_err();
     let (good, evil) = (Sha256::of(b"good"), Sha256::of(b"evil"));
-    assert!(matches!(&error, FetchError::Digest { expected, got, .. } if (*expected, *got) == (good, evil)));
+    assert!(
+        matches!(&error, FetchError::Digest { expected, got, .. } if (expected, got) == (&good.into(), &evil.into()))
+    );
     assert_eq!(world.blobs.get(&evil).await.unwrap(), None);
     assert_eq!((world.asked(), world.strays()), (1, 0), "lies are not asked for twice");
 }
@@ -49,7 +51,7 @@ async fn a_file_that_changed_meanwhile_is_begun_anew() {
     let error = world.file("/g", Some(&digest)).await.unwrap_err();
     let got = Sha256::of(&new);
     assert!(
-        matches!(error, FetchError::Digest { got: g, .. } if g == got),
+        matches!(error, FetchError::Digest { got: ref g, .. } if *g == got.into()),
         "a whole answer decides: {error:?}"
     );
 }
@@ -80,7 +82,7 @@ async fn any_number_of_callers_cause_one_request() {
         .map(|n| {
             let (fetch, url) = (world.fetch.clone(), Arc::clone(&url));
             let expected = (n % 2 == 0).then(|| Sha256::of(&whole));
-            tokio::spawn(async move { fetch.file(&url, expected.as_ref(), LIMIT).await })
+            tokio::spawn(async move { fetch.file(&url, expected.map(Checksum::from).as_ref(), LIMIT).await })
         })
         .collect();
     for caller in callers {
@@ -98,12 +100,17 @@ async fn callers_who_ask_for_other_things_get_their_own_answer() {
     let (good, bad) = (Sha256::of(&whole), Sha256::of(b"bad"));
     world.server.script("/f", [Reply::body(whole).drip(Duration::from_millis(1))]);
     let url = world.server.url("/f");
+    let promised_bad = Checksum::from(bad);
+    let promised_good = Checksum::from(good);
     let (wrong, small, right) = tokio::join!(
-        world.fetch.file(&url, Some(&bad), LIMIT),
+        world.fetch.file(&url, Some(&promised_bad), LIMIT),
         world.fetch.file(&url, None, 10),
-        world.fetch.file(&url, Some(&good), LIMIT)
+        world.fetch.file(&url, Some(&promised_good), LIMIT)
     );
-    assert!(matches!(wrong, Err(FetchError::Digest { expected, .. }) if expected == bad), "{wrong:?}");
+    assert!(
+        matches!(wrong, Err(FetchError::Digest { ref expected, .. }) if *expected == bad.into()),
+        "{wrong:?}"
+    );
     assert!(matches!(small, Err(FetchError::TooLarge { limit: 10, .. })), "{small:?}");
     assert_eq!(right.unwrap(), (good, 50));
 }
@@ -115,14 +122,15 @@ async fn whoever_joins_a_download_has_its_own_promise_checked() {
     let bad = Sha256::of(b"bad");
     world.server.script("/f", [Reply::body(whole.clone()).drip(Duration::from_millis(1))]);
     let url = world.server.url("/f");
+    let promised_bad = Checksum::from(bad);
     let (any, wrong, small) = tokio::join!(
         world.fetch.file(&url, None, LIMIT),
-        world.fetch.file(&url, Some(&bad), LIMIT),
+        world.fetch.file(&url, Some(&promised_bad), LIMIT),
         world.fetch.file(&url, None, 49)
     );
     let digest = Sha256::of(&whole);
     assert_eq!(any.unwrap(), (digest, 50));
-    assert!(matches!(wrong, Err(FetchError::Digest { got, .. }) if got == digest), "{wrong:?}");
+    assert!(matches!(wrong, Err(FetchError::Digest { ref got, .. }) if *got == digest.into()), "{wrong:?}");
     assert!(matches!(small, Err(FetchError::TooLarge { limit: 49, .. })), "{small:?}");
     assert_eq!(world.asked(), 1);
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use trustmill_core::Sha256;
+use trustmill_core::digest::Checksum;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::fetch::{Fetch, FetchError, Page, Validators};
 use trustmill_infra::http::RedactedUrl;
@@ -63,7 +64,8 @@ impl World {
     }
 
     async fn file(&self, path: &str, expected: Option<&Sha256>) -> Result<(Sha256, u64), FetchError> {
-        self.fetch.file(&self.server.url(path), expected, LIMIT).await
+        let expected = expected.map(|digest| Checksum::from(*digest));
+        self.fetch.file(&self.server.url(path), expected.as_ref(), LIMIT).await
     }
 
     fn asked(&self) -> usize {

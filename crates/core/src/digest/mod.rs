@@ -1,4 +1,8 @@
-//! SHA-256 digests as a type, so that a hex string is never mistaken for one.
+//! Digests as types, so that a hex string is never mistaken for one.
+
+mod checksum;
+
+pub use checksum::{Checksum, ChecksumHasher, ParseChecksumError};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Digest as _;
@@ -61,18 +65,16 @@ impl FromStr for Sha256 {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let bad = || ParseDigestError { got: text.chars().take(80).collect() };
-        let nibbles: Vec<u8> = text
-            .chars()
-            .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
-            .collect::<Option<_>>()
-            .ok_or_else(bad)?;
-        let (pairs, rest) = nibbles.as_chunks::<2>();
-        if !rest.is_empty() {
-            return Err(bad());
-        }
-        let raw: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
-        raw.try_into().map(Self).map_err(|_| bad())
+        from_hex(text).and_then(|raw| raw.try_into().ok()).map(Self).ok_or_else(bad)
     }
+}
+
+/// The bytes that hexadecimal digits of either case stand for; `None` if they are anything else.
+pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let nibbles: Vec<u8> =
+        text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
+    let (pairs, rest) = nibbles.as_chunks::<2>();
+    rest.is_empty().then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
 }
 
 impl Serialize for Sha256 {
