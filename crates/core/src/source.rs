@@ -1,5 +1,9 @@
 //! Where a release says that it came from, and what was found there.
 
+mod address;
+
+pub use address::{clean_address, clean_directory};
+
 use crate::Sha256;
 use crate::content::Contents;
 use crate::digest::from_hex;
