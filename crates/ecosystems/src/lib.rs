@@ -1,3 +1,6 @@
 //! One folder per ecosystem: read their registry, infer a recipe, order versions, render our index.
 
+pub mod cargo;
+mod flights;
+mod page_store;
 pub mod pypi;

@@ -5,7 +5,6 @@ pub mod default_index;
 pub mod definition;
 mod ecosystem;
 pub mod environment;
-mod flights;
 pub mod hooks;
 pub mod index;
 pub mod infer;

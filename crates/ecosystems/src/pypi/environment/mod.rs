@@ -16,9 +16,9 @@ mod tree;
 pub use pylock::Wheel;
 pub use tree::Environment;
 
-use super::flights::Flights;
 use super::interpreter::Interpreter;
 use super::uv::Uv;
+use crate::flights::Flights;
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;

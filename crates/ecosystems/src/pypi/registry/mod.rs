@@ -9,9 +9,9 @@ mod metadata;
 mod route;
 mod state;
 
-use super::flights::Flights;
 use super::index::{self, Representation, negotiate};
 use super::upstream::Upstream;
+use crate::flights::Flights;
 use answers::{broken, failed};
 use async_trait::async_trait;
 use jiff::SignedDuration;

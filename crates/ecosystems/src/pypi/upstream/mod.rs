@@ -2,14 +2,13 @@
 //! and bridged from memory for a bounded time while the index is down.
 
 mod discover;
-mod store;
 
+pub use crate::page_store::{FolderStore, PageStore, StoredPage};
 pub use discover::{BadIndexUrl, Discovered, discover, index_url};
-pub use store::{FolderStore, PageStore, StoredPage};
 
-use super::flights::Flights;
 use super::names;
 use super::page::{self, PageError, ProjectPage};
+use crate::flights::Flights;
 use jiff::SignedDuration;
 use quick_cache::sync::Cache;
 use std::sync::Arc;

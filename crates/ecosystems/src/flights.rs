@@ -10,13 +10,13 @@ const SWEEP_AT: usize = 1024;
 
 /// A lock per key. If the holder goes away (its client hung up), the next in line takes over.
 #[derive(Debug, Default)]
-pub(super) struct Flights {
+pub(crate) struct Flights {
     locks: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
 }
 
 impl Flights {
     /// Waits until nobody else holds `key`.
-    pub(super) async fn enter(&self, key: &str) -> OwnedMutexGuard<()> {
+    pub(crate) async fn enter(&self, key: &str) -> OwnedMutexGuard<()> {
         self.lock_of(key).lock_owned().await
     }
 

@@ -1,0 +1,1 @@
+//! crates.io and every registry that speaks its sparse protocol.
