@@ -1,23 +1,20 @@
 //! Which path leads where.
 
 use crate::options::Options;
-use crate::respond::{plain, respond, set, text, unavailable};
+use crate::respond::{plain, respond, text, unavailable};
 use crate::view::{self, View};
-use crate::{api, status};
+use crate::{api, asked, status};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::request::Parts;
-use axum::http::{Method, Request, StatusCode, header};
+use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
 use axum::routing::get;
 use std::sync::Arc;
 use std::time::Instant;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::registry::{self, Registry};
-
-/// Longest request body that is borne, in bytes: none of ours has one.
-const MAX_BODY: u64 = 64 << 10;
 
 /// Everything that answers.
 pub(crate) struct App {
@@ -44,7 +41,8 @@ pub fn router(registries: Vec<Arc<dyn Registry>>, blobs: Arc<dyn Blobs>, options
 }
 
 async fn registries_handler(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
-    app.answer(&request.into_parts().0, false).await
+    let (parts, body) = request.into_parts();
+    app.answer(&parts, body, false).await
 }
 
 impl App {
@@ -53,9 +51,10 @@ impl App {
     }
 
     /// Answers a request for a registry; with `past_only`, the present does not exist.
-    pub(crate) async fn answer(&self, request: &Parts, past_only: bool) -> Response {
+    pub(crate) async fn answer(&self, request: &Parts, body: Body, past_only: bool) -> Response {
         let began = Instant::now();
-        let response = self.dispatch(request, past_only).await;
+        let response =
+            self.dispatch(request, body, past_only).await.unwrap_or_else(|turned_away| *turned_away);
         tracing::debug!(
             method = %request.method,
             path = request.uri.path(),
@@ -66,33 +65,37 @@ impl App {
         response
     }
 
-    async fn dispatch(&self, request: &Parts, past_only: bool) -> Response {
-        let (method, headers) = (&request.method, &request.headers);
-        if method != Method::GET && method != Method::HEAD {
-            let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here");
-            set(&mut response, header::ALLOW, "GET, HEAD");
-            return response;
-        }
-        let length = text(headers, header::CONTENT_LENGTH).and_then(|text| text.parse::<u64>().ok());
-        if length.is_some_and(|length| length > MAX_BODY) || headers.contains_key(header::TRANSFER_ENCODING) {
-            return plain(StatusCode::PAYLOAD_TOO_LARGE, "requests carry no body here");
-        }
-        let view = match view::parse(request.uri.path()) {
-            Ok(view) => view,
-            Err(why) => return plain(StatusCode::BAD_REQUEST, why.to_string()),
-        };
+    async fn dispatch(
+        &self,
+        request: &Parts,
+        body: Body,
+        past_only: bool,
+    ) -> Result<Response, Box<Response>> {
+        let headers = &request.headers;
+        let view = view::parse(request.uri.path())
+            .map_err(|why| Box::new(plain(StatusCode::BAD_REQUEST, why.to_string())))?;
         if past_only && view.as_of.is_none() {
-            return plain(StatusCode::NOT_FOUND, "only views of the past are served here");
+            return Ok(plain(StatusCode::NOT_FOUND, "only views of the past are served here"));
         }
         let Some(registry) = self.registries.iter().find(|registry| registry.ty() == view.ty) else {
-            return plain(StatusCode::NOT_FOUND, "there is no such registry here; / lists them");
+            return Ok(plain(StatusCode::NOT_FOUND, "there is no such registry here; / lists them"));
         };
         let View { as_of, mount, path, .. } = view;
-        let accept = text(headers, header::ACCEPT).map(str::to_owned);
-        let question = registry::Request { path, accept, as_of, mount: mount.to_owned() };
-        match tokio::time::timeout(self.options.answer_time, registry.answer(&question)).await {
-            Ok(answer) => respond(answer, method, headers, &self.blobs).await,
+        let method = asked::method(request, registry.as_ref(), &path)?;
+        let question = registry::Request {
+            method,
+            body: asked::body(method, headers, body, registry.takes(method, &path)).await?,
+            query: asked::query(request)?,
+            authorization: text(headers, header::AUTHORIZATION).map(registry::Secret::new),
+            origin: asked::origin(headers),
+            accept: text(headers, header::ACCEPT).map(str::to_owned),
+            path,
+            as_of,
+            mount: mount.to_owned(),
+        };
+        Ok(match tokio::time::timeout(self.options.answer_time, registry.answer(&question)).await {
+            Ok(answer) => respond(answer, &request.method, headers, &self.blobs).await,
             Err(_) => unavailable("the answer takes too long; it is still being prepared", None),
-        }
+        })
     }
 }

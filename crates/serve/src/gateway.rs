@@ -8,8 +8,8 @@ use crate::connection::connection;
 use crate::options::{Options, ServerLimits};
 use crate::respond::{ServedFile, unavailable};
 use async_trait::async_trait;
+use axum::body::Body;
 use axum::http::Request;
-use axum::http::request::Parts;
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -103,7 +103,7 @@ impl Gateway for RegistryGateway {
             let (app, record) = (self.app.clone(), self.record.clone());
             let service = service_fn(move |request: Request<Incoming>| {
                 let (app, record) = (app.clone(), record.clone());
-                async move { Ok::<_, Infallible>(answer(&app, &record, request.into_parts().0).await) }
+                async move { Ok::<_, Infallible>(answer(&app, &record, request).await) }
             });
             let connection = connection(stream, &self.limits, service);
             connections.spawn(async move {
@@ -117,11 +117,12 @@ impl Gateway for RegistryGateway {
     }
 }
 
-async fn answer(app: &App, record: &Record, request: Parts) -> Response {
+async fn answer(app: &App, record: &Record, request: Request<Incoming>) -> Response {
     if record.is_full() {
         return unavailable("this build asks too much", None);
     }
-    let response = app.answer(&request, true).await;
+    let (request, body) = request.into_parts();
+    let response = app.answer(&request, Body::new(body), true).await;
     record.keep(RecordedRequest {
         method: request.method.to_string(),
         path: request.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),

@@ -6,6 +6,7 @@
 
 mod api;
 mod app;
+mod asked;
 mod conditional;
 mod connection;
 mod file;

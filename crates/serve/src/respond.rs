@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use trustmill_core::Sha256;
 use trustmill_core::port::blobs::Blobs;
-use trustmill_core::port::registry::{Answer, FileAnswer, Refusal, RenderedPage};
+use trustmill_core::port::registry::{Answer, FileAnswer, Refusal, RenderedPage, StatusAnswer};
 
 /// When to come again, where nobody says.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -38,6 +38,7 @@ pub(crate) async fn respond(
         Answer::Redirect(to) => redirect(&to),
         Answer::Refused(refusal) => refuse(refusal),
         Answer::NotFound(why) => plain(StatusCode::NOT_FOUND, why),
+        Answer::Status(answer) => respond_status(answer),
         Answer::Unavailable { why, retry_after } => unavailable(why, retry_after),
     };
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -159,6 +160,18 @@ fn file_headers(response: &mut Response, answer: &FileAnswer, etag: &str) {
     response.headers_mut().insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     let lifetime = if answer.immutable { IMMUTABLE } else { "no-cache" };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(lifetime));
+}
+
+fn respond_status(answer: StatusAnswer) -> Response {
+    let mut response = with_status(StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(answer.body.len()));
+    if let Some(challenge) = &answer.challenge {
+        set(&mut response, header::WWW_AUTHENTICATE, challenge);
+    }
+    *response.body_mut() = Body::from(answer.body);
+    response
 }
 
 fn redirect(to: &str) -> Response {

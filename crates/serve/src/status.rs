@@ -149,13 +149,11 @@ fn usage(app: &App, host: &str) -> Markup {
     html! {
         h2 { "Use it" }
         @for registry in &app.registries {
-            @if registry.ty() == "pypi" {
-                pre {
-                    "pip install --index-url http://" (host) "/pypi/simple/ PACKAGE\n"
-                    "uv pip install --default-index http://" (host) "/pypi/simple/ PACKAGE"
-                }
+            @let mount = format!("http://{host}/{}", registry.ty());
+            @if registry.usage().is_empty() {
+                p { code { (mount) "/" } }
             } @else {
-                p { code { "http://" (host) "/" (registry.ty()) "/" } }
+                pre { (registry.usage().join("\n").replace("{mount}", &mount)) }
             }
         }
         p { "As of an instant: " code { "/pypi/@2024-05-01/simple/" } " shows only what was there before." }

@@ -1,4 +1,7 @@
 //! Paths: `/{type}/…` is now, `/{type}/@{instant}/…` is how the registry looked before an instant.
+//!
+//! Registries have names that begin with `@` too (`/npm/@babel/core`): what is neither an instant nor begins
+//! like a date belongs to the path.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -42,8 +45,8 @@ pub(crate) fn parse(path: &str) -> Result<View<'_>, BadPath> {
     let (segment, below) = rest.split_once('/').unwrap_or((rest, ""));
     let decoded = decode(segment)?;
     let (as_of, below) = match decoded.strip_prefix('@') {
-        Some(text) => (Some(instant(text)?), below),
-        None => (None, rest),
+        Some(text) if is_like_a_date(text) => (Some(instant(text)?), below),
+        _ => (None, rest),
     };
     // What lies above: the path less what is below and the slash between them.
     let above = path.strip_suffix(below).unwrap_or(path);
@@ -54,6 +57,13 @@ pub(crate) fn parse(path: &str) -> Result<View<'_>, BadPath> {
 fn decode(text: &str) -> Result<String, BadPath> {
     let decoded = percent_decode_str(text).decode_utf8().map_err(|_| BadPath::Unreadable)?;
     Ok(decoded.into_owned())
+}
+
+/// Whether a text means an instant: four digits and a dash, be the rest right or wrong. RFC 3339 has no other
+/// beginning.
+fn is_like_a_date(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes.by_ref().take(4).filter(u8::is_ascii_digit).count() == 4 && bytes.next() == Some(b'-')
 }
 
 /// A date, being its midnight in UTC, or RFC 3339.
@@ -102,10 +112,27 @@ mod tests {
     }
 
     #[test]
+    fn a_scope_is_no_view() {
+        for (path, below) in [
+            ("/npm/@babel/core", "@babel/core"),
+            ("/npm/@babel%2fcore", "@babel/core"),
+            ("/npm/@babel%2Fcore/-/core-1.0.0.tgz", "@babel/core/-/core-1.0.0.tgz"),
+            ("/npm/@2024/x", "@2024/x"),
+            ("/npm/@20240501/x", "@20240501/x"),
+            ("/npm/@x2024-05-01/x", "@x2024-05-01/x"),
+            ("/npm/@", "@"),
+        ] {
+            assert_eq!(at(path), ("npm".into(), None, "/npm".into(), below.into()), "{path}");
+        }
+        let past = at("/npm/@2024-05-01/@babel%2fcore");
+        assert_eq!((past.2.as_str(), past.3.as_str()), ("/npm/@2024-05-01", "@babel/core"));
+    }
+
+    #[test]
     fn what_is_no_instant_is_an_error() {
-        for text in
-            ["", "now", "2024", "2024-13-01", "2024-05-01T10:00:00", "20240501", "9".repeat(900).as_str()]
-        {
+        let long = format!("2024-{}", "9".repeat(900));
+        for text in ["2024-", "2024-13-01", "2024-05-01T10:00:00", "2024-may", "2024-05-01/x", &long] {
+            let text = text.replace('/', "%2F");
             assert!(matches!(parse(&format!("/pypi/@{text}/simple/")), Err(BadPath::Instant(_))), "{text}");
         }
         assert_eq!(parse("/pypi/%ff/"), Err(BadPath::Unreadable));

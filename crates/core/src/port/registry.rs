@@ -7,11 +7,75 @@ use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What a request asks for. `HEAD` is a [`Method::Get`] whose body `serve` leaves out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Method {
+    /// To read.
+    #[default]
+    Get,
+    /// To ask something with a body: npm's audit.
+    Post,
+    /// To write: publishing.
+    Put,
+    /// To take away: yanking, removing a tag.
+    Delete,
+}
+
+impl Method {
+    /// Every method, in the order in which `Allow` lists them.
+    pub const ALL: [Self; 4] = [Self::Get, Self::Post, Self::Put, Self::Delete];
+}
+
+/// What a registry makes of the body of a request with some method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// The method is not answered there: 405.
+    Nothing,
+    /// The request is answered from its head. A body is not read, however long.
+    Head,
+    /// The body is read, up to so many bytes once inflated; a longer one is answered 413.
+    Body(usize),
+}
+
+/// A value that must reach no log: it cannot be printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps `value`.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The value, for comparing or for sending on.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
 /// A request below the ecosystem's mount point.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Request {
+    /// What is asked for.
+    pub method: Method,
     /// The path below the view, percent-decoded, without a leading slash: `simple/requests/`.
     pub path: String,
+    /// What follows the `?`, as sent; bounded by `serve`.
+    pub query: Option<String>,
+    /// The body where [`Registry::takes`] asked for it, inflated; else empty.
+    pub body: Bytes,
+    /// `Authorization` as it came.
+    pub authorization: Option<Secret>,
+    /// The server's address in the client's own words (`http://127.0.0.1:8080`), for protocols whose pages carry
+    /// whole addresses; `None` where `Host` is missing or is no plain host. Every client chooses its own: what
+    /// is rendered with it MUST NOT be given to one that wrote another.
+    pub origin: Option<String>,
     /// `Accept` as it came.
     pub accept: Option<String>,
     /// The time-travel view: nothing uploaded at or after this instant exists.
@@ -33,6 +97,9 @@ pub enum Answer {
     Refused(Refusal),
     /// There is no such thing.
     NotFound(String),
+    /// A short answer for this request alone, with a status of its own: an error in the protocol's own shape,
+    /// or what was computed from the request's body. Never cached.
+    Status(StatusAnswer),
     /// Upstream cannot be read just now and nothing usable is cached.
     Unavailable {
         /// Why, for people.
@@ -72,6 +139,31 @@ pub struct FileAnswer {
     pub immutable: bool,
 }
 
+/// A short answer for one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusAnswer {
+    /// The status: 200, 401, 404, …
+    pub status: u16,
+    /// `Content-Type` of `body`.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: Bytes,
+    /// `WWW-Authenticate`, which a 401 must carry (RFC 9110, section 11.6.1).
+    pub challenge: Option<String>,
+}
+
+impl StatusAnswer {
+    /// JSON with a status.
+    pub fn json(status: u16, body: &serde_json::Value) -> Self {
+        Self {
+            status,
+            content_type: "application/json",
+            body: Bytes::from(body.to_string()),
+            challenge: None,
+        }
+    }
+}
+
 /// A refusal that reaches the person (`docs/refusals.md`): the reason goes into the status line's reason
 /// phrase and into the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +189,19 @@ pub trait Registry: Send + Sync {
     /// The package URL type, which is also the first path segment: `pypi`.
     fn ty(&self) -> &'static str;
 
-    /// Answers one request.
+    /// What becomes of a request with this method to this path (as in [`Request::path`]). A `Get` never has a
+    /// body, whatever is said here.
+    fn takes(&self, method: Method, path: &str) -> Takes {
+        let _ = path;
+        if method == Method::Get { Takes::Head } else { Takes::Nothing }
+    }
+
+    /// How people point their package managers here: command lines in which `{mount}` stands for the address
+    /// of the mount, `http://HOST/pypi`.
+    fn usage(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Answers one request whose method it takes.
     async fn answer(&self, request: &Request) -> Answer;
 }

@@ -12,7 +12,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use trustmill_core::port::blobs::Blobs;
-use trustmill_core::port::registry::{Answer, FileAnswer, Refusal, Registry, RenderedPage, Request};
+use trustmill_core::port::registry::{
+    Answer, FileAnswer, Method, Refusal, Registry, RenderedPage, Request, Secret, StatusAnswer, Takes,
+};
 use trustmill_core::{Sha256, Timestamp};
 use trustmill_serve::{Drained, Options, Server, ServerLimits, router};
 use trustmill_testkit::MemBlobs;
@@ -55,6 +57,18 @@ impl Registry for Fake {
         "pypi"
     }
 
+    fn usage(&self) -> &'static [&'static str] {
+        &["get {mount}/simple/ PACKAGE"]
+    }
+
+    fn takes(&self, method: Method, path: &str) -> Takes {
+        match (method, path) {
+            (Method::Get, _) | (Method::Put, "view-put") => Takes::Head,
+            (Method::Post, "view-post") => Takes::Body(100),
+            _ => Takes::Nothing,
+        }
+    }
+
     async fn answer(&self, request: &Request) -> Answer {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let file = |bytes: &[u8], immutable| {
@@ -91,9 +105,16 @@ impl Registry for Fake {
                 serde_json::json!({
                     "path": path, "accept": request.accept, "mount": request.mount,
                     "as_of": request.as_of.map(|at: Timestamp| at.to_string()),
+                    "method": format!("{:?}", request.method), "query": request.query,
+                    "body": String::from_utf8_lossy(&request.body), "origin": request.origin,
+                    "authorization": request.authorization.as_ref().map(Secret::expose),
                 })
                 .to_string(),
             ),
+            "login" => Answer::Status(StatusAnswer {
+                challenge: Some("Cargo login_url=\"x\"".into()),
+                ..StatusAnswer::json(401, &serde_json::json!({"errors": []}))
+            }),
             "page" => Self::page("{\"page\":true}".into()),
             other => Answer::NotFound(format!("no {other}")),
         }

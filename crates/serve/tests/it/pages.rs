@@ -41,7 +41,7 @@ async fn the_front_page_says_how_to_use_it_and_how_it_goes() {
     let page = get(server.addr, "/", &[]).await;
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
     let text = page.text();
-    assert!(text.contains("pip install --index-url http://mill.test/pypi/simple/"), "{text}");
+    assert!(text.contains("get http://mill.test/pypi/simple/ PACKAGE"), "{text}");
     assert!(text.contains("1 packages are watched; 1 files are refused."), "{text}");
     assert!(text.contains("<td>identical</td><td class=\"n\">1</td>"), "{text}");
     assert!(!text.contains("explained"), "the newest entry counts: {text}");

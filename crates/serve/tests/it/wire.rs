@@ -141,16 +141,49 @@ async fn an_answer_that_takes_too_long_is_put_off() {
 }
 
 #[tokio::test]
+async fn methods_and_bodies_reach_the_registry_where_it_takes_them() {
+    let server = start().await;
+    let post = |path: &str, head: &str, body: &str| {
+        format!("POST /pypi/{path} HTTP/1.1\r\nHost: mill.test\r\nConnection: close\r\n{head}\r\n\r\n{body}")
+    };
+    let asked = post("view-post?a=%20b", "Content-Length: 3\r\nAuthorization: Bearer x", "abc");
+    let asked = raw(server.addr, asked.as_bytes()).await.json();
+    let fields = ["method", "query", "body", "authorization"].map(|name| asked[name].as_str().unwrap());
+    assert_eq!(fields, ["Post", "a=%20b", "abc", "Bearer x"]);
+    let chunked = post("view-post", "Transfer-Encoding: chunked", "3\r\nabc\r\n0\r\n\r\n");
+    assert_eq!(raw(server.addr, chunked.as_bytes()).await.json()["body"], "abc");
+    let long = post("view-post", "Content-Length: 101", &"a".repeat(101));
+    assert_eq!(raw(server.addr, long.as_bytes()).await.status, 413);
+    let elsewhere = raw(server.addr, post("page", "Content-Length: 0", "").as_bytes()).await;
+    assert_eq!((elsewhere.status, elsewhere.header("allow")), (405, Some("GET, HEAD")));
+    let other = send(server.addr, "PATCH", "/pypi/view-post", &[]).await;
+    assert_eq!((other.status, other.header("allow")), (405, Some("GET, HEAD, POST")));
+    let put = send(server.addr, "PUT", "/pypi/view-put", &[("Content-Length", "99999999")]).await;
+    assert_eq!((put.status, put.json()["body"].as_str()), (200, Some("")), "answered from its head");
+    let query = format!("/pypi/view?{}", "q".repeat(5000));
+    assert_eq!(get(server.addr, &query, &[]).await.status, 414);
+}
+
+#[tokio::test]
+async fn an_error_in_the_protocols_own_shape_is_passed_on() {
+    let server = start().await;
+    let reply = get(server.addr, "/pypi/login", &[]).await;
+    assert_eq!((reply.status, reply.header("www-authenticate")), (401, Some("Cargo login_url=\"x\"")));
+    assert_eq!(reply.header("content-type"), Some("application/json"));
+    assert_eq!((reply.text().as_str(), reply.header("cache-control")), ("{\"errors\":[]}", Some("no-store")));
+}
+
+#[tokio::test]
 async fn views_reach_the_registry() {
     let server = start().await;
     let now = get(server.addr, "/pypi/view%2Dx?q=1", &[("Accept", "a/b;q=0.5")]).await.json();
-    let expected =
-        serde_json::json!({"path": "view-x", "accept": "a/b;q=0.5", "mount": "/pypi", "as_of": null});
+    let expected = serde_json::json!({"path": "view-x", "accept": "a/b;q=0.5", "mount": "/pypi", "as_of": null,
+            "method": "Get", "query": "q=1", "body": "", "authorization": null, "origin": "http://mill.test"});
     assert_eq!(now, expected);
     let past = get(server.addr, "/pypi/@2024-05-01T10:00:00%2B02:00/view", &[]).await.json();
     assert_eq!(past["as_of"], "2024-05-01T08:00:00Z");
     assert_eq!(past["mount"], "/pypi/@2024-05-01T10:00:00%2B02:00");
-    let bad = get(server.addr, "/pypi/@yesterday/view", &[]).await;
+    let bad = get(server.addr, "/pypi/@2024-yesterday/view", &[]).await;
     assert_eq!(bad.status, 400);
     assert!(bad.text().contains("2024-05-01"), "it says how to write one: {}", bad.text());
     assert_eq!(get(server.addr, "/pypi/%ff", &[]).await.status, 400);

@@ -168,6 +168,13 @@ impl Registry for PypiRegistry {
         "pypi"
     }
 
+    fn usage(&self) -> &'static [&'static str] {
+        &[
+            "pip install --index-url {mount}/simple/ PACKAGE",
+            "uv pip install --default-index {mount}/simple/ PACKAGE",
+        ]
+    }
+
     async fn answer(&self, request: &Request) -> Answer {
         let inner = &self.inner;
         match route(&request.path) {

@@ -102,8 +102,7 @@ async fn who_waited_for_a_page_takes_it_however_short_its_life() {
 #[tokio::test]
 async fn a_client_that_gives_up_leaves_its_download_running() {
     let (fetch, _, registry) = gated();
-    let ask =
-        || Request { path: "files/a/a-1.0.tar.gz".into(), accept: None, as_of: None, mount: "/pypi".into() };
+    let ask = || Request { path: "files/a/a-1.0.tar.gz".into(), mount: "/pypi".into(), ..Request::default() };
     let impatient = {
         let registry = registry.clone();
         tokio::spawn(async move { registry.answer(&ask()).await })

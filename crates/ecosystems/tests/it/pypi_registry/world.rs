@@ -58,6 +58,7 @@ impl World {
             accept: accept.map(str::to_owned),
             as_of: as_of.map(instant),
             mount: "/pypi".to_owned(),
+            ..Request::default()
         };
         self.registry.answer(&request).await
     }
