@@ -16,14 +16,8 @@ use trustmill_core::port::ecosystem::Ecosystem;
 use trustmill_core::port::fetch::{Fetch, FetchError};
 use trustmill_core::port::registry::Registry;
 use trustmill_core::port::sandbox::Sandbox;
-use trustmill_ecosystems::pypi::definition::Definitions;
-use trustmill_ecosystems::pypi::interpreter::{Interpreters, Search};
-use trustmill_ecosystems::pypi::lockfile::Target;
-use trustmill_ecosystems::pypi::registry::{PypiRegistry, RegistryPorts};
-use trustmill_ecosystems::pypi::upstream::{
-    BadIndexUrl, Discovered, FolderStore, Upstream, UpstreamOptions, index_url,
-};
-use trustmill_ecosystems::pypi::{Pypi, PypiParts};
+use trustmill_ecosystems::join::{self, Family, Found as FoundUpstream, Given, Opened, Ports, Workshop};
+use trustmill_ecosystems::pypi::join::interpreters;
 use trustmill_factory::progress::Observer;
 use trustmill_factory::{ServePolicy, World};
 use trustmill_infra::http::RedactedUrl;
@@ -228,104 +222,70 @@ struct Adapters {
     ecosystems: Vec<Arc<dyn Ecosystem>>,
 }
 
-/// Makes every adapter. An ecosystem is one block here: its upstream, its registry, itself.
+/// Makes every adapter.
 async fn adapters(global: &Global, config: &Config, data: &DataDir) -> Result<Adapters, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let blobs: Arc<dyn Blobs> = Arc::new(data.blobs());
-    let index = index(global, config)?;
-    let fetch: Arc<dyn Fetch> = Arc::new(HttpFetch::new(fetch_config(&index)?, data.blobs())?);
+    let found = upstreams(global, config)?;
+    let fetch: Arc<dyn Fetch> = Arc::new(HttpFetch::new(fetch_config(&found)?, data.blobs())?);
     let sandbox = sandbox(config)?;
-    let upstream = Arc::new(Upstream::with_options(
-        index.url,
-        Arc::clone(&fetch),
-        Arc::clone(&clock),
-        Some(Arc::new(FolderStore::new(data.path().join("pages")))),
-        UpstreamOptions::default(),
-    ));
-    let ports = RegistryPorts {
-        records: data.records(),
-        blobs: Arc::clone(&blobs),
-        fetch: Arc::clone(&fetch),
-        clock: Arc::clone(&clock),
-    };
-    let registry: Arc<dyn Registry> = Arc::new(PypiRegistry::new(Arc::clone(&upstream), ports));
-    let registries = vec![registry];
-    let gateways = Arc::new(RegistryGateways::new(registries.clone(), Arc::clone(&blobs)));
-    let interpreters = interpreters(config, data.path()).await;
-    let folders: Vec<&Path> = config.build.definitions.iter().map(PathBuf::as_path).collect();
-    let pypi = Pypi::new(PypiParts {
-        upstream,
+    let ports = ports(data, Arc::clone(&fetch));
+    let opened: Vec<Opened> = found.into_iter().map(|(_, found)| (found.open)(&ports)).collect();
+    let registries: Vec<_> = opened.iter().map(|opened| Arc::clone(&opened.registry)).collect();
+    let workshop = Workshop {
         sandbox: Arc::clone(&sandbox),
-        gateways,
-        fetch: Arc::clone(&fetch),
-        blobs: Arc::clone(&blobs),
-        definitions: Definitions::load(&folders).map_err(|error| Failure::new(Exit::Usage, error))?,
-        target: target(&interpreters),
-        interpreters,
+        gateways: Arc::new(RegistryGateways::new(registries.clone(), Arc::clone(&blobs))),
         limits: config.build.limits(),
+        definitions: config.build.definitions.clone(),
+        interpreters: config.build.interpreters.clone(),
+    };
+    let mut ecosystems = Vec::new();
+    for opened in opened {
+        let ecosystem = (opened.ecosystem)(workshop.clone()).await;
+        ecosystems.push(ecosystem.map_err(|error| Failure::new(Exit::Usage, error))?);
+    }
+    Ok(Adapters { clock, blobs, fetch, sandbox, registries, ecosystems })
+}
+
+/// What every ecosystem reads and writes through.
+fn ports(data: &DataDir, fetch: Arc<dyn Fetch>) -> Ports {
+    Ports {
+        clock: Arc::new(SystemClock),
+        blobs: Arc::new(data.blobs()),
+        records: data.records(),
         data: data.path().to_owned(),
-    });
-    Ok(Adapters { clock, blobs, fetch, sandbox, registries, ecosystems: vec![Arc::new(pypi)] })
+        fetch,
+    }
 }
 
-/// The CPythons of this machine and of the configuration.
-async fn interpreters(config: &Config, folder: &Path) -> Interpreters {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let (path, home, pyenv) =
-        (set("PATH"), set("HOME").map(PathBuf::from), set("PYENV_ROOT").map(PathBuf::from));
-    let explicit = config.build.interpreters.clone();
-    let search = Search::usual(explicit, path.as_deref(), home.as_deref(), pyenv.as_deref());
-    search.run(&folder.join("interpreters.json")).await
+/// Where packages come from, for each ecosystem: flag and environment, then the file, then what this machine's own
+/// client is configured to use.
+fn upstreams(global: &Global, config: &Config) -> Result<Vec<(Family, FoundUpstream)>, Failure> {
+    let given = |ty: &str| {
+        let flag =
+            global.upstream.iter().rev().find(|one| one.ty == ty).map(|one| (one.url.as_str(), "--upstream"));
+        let flag =
+            flag.or_else(|| Some((global.pypi_index.as_deref()?, "--pypi-index")).filter(|_| ty == "pypi"));
+        let file = || config.upstream.0.get(ty).map(|url| (url.as_str(), "configuration"));
+        flag.or_else(file).map(|(address, origin)| Given { address, origin })
+    };
+    join::ALL
+        .into_iter()
+        .map(|family| match (family.discover)(given(family.ty)) {
+            Ok(found) => Ok((family, found)),
+            Err(error) => Err(Failure::new(Exit::Usage, error)),
+        })
+        .collect()
 }
 
-/// For whom lockfiles are read: the interpreter that comes first on the PATH, else the newest that is here.
-fn target(interpreters: &Interpreters) -> Target {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let first = std::env::split_paths(&path).find_map(|folder| {
-        let folder = folder.canonicalize().ok()?;
-        interpreters.all().iter().rev().find(|python| python.executable.parent() == Some(&folder))
-    });
-    let version = first.or(interpreters.newest()).map(|python| python.version.to_string());
-    let version = version.and_then(|version| version.parse().ok());
-    Target::of_this_machine(version.unwrap_or_else(|| pep440_rs::Version::new([3, 13])))
-}
-
-/// The HTTP client's settings: credentials of the index, and the roots of trust that pip was told of.
-fn fetch_config(index: &Discovered) -> Result<FetchConfig, FetchError> {
-    let roots = std::env::var_os("PIP_CERT").filter(|path| !path.is_empty()).map(PathBuf::from);
+/// The HTTP client's settings: the credentials of the upstreams and their roots of trust.
+fn fetch_config(found: &[(Family, FoundUpstream)]) -> Result<FetchConfig, FetchError> {
+    let credentials = found.iter().flat_map(|(_, found)| &found.credentials);
     Ok(FetchConfig {
-        roots: roots.into_iter().collect(),
-        credentials: vec![RedactedUrl::parse(index.url.as_str())?],
+        roots: found.iter().flat_map(|(_, found)| found.roots.clone()).collect(),
+        credentials: credentials.map(|url| RedactedUrl::parse(url)).collect::<Result<_, _>>()?,
         ..FetchConfig::default()
     })
-}
-
-/// Where packages come from: flag and environment, then the file, then what this machine's pip uses.
-fn index(global: &Global, config: &Config) -> Result<Discovered, Failure> {
-    let given = global.pypi_index.as_deref().map(|url| (url, "--pypi-index"));
-    let given = given.or_else(|| config.upstream.pypi.as_deref().map(|url| (url, "configuration")));
-    let found = match given {
-        Some((url, origin)) => {
-            index_url(url, origin).map(|url| Discovered { url, origin: origin.to_owned() })
-        }
-        None => Upstream::discover(),
-    };
-    found.map_err(|error| Failure::new(Exit::Usage, BadUpstream(error)))
-}
-
-/// The address of an upstream cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-struct BadUpstream(BadIndexUrl);
-
-impl Coded for BadUpstream {
-    fn code(&self) -> &'static str {
-        "TM0804"
-    }
-
-    fn help(&self) -> String {
-        "give the address of a simple index, such as https://packages.example.com/simple/".into()
-    }
 }
 
 /// The chosen sandbox backend.
@@ -420,7 +380,7 @@ pub(crate) async fn examine(global: &Global) -> Result<Findings, Failure> {
         problems
             .extend(missing.map(|status| format!("isolation layer {} is missing", status.layer.as_str())));
     }
-    let interpreters = interpreters(&config, &folder).await;
+    let interpreters = interpreters(&config.build.interpreters, &folder).await;
     if interpreters.all().is_empty() {
         problems
             .push("no CPython was found: install python3, or name one in [build] interpreters".to_owned());
@@ -459,13 +419,18 @@ fn sandboxes(config: &Config) -> Vec<Backend> {
 
 /// Asks each upstream for a project that every mirror has.
 async fn reach(global: &Global, config: &Config, data: &DataDir) -> Result<Vec<Reached>, Failure> {
-    let index = index(global, config)?;
-    let origin = index.origin.clone();
-    let settings = FetchConfig { tries: 1, ..fetch_config(&index)? };
+    let found = upstreams(global, config)?;
+    let settings = FetchConfig { tries: 1, ..fetch_config(&found)? };
     let fetch: Arc<dyn Fetch> = Arc::new(HttpFetch::new(settings, data.blobs())?);
-    let upstream = Upstream::new(index.url, fetch, Arc::new(SystemClock));
-    let error = upstream.project("uv").await.err().map(|error| error.to_string());
-    Ok(vec![Reached { ecosystem: "pypi".to_owned(), address: upstream.shown_url(), origin, error }])
+    let ports = ports(data, fetch);
+    let mut reached = Vec::new();
+    for (family, found) in found {
+        let (address, origin) = (found.address, found.origin);
+        let opened = (found.open)(&ports);
+        let error = (opened.probe)().await.err().map(|error| error.to_string());
+        reached.push(Reached { ecosystem: family.ty.to_owned(), address, origin, error });
+    }
+    Ok(reached)
 }
 
 /// Bytes that are free on the volume of a folder.

@@ -2,5 +2,6 @@
 
 pub mod cargo;
 mod flights;
+pub mod join;
 mod page_store;
 pub mod pypi;

@@ -13,6 +13,7 @@ pub(crate) use doctor::{Backend, Data, Findings, Found, Reached};
 pub(crate) use list::Listing;
 pub(crate) use secure::{Row, Summary};
 
+use crate::config::UpstreamFlag;
 use crate::error::Failure;
 use crate::exit::Exit;
 use clap::{Args, Parser, Subcommand};
@@ -49,9 +50,12 @@ pub(crate) struct Global {
     /// Configuration file [default: trustmill.toml in the data folder]
     #[arg(long, global = true, env = "TRUSTMILL_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Address of the PyPI index to rebuild from [default: what this machine's pip uses]
+    /// The same for PyPI alone
     #[arg(long, global = true, env = "TRUSTMILL_PYPI_INDEX", value_name = "URL")]
     pub(crate) pypi_index: Option<String>,
+    /// Address of a registry to rebuild from, may be given again [default: what this machine's clients use]
+    #[arg(long, global = true, value_name = "TYPE=URL")]
+    pub(crate) upstream: Vec<UpstreamFlag>,
     /// Print JSON to standard output, and nothing else there
     #[arg(long, global = true)]
     pub(crate) json: bool,

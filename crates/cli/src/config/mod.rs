@@ -11,7 +11,7 @@ mod watch;
 pub(crate) use build::Build;
 pub(crate) use sandbox::{Backend, Sandbox};
 pub(crate) use serve::Serve;
-pub(crate) use upstream::Upstream;
+pub(crate) use upstream::{Upstream, UpstreamFlag};
 pub(crate) use watch::Watch;
 
 use serde::Deserialize;

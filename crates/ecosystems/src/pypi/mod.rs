@@ -9,6 +9,7 @@ pub mod hooks;
 pub mod index;
 pub mod infer;
 pub mod interpreter;
+pub mod join;
 pub mod lockfile;
 pub mod names;
 pub mod page;

@@ -1,0 +1,151 @@
+//! What an ecosystem is to the rest of the mill, and the list of them all. A new one is a folder beside this file
+//! and a line in [`ALL`].
+
+use crate::pypi;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use trustmill_core::port::Coded;
+use trustmill_core::port::blobs::Blobs;
+use trustmill_core::port::clock::Clock;
+use trustmill_core::port::ecosystem::Ecosystem;
+use trustmill_core::port::fetch::{Fetch, FetchError};
+use trustmill_core::port::records::Records;
+use trustmill_core::port::registry::Registry;
+use trustmill_core::port::sandbox::{Gateways, Limits, Sandbox};
+
+/// The ecosystems of this mill.
+pub const ALL: [Family; 1] = [pypi::join::FAMILY];
+
+/// One ecosystem before anything of it is opened.
+#[derive(Clone, Copy)]
+pub struct Family {
+    /// The package URL type, which is also its key in `[upstream]`: `pypi`.
+    pub ty: &'static str,
+    /// Finds the upstream registry: the address that the operator gives, else what this machine's own client is
+    /// configured to use.
+    pub discover: fn(Option<Given<'_>>) -> Result<Found, BadAddress>,
+}
+
+/// An address that the operator gives.
+#[derive(Debug, Clone, Copy)]
+pub struct Given<'a> {
+    /// The address, which may carry credentials.
+    pub address: &'a str,
+    /// Where it was given, for people: `configuration`.
+    pub origin: &'a str,
+}
+
+/// An upstream that was found; nothing was asked of it yet.
+pub struct Found {
+    /// Its address, credentials removed.
+    pub address: String,
+    /// For people: `PIP_INDEX_URL`, a file's path, `default`.
+    pub origin: String,
+    /// Addresses with the credentials that requests below them are sent with.
+    pub credentials: Vec<String>,
+    /// Files with further roots of trust (PEM).
+    pub roots: Vec<PathBuf>,
+    /// Opens the ecosystem.
+    pub open: Box<dyn FnOnce(&Ports) -> Opened + Send>,
+}
+
+/// What every ecosystem reads and writes through.
+#[derive(Clone)]
+pub struct Ports {
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Bytes by digest.
+    pub blobs: Arc<dyn Blobs>,
+    /// Foreign servers.
+    pub fetch: Arc<dyn Fetch>,
+    /// Facts, first-seen digests.
+    pub records: Arc<dyn Records>,
+    /// The data folder.
+    pub data: PathBuf,
+}
+
+/// An ecosystem that answers package managers and may be told to build.
+pub struct Opened {
+    /// Its serving side.
+    pub registry: Arc<dyn Registry>,
+    /// Asks the upstream for a project that every mirror has.
+    pub probe: Box<dyn FnOnce() -> Eventually<Result<(), FetchError>> + Send>,
+    /// Its building side.
+    pub ecosystem: Box<dyn FnOnce(Workshop) -> Eventually<Joined> + Send>,
+}
+
+/// An ecosystem that builds, or why it cannot here.
+pub type Joined = Result<Arc<dyn Ecosystem>, JoinError>;
+
+/// A future in a box.
+pub type Eventually<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What builds need beside the ports.
+#[derive(Clone)]
+pub struct Workshop {
+    /// Where untrusted steps run.
+    pub sandbox: Arc<dyn Sandbox>,
+    /// What their fetch phase reaches.
+    pub gateways: Arc<dyn Gateways>,
+    /// The bounds of one build.
+    pub limits: Limits,
+    /// Folders of definitions beside the built-in ones.
+    pub definitions: Vec<PathBuf>,
+    /// Interpreters that the operator names beside those that are found.
+    pub interpreters: Vec<PathBuf>,
+}
+
+/// An upstream address that is none. The address itself is not shown: it may carry credentials.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the address of the {ty} upstream from {origin} is not an http or https URL")]
+pub struct BadAddress {
+    /// The ecosystem.
+    pub ty: &'static str,
+    /// Who gave it.
+    pub origin: String,
+}
+
+impl Coded for BadAddress {
+    fn code(&self) -> &'static str {
+        "TM0804"
+    }
+
+    fn help(&self) -> String {
+        "give the registry's base address, such as https://packages.example.com/simple/".into()
+    }
+}
+
+/// Why an ecosystem cannot build here: what the operator wrote for it is wrong.
+#[derive(Debug)]
+pub struct JoinError(Box<dyn Coded + Send + Sync>);
+
+impl std::fmt::Display for JoinError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for JoinError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl JoinError {
+    /// Any error with a code.
+    pub fn new(error: impl Coded + Send + Sync + 'static) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+impl Coded for JoinError {
+    fn code(&self) -> &'static str {
+        self.0.code()
+    }
+
+    fn help(&self) -> String {
+        self.0.help()
+    }
+}
