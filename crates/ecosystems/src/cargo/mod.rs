@@ -1,1 +1,5 @@
 //! crates.io and every registry that speaks its sparse protocol.
+
+pub mod default_index;
+pub mod lockfile;
+pub mod names;

@@ -7,6 +7,8 @@ mod build_real;
 #[cfg(test)]
 mod build_world;
 #[cfg(test)]
+mod cargo_lockfile;
+#[cfg(test)]
 mod definition;
 #[cfg(test)]
 mod interpreter;

@@ -3,13 +3,13 @@
 //! A format is one file (or folder) here and one line in `FORMATS`. Nothing is dropped silently: an entry
 //! becomes a pin, a skipped entry with its reason, or an error with file, line and remedy.
 
-mod error;
+pub(crate) mod error;
 pub mod marker;
 mod pinset;
 pub mod pylock;
 pub mod requirement;
 pub mod requirements;
-mod source;
+pub(crate) mod source;
 mod target;
 pub mod uv_lock;
 

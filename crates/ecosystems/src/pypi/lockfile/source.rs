@@ -9,9 +9,9 @@ use trustmill_core::Sha256;
 use trustmill_core::lockfile::LockfileError;
 
 /// Bytes of one file. The largest public `uv.lock` files are near 5 MB.
-pub(super) const MAX_BYTES: u64 = 32 << 20;
+pub(crate) const MAX_BYTES: u64 = 32 << 20;
 /// Lines of one file.
-pub(super) const MAX_LINES: usize = 400_000;
+pub(crate) const MAX_LINES: usize = 400_000;
 /// Digests of one entry. The releases with the most files have a few hundred.
 const MAX_DIGESTS: usize = 10_000;
 /// Characters of an entry that are shown to the user.
@@ -30,7 +30,7 @@ pub trait Files {
 }
 
 /// The real disk and the environment of this process.
-pub(super) struct Disk;
+pub(crate) struct Disk;
 
 impl Files for Disk {
     fn bytes(&self, path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
@@ -76,16 +76,16 @@ impl Files for MemoryFiles {
 
 /// The text of one file, and what to call it in messages.
 #[derive(Debug)]
-pub(super) struct Source {
-    pub(super) path: PathBuf,
-    pub(super) text: String,
+pub(crate) struct Source {
+    pub(crate) path: PathBuf,
+    pub(crate) text: String,
     /// Byte offsets at which lines begin.
     starts: Vec<usize>,
 }
 
 impl Source {
     /// Reads and decodes `path`.
-    pub(super) fn read(path: &Path, files: &dyn Files) -> Result<Self, LockfileError> {
+    pub(crate) fn read(path: &Path, files: &dyn Files) -> Result<Self, LockfileError> {
         let origin = path.display().to_string();
         let bytes = files.bytes(path, MAX_BYTES).map_err(|cause| {
             error::unreadable(
@@ -115,17 +115,17 @@ impl Source {
     }
 
     /// `FILE:LINE`, lines counted from 1.
-    pub(super) fn line(&self, line: usize) -> String {
+    pub(crate) fn line(&self, line: usize) -> String {
         format!("{}:{line}", self.path.display())
     }
 
     /// `FILE:LINE` of a span of bytes.
-    pub(super) fn at(&self, span: &Range<usize>) -> String {
+    pub(crate) fn at(&self, span: &Range<usize>) -> String {
         self.line(self.starts.partition_point(|start| *start <= span.start).max(1))
     }
 
     /// A TOML document.
-    pub(super) fn toml<T: serde::de::DeserializeOwned>(&self) -> Result<T, LockfileError> {
+    pub(crate) fn toml<T: serde::de::DeserializeOwned>(&self) -> Result<T, LockfileError> {
         toml::from_str(&self.text).map_err(|cause| {
             let origin = cause.span().map_or_else(|| self.path.display().to_string(), |span| self.at(&span));
             let what = cause.message().replace('\n', ", ");
@@ -151,7 +151,7 @@ fn decode(bytes: Vec<u8>) -> Result<String, &'static str> {
 }
 
 /// An entry as a message shows it: one line, cut, with no password of a URL and no control character.
-pub(super) fn shown(entry: &str) -> String {
+pub(crate) fn shown(entry: &str) -> String {
     let one_line = entry.split_whitespace().map(without_credentials).collect::<Vec<_>>().join(" ");
     let mut out: String =
         one_line.chars().take(SHOWN).map(|c| if c.is_control() { '?' } else { c }).collect();
@@ -176,15 +176,15 @@ fn without_credentials(word: &str) -> String {
 
 /// The digests of one entry: the SHA-256 ones, and whether others stood beside them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Hashes {
-    pub(super) sha256: Vec<Sha256>,
+pub(crate) struct Hashes {
+    pub(crate) sha256: Vec<Sha256>,
     /// Names of other algorithms, in order.
-    pub(super) others: Vec<String>,
+    pub(crate) others: Vec<String>,
 }
 
 impl Hashes {
     /// Adds `algorithm:hex`.
-    pub(super) fn add(&mut self, algorithm: &str, hex: &str) -> Result<(), String> {
+    pub(crate) fn add(&mut self, algorithm: &str, hex: &str) -> Result<(), String> {
         let algorithm = algorithm.to_ascii_lowercase();
         if algorithm != "sha256" {
             if !self.others.contains(&algorithm) {
@@ -202,7 +202,7 @@ impl Hashes {
         Ok(())
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.sha256.is_empty() && self.others.is_empty()
     }
 }
