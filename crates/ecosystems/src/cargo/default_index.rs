@@ -5,5 +5,5 @@
 pub const DEFAULT_INDEX: &str = "https://index.crates.io/";
 
 /// How `Cargo.lock` names that registry, whatever address or replacement cargo reads it from.
-pub(super) const LOCKED_AS: [&str; 2] =
+pub const LOCKED_AS: [&str; 2] =
     ["registry+https://github.com/rust-lang/crates.io-index", "sparse+https://index.crates.io/"];

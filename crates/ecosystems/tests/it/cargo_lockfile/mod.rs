@@ -2,16 +2,13 @@
 
 use proptest::prelude::*;
 use trustmill_core::lockfile::{LockfileError, Pins};
+use trustmill_ecosystems::cargo::default_index::LOCKED_AS;
 use trustmill_ecosystems::cargo::lockfile::{read, read_bytes};
 
 const SUM: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 fn lock(text: &str) -> Result<Pins, LockfileError> {
-    read_bytes(
-        text.replace("{SUM}", SUM)
-            .replace("{IO}", "registry+https://github.com/rust-lang/crates.io-index")
-            .as_bytes(),
-    )
+    read_bytes(text.replace("{SUM}", SUM).replace("{IO}", LOCKED_AS[0]).as_bytes())
 }
 
 fn shown(pins: &Pins) -> Vec<String> {
@@ -141,7 +138,7 @@ proptest! {
 
     #[test]
     fn no_edit_of_a_lock_makes_it_panic(at in 0usize..400, with in "[\\[\\]\"=\n a-z<>0-9.]{0,6}") {
-        let text = "version = 3\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\nchecksum = \"e3b0\"\n[metadata]\n\"checksum a\" = \"x\"\n";
+        let text = "version = 3\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\nsource = \"registry+https://r.invalid\"\nchecksum = \"e3b0\"\n[metadata]\n\"checksum a\" = \"x\"\n";
         let at = at.min(text.len());
         let _ = read_bytes(format!("{}{with}{}", &text[..at], &text[at..]).as_bytes());
     }

@@ -1,0 +1,131 @@
+//! Files: out of the blob store, brought there by one download whose digest was checked and locked.
+
+use super::answers::{broken, failed, refused};
+use super::state::{State, Stop};
+use super::{Inner, alarm};
+use crate::cargo::index::Release;
+use crate::cargo::names;
+use std::sync::Arc;
+use trustmill_core::digest::Checksum;
+use trustmill_core::port::fetch::FetchError;
+use trustmill_core::port::records::FirstSeen;
+use trustmill_core::port::registry::{Answer, FileAnswer};
+use trustmill_core::{Sha256, Timestamp};
+
+const CRATE: &str = "application/gzip";
+/// JSON Lines of DSSE envelopes (in-toto attestation bundle).
+const BUNDLE: &str = "application/vnd.in-toto.bundle";
+
+impl Inner {
+    /// `files/{name}/{name}-{version}.crate`. Runs detached from the request: a client that gives up waiting
+    /// for a cold file finds it warm when it comes again.
+    pub(super) async fn file(
+        self: &Arc<Self>,
+        name: &str,
+        version: &str,
+        as_of: Option<Timestamp>,
+    ) -> Answer {
+        let (state, release) = match self.found(name, version, as_of).await {
+            Ok(found) => found,
+            Err(answer) => return answer,
+        };
+        if let Some(stop) = state.stop(version) {
+            return refused(stop);
+        }
+        if let Some(answer) = state.answered(version) {
+            return Answer::File(answer);
+        }
+        let (inner, shared) = (self.clone(), state.clone());
+        let task = tokio::spawn(async move { inner.bring(&shared, &release).await });
+        match task.await {
+            Ok(Ok(answer)) => Answer::File(answer),
+            Ok(Err(answer)) => answer,
+            Err(_) => Answer::Unavailable { why: "the download was cut short".into(), retry_after: None },
+        }
+    }
+
+    /// The state of a crate and one of its releases.
+    async fn found(
+        &self,
+        name: &str,
+        version: &str,
+        as_of: Option<Timestamp>,
+    ) -> Result<(Arc<State>, Release), Answer> {
+        let state = self.current(&name.to_ascii_lowercase()).await?.state;
+        let release = state.release(version, as_of).filter(|_| state.file.name == name).cloned();
+        match release {
+            Some(release) => Ok((state, release)),
+            None => Err(Answer::NotFound(format!("{name} has no release {version}"))),
+        }
+    }
+
+    /// Brings a file that nothing stops into the store, checked and locked.
+    async fn bring(&self, state: &State, release: &Release) -> Result<FileAnswer, Answer> {
+        let filename = names::filename(&state.file.name, &release.version);
+        let _turn = self.flights.enter(&filename).await;
+        if let Some(answer) = state.answered(&release.version) {
+            return Ok(answer);
+        }
+        let answer = match self.stored(&release.sha256, CRATE).await? {
+            Some(answer) => answer,
+            None => self.download(state, release).await?,
+        };
+        let now = self.ports.clock.now();
+        let seen = self.ports.records.lock("cargo", &filename, &answer.digest, now).await;
+        if let FirstSeen::Conflict { first } = seen.map_err(|error| broken(&error))? {
+            return Err(self.moved(state, release, Stop::moved(first, answer.digest)).await);
+        }
+        state.remember(&release.version, answer.clone());
+        Ok(answer)
+    }
+
+    async fn download(&self, state: &State, release: &Release) -> Result<FileAnswer, Answer> {
+        let config = self.upstream.config().await.map_err(failed)?;
+        let url = config.download(&state.file.name, release);
+        let promised = Checksum::Sha256(release.sha256);
+        match self.ports.fetch.file(&url, Some(&promised), self.options.max_file).await {
+            Ok((digest, size)) => Ok(FileAnswer { digest, size, content_type: CRATE, immutable: true }),
+            Err(FetchError::Digest { got: Checksum::Sha256(got), .. }) => {
+                Err(self.moved(state, release, Stop::moved(release.sha256, got)).await)
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Raises the alarm about a file that is not what it was, and refuses it.
+    async fn moved(&self, state: &State, release: &Release, stop: Stop) -> Answer {
+        let alarm = alarm(&state.file.name, &release.version, &stop, self.ports.clock.now());
+        match self.ports.records.append(&[alarm]).await {
+            Ok(()) => refused(&stop),
+            Err(error) => broken(&error),
+        }
+    }
+
+    /// `files/{name}/{name}-{version}.crate.provenance`.
+    pub(super) async fn provenance(&self, name: &str, version: &str, as_of: Option<Timestamp>) -> Answer {
+        let (state, release) = match self.found(name, version, as_of).await {
+            Ok(found) => found,
+            Err(answer) => return answer,
+        };
+        let Some(digest) = state.provenance(&release) else {
+            return Answer::NotFound(format!("there are no statements about {name} {version}"));
+        };
+        match self.stored(&digest, BUNDLE).await {
+            // A later run may add statements under the same URL.
+            Ok(Some(answer)) => Answer::File(FileAnswer { immutable: false, ..answer }),
+            Ok(None) => {
+                Answer::NotFound(format!("the statements about {name} {version} are not in the store"))
+            }
+            Err(answer) => answer,
+        }
+    }
+
+    async fn stored(
+        &self,
+        digest: &Sha256,
+        content_type: &'static str,
+    ) -> Result<Option<FileAnswer>, Answer> {
+        let size = self.ports.blobs.size(digest).await.map_err(|error| broken(&error))?;
+        Ok(size.map(|size| FileAnswer { digest: *digest, size, content_type, immutable: true }))
+    }
+}

@@ -1,0 +1,325 @@
+//! The serving side of crates.io: what `cargo` is answered under `/cargo`.
+//!
+//! Index files are upstream's lines, with what the mill knows laid over them: refused releases are yanked, and
+//! digests are locked at first sight. `docs/serving.md` has the grammar.
+
+mod answers;
+mod files;
+mod route;
+mod state;
+
+use super::upstream::Upstream;
+use crate::flights::Flights;
+use answers::{broken, failed, not_here, unauthorized};
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::SignedDuration;
+use quick_cache::sync::Cache;
+use route::{Route, route};
+use state::{State, Stop};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use trustmill_core::digest::Hasher;
+use trustmill_core::fact::Fact;
+use trustmill_core::port::blobs::Blobs;
+use trustmill_core::port::clock::Clock;
+use trustmill_core::port::fetch::Fetch;
+use trustmill_core::port::records::Records;
+use trustmill_core::port::registry::{Answer, Method, Registry, RenderedPage, Request, Secret, Takes};
+use trustmill_core::{Purl, Timestamp};
+
+/// How the registry serves.
+#[derive(Debug, Clone)]
+pub struct RegistryOptions {
+    /// How long clients may use an index file unasked. Short: a refusal should arrive.
+    pub page_max_age: Duration,
+    /// Largest `.crate` that is brought from upstream, in bytes.
+    pub max_file: u64,
+    /// Bytes of rendered index files kept in memory.
+    pub page_memory: u64,
+    /// How long an index file bridges an outage of upstream before upstream is asked again.
+    pub stale_pause: Duration,
+    /// What `Authorization` must say (`auth-required`); `None` lets everybody in.
+    pub token: Option<Secret>,
+}
+
+impl Default for RegistryOptions {
+    fn default() -> Self {
+        Self {
+            page_max_age: Duration::from_secs(60),
+            max_file: 1 << 30,
+            page_memory: 16 << 20,
+            stale_pause: Duration::from_secs(5),
+            token: None,
+        }
+    }
+}
+
+/// The ports that the registry stands on.
+#[derive(Clone)]
+pub struct RegistryPorts {
+    /// Facts and locks.
+    pub records: Arc<dyn Records>,
+    /// Where files are.
+    pub blobs: Arc<dyn Blobs>,
+    /// How files get there. It MUST store into `blobs`.
+    pub fetch: Arc<dyn Fetch>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The serving side of crates.io.
+pub struct CargoRegistry {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    upstream: Arc<Upstream>,
+    ports: RegistryPorts,
+    options: RegistryOptions,
+    states: Cache<String, Current, StateWeight>,
+    pages: Cache<PageKey, Rendered, PageWeight>,
+    flights: Flights,
+    ids: AtomicU64,
+}
+
+/// A state, and how long it needs no second look at upstream.
+#[derive(Clone)]
+struct Current {
+    state: Arc<State>,
+    since: Timestamp,
+    until: Timestamp,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct PageKey {
+    name: String,
+    as_of: Option<Timestamp>,
+}
+
+/// A rendered index file and the state that it is of; no page where nothing existed yet.
+#[derive(Clone)]
+struct Rendered {
+    page: Option<Arc<RenderedPage>>,
+    state: u64,
+}
+
+#[derive(Clone)]
+struct StateWeight;
+
+impl quick_cache::Weighter<String, Current> for StateWeight {
+    fn weight(&self, key: &String, current: &Current) -> u64 {
+        (key.len() + current.state.weight()) as u64
+    }
+}
+
+#[derive(Clone)]
+struct PageWeight;
+
+impl quick_cache::Weighter<PageKey, Rendered> for PageWeight {
+    fn weight(&self, key: &PageKey, rendered: &Rendered) -> u64 {
+        let body = rendered.page.as_ref().map_or(0, |page| page.body.len());
+        (key.name.len() + body + 256) as u64
+    }
+}
+
+/// Bytes of crates' states, upstream's index files under them included.
+const STATE_MEMORY: u64 = 32 << 20;
+
+impl CargoRegistry {
+    /// A registry over `upstream` with the usual settings.
+    pub fn new(upstream: Arc<Upstream>, ports: RegistryPorts) -> Self {
+        Self::with_options(upstream, ports, RegistryOptions::default())
+    }
+
+    /// A registry with every setting.
+    pub fn with_options(upstream: Arc<Upstream>, ports: RegistryPorts, options: RegistryOptions) -> Self {
+        let inner = Inner {
+            upstream,
+            ports,
+            states: Cache::with_weighter(1024, STATE_MEMORY, StateWeight),
+            pages: Cache::with_weighter(1024, options.page_memory, PageWeight),
+            flights: Flights::default(),
+            ids: AtomicU64::new(0),
+            options,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+}
+
+#[async_trait]
+impl Registry for CargoRegistry {
+    fn ty(&self) -> &'static str {
+        "cargo"
+    }
+
+    fn takes(&self, method: Method, path: &str) -> Takes {
+        // Publishing is refused in cargo's own words, without its body being read.
+        if method == Method::Get || matches!(route(path), Route::Api) { Takes::Head } else { Takes::Nothing }
+    }
+
+    fn usage(&self) -> &'static [&'static str] {
+        &[
+            "CARGO_REGISTRIES_MILL_INDEX=sparse+{mount}/ cargo --config 'source.crates-io.replace-with=\"mill\"' fetch",
+        ]
+    }
+
+    async fn answer(&self, request: &Request) -> Answer {
+        let inner = &self.inner;
+        if !inner.is_allowed(request.authorization.as_ref()) {
+            return unauthorized(request.origin.as_deref());
+        }
+        match route(&request.path) {
+            Route::Config => inner.config(request),
+            Route::Index(name) => inner.index(name, request.as_of).await,
+            Route::File(name, version) => inner.file(name, version, request.as_of).await,
+            Route::Provenance(name, version) => inner.provenance(name, version, request.as_of).await,
+            Route::Api => not_here(),
+            Route::Unknown => Answer::NotFound("there is nothing under this path".into()),
+        }
+    }
+}
+
+impl Inner {
+    /// Compares digests of both, so that the time it takes tells nothing of the token.
+    fn is_allowed(&self, given: Option<&Secret>) -> bool {
+        let Some(wanted) = &self.options.token else { return true };
+        let digest = |secret: &Secret| trustmill_core::Sha256::of(secret.expose().as_bytes());
+        let (wanted, given) = (digest(wanted), given.map(digest));
+        given.is_some_and(|given| {
+            let pairs = wanted.as_bytes().iter().zip(given.as_bytes());
+            pairs.fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+        })
+    }
+
+    /// `config.json`. Its addresses are whole, in the client's own words, so it is made for each request.
+    fn config(&self, request: &Request) -> Answer {
+        let Some(origin) = &request.origin else {
+            return Answer::NotFound("the request names no plain host, which config.json must name".into());
+        };
+        let base = format!("{origin}{}", request.mount);
+        let mut config = serde_json::json!({
+            "dl": format!("{base}/files/{{crate}}/{{crate}}-{{version}}.crate"),
+            "api": base,
+        });
+        if let (Some(object), true) = (config.as_object_mut(), self.options.token.is_some()) {
+            object.insert("auth-required".to_owned(), true.into());
+        }
+        Answer::Page(Arc::new(self.page(Bytes::from(config.to_string()), "application/json", "Host")))
+    }
+
+    /// An index file. A hot one costs two look-ups.
+    async fn index(&self, name: &str, as_of: Option<Timestamp>) -> Answer {
+        let current = match self.current(name).await {
+            Ok(current) => current,
+            Err(answer) => return answer,
+        };
+        let key = PageKey { name: name.to_owned(), as_of };
+        let known = self.pages.get(&key).filter(|known| known.state == current.state.id);
+        let rendered = known.unwrap_or_else(|| {
+            let body = current.state.rendered(as_of);
+            let page =
+                body.map(|body| Arc::new(self.page(body, "text/plain; charset=utf-8", "Authorization")));
+            let rendered = Rendered { page, state: current.state.id };
+            self.pages.insert(key, rendered.clone());
+            rendered
+        });
+        match rendered.page {
+            Some(page) => Answer::Page(page),
+            None => Answer::NotFound("this crate has no release before that instant".into()),
+        }
+    }
+
+    fn page(&self, body: Bytes, content_type: &'static str, vary: &'static str) -> RenderedPage {
+        let mut hasher = Hasher::new();
+        hasher.update(&body);
+        // Half of a SHA-256 tells any two files apart and keeps headers short.
+        let etag = format!("\"{:.32}\"", hasher.finish().to_hex());
+        RenderedPage { content_type, body, gzip: None, etag, max_age: self.options.page_max_age, vary }
+    }
+
+    /// What is known about a crate just now. `name` is in lower case.
+    async fn current(&self, name: &str) -> Result<Current, Answer> {
+        if let Some(current) = self.states.get(name).filter(|current| self.is_current(current)) {
+            return Ok(current);
+        }
+        let listing = self.upstream.listing(name).await.map_err(|error| {
+            if error.is_infrastructure() {
+                tracing::warn!(%error, "a crate cannot be served");
+            }
+            failed(error)
+        })?;
+        let _turn = self.flights.enter(&format!("state {name}")).await;
+        let known = self.states.get(name);
+        if let Some(current) = known.clone().filter(|current| self.is_current(current)) {
+            return Ok(current);
+        }
+        let revision = self.ports.records.revision(&Purl::project("cargo", &listing.file.name));
+        let same = known.filter(|known| {
+            let state = &known.state;
+            Arc::ptr_eq(&state.file, &listing.file)
+                && state.revision == revision
+                && state.stale == listing.stale
+        });
+        let state = match same {
+            Some(known) => known.state,
+            None => {
+                let id = self.ids.fetch_add(1, Ordering::Relaxed);
+                let built = State::build(id, self.ports.records.as_ref(), listing.file, listing.stale).await;
+                let state = Arc::new(built.map_err(|error| broken(&error))?);
+                self.raise_alarms(&state).await?;
+                state
+            }
+        };
+        let now = self.ports.clock.now();
+        let pause = SignedDuration::try_from(self.options.stale_pause).unwrap_or(SignedDuration::ZERO);
+        let until = if listing.stale { now.checked_add(pause).unwrap_or(now) } else { listing.fresh_until };
+        let current = Current { state, since: now, until };
+        self.states.insert(name.to_owned(), current.clone());
+        Ok(current)
+    }
+
+    fn is_current(&self, current: &Current) -> bool {
+        let now = self.ports.clock.now();
+        let fresh = current.since <= now && now < current.until;
+        let project = Purl::project("cargo", &current.state.file.name);
+        fresh && current.state.revision == self.ports.records.revision(&project)
+    }
+
+    /// One alarm per release and digest that upstream moved; those that were raised before stay as they are.
+    async fn raise_alarms(&self, state: &State) -> Result<(), Answer> {
+        let now = self.ports.clock.now();
+        let mut alarms: Vec<Fact> =
+            state.moved().map(|(version, stop)| alarm(&state.file.name, version, stop, now)).collect();
+        if alarms.is_empty() {
+            return Ok(());
+        }
+        let project = Purl::project("cargo", &state.file.name);
+        let raised = self.ports.records.facts(&project, Some(ALARM)).await.map_err(|error| broken(&error))?;
+        let raised: BTreeSet<_> = raised.iter().map(Fact::address).collect();
+        alarms.retain(|alarm| !raised.contains(&alarm.address()));
+        if alarms.is_empty() {
+            return Ok(());
+        }
+        self.ports.records.append(&alarms).await.map_err(|error| broken(&error))
+    }
+}
+
+/// The kind of the facts that a person must look at: `{"code": …, "what": …}`.
+const ALARM: &str = "alarm";
+
+/// An alarm about a release's file.
+fn alarm(name: &str, version: &str, stop: &Stop, at: Timestamp) -> Fact {
+    tracing::error!(name, version, code = %stop.code, what = stop.line, "alarm");
+    let digests = stop.moved.map(|(first, now)| serde_json::json!({ "first": first, "now": now }));
+    Fact {
+        format: Fact::FORMAT,
+        about: Purl::release("cargo", name, version),
+        kind: ALARM.into(),
+        subject: Some(super::names::filename(name, version)),
+        at,
+        body: serde_json::json!({ "code": stop.code, "what": stop.line, "digests": digests }),
+    }
+}
