@@ -2,7 +2,7 @@
 
 mod address;
 
-pub use address::{clean_address, clean_directory};
+pub use address::{clean_address, clean_directory, is_on_forge};
 
 use crate::Sha256;
 use crate::content::Contents;

@@ -8,12 +8,12 @@ use trustmill_core::source::{ObjectId, SourceCheck, SourceFinding, SourceFinding
 const MOST_FOLDERS: usize = 10_000;
 
 /// Compares an uploaded archive with a commit's files below `directory`. `generated` names the tool that writes
-/// a path of the archive, where one does.
+/// a file of the archive, given its path and bytes, where one does.
 pub fn check(
     archive: &Contents,
     commit: &Contents,
     directory: &str,
-    generated: &dyn Fn(&str) -> Option<&'static str>,
+    generated: &dyn Fn(&str, &[u8]) -> Option<&'static str>,
 ) -> SourceCheck {
     let mut elsewhere: BTreeMap<trustmill_core::Sha256, &str> = BTreeMap::new();
     let mut check = SourceCheck::default();
@@ -30,7 +30,7 @@ pub fn check(
             elsewhere =
                 commit.members.iter().map(|(path, member)| (member.digest(), path.as_str())).collect();
         }
-        let (class, detail) = match (theirs, generated(path)) {
+        let (class, detail) = match (theirs, generated(path, &member.bytes)) {
             (Some(theirs), _) if is_same_text(&theirs.bytes, &member.bytes) => {
                 (SourceFindingClass::LineEndings, "the same text with other line endings".to_owned())
             }
@@ -202,7 +202,8 @@ mod tests {
             ("hook.m4", "eval"),
             ("setup.py", "x\ny\n"),
         ]);
-        let generated = |path: &str| matches!(path, "PKG-INFO" | "setup.cfg").then_some("setuptools");
+        let generated =
+            |path: &str, _: &[u8]| matches!(path, "PKG-INFO" | "setup.cfg").then_some("setuptools");
         let found = check(&archive, &commit, "pkg", &generated);
         assert_eq!(found.equal, 1);
         let expected = [
@@ -222,7 +223,7 @@ mod tests {
     fn an_added_executable_bit_is_reported() {
         let mut archive = contents(&[("run", "echo")]);
         archive.members.get_mut("run").unwrap().mode = Some(0o755);
-        let found = check(&archive, &contents(&[("run", "echo")]), "", &|_| None);
+        let found = check(&archive, &contents(&[("run", "echo")]), "", &|_, _| None);
         assert_eq!(classes(&found), [("run", C::MadeExecutable)]);
         assert!(!found.holds());
     }

@@ -49,9 +49,10 @@ pub trait Ecosystem: Send + Sync {
     }
 
     /// Which tool writes this file of an uploaded source archive, so that it need not stand in the repository;
-    /// `None` where the repository must hold it. Pure.
-    fn generated(&self, path: &str) -> Option<&'static str> {
-        let _ = path;
+    /// `None` where the repository must hold it. The bytes must look as that tool writes them: a name proves
+    /// nothing. Pure.
+    fn generated(&self, path: &str, bytes: &[u8]) -> Option<&'static str> {
+        let _ = (path, bytes);
         None
     }
 

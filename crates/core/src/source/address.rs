@@ -102,6 +102,15 @@ pub fn clean_directory(text: &str) -> Option<String> {
     (!segments.contains(&"..")).then(|| segments.join("/"))
 }
 
+/// Whether a cleaned address is on a host that is known to show repositories, and nothing else, at such addresses.
+pub fn is_on_forge(repository: &str) -> bool {
+    const MORE: [&str; 4] = ["codeberg.org", "git.sr.ht", "opendev.org", "salsa.debian.org"];
+    let url = Url::parse(repository).ok();
+    url.as_ref().and_then(Url::host_str).is_some_and(|host| {
+        is_forge(host) || MORE.contains(&host) || host.starts_with("gitlab.") || host.starts_with("git.")
+    })
+}
+
 /// npm's `owner/name`, perhaps with `#commit` behind.
 fn from_short(text: &str, host: &str) -> Option<(String, String)> {
     let path = text.split('#').next().unwrap_or_default();

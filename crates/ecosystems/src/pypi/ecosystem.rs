@@ -7,7 +7,7 @@ use super::interpreter::Interpreters;
 use super::lockfile::{self, Target};
 use super::upstream::Upstream;
 use super::uv::{self, Uv, UvError};
-use super::{infer, plan};
+use super::{claim, from_git, infer, plan};
 use async_trait::async_trait;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -135,16 +135,21 @@ impl Ecosystem for Pypi {
         plan::plan(project, version)
     }
 
-    fn source_claim(&self, _release: &Published<'_>) -> Option<SourceClaim> {
-        None
+    fn source_claim(&self, release: &Published<'_>) -> Option<SourceClaim> {
+        claim::claim(release)
+    }
+
+    fn generated(&self, path: &str, bytes: &[u8]) -> Option<&'static str> {
+        claim::generated(path, bytes)
     }
 
     fn next_recipe(&self, evidence: &Evidence<'_>, tried: &[Attempt]) -> Option<Recipe> {
         let version = evidence.purl.version().unwrap_or_default();
-        match self.definitions.find(&evidence.purl.name(), version) {
+        let definition = self.definitions.find(&evidence.purl.name(), version);
+        from_git::next_recipe(evidence, tried, |tried| match definition {
             Some(definition) => infer::next_recipe(evidence, Some(&|recipe| definition.apply(recipe)), tried),
             None => infer::next_recipe(evidence, None, tried),
-        }
+        })
     }
 
     async fn build(&self, request: BuildRequest<'_>) -> Result<Build, SandboxError> {

@@ -1,10 +1,12 @@
 //! PyPI and every index that speaks its protocols.
 
 pub mod build;
+pub mod claim;
 pub mod default_index;
 pub mod definition;
 mod ecosystem;
 pub mod environment;
+mod from_git;
 pub mod hooks;
 pub mod index;
 pub mod infer;
@@ -18,4 +20,5 @@ pub mod registry;
 pub mod upstream;
 pub mod uv;
 pub mod version;
+
 pub use ecosystem::{Pypi, PypiParts};

@@ -177,7 +177,7 @@ async fn checked(
     let (ecosystem, contents, git) = (Arc::clone(ecosystem), Arc::clone(&file.contents), Arc::clone(git));
     let found = blocking(move || {
         let directory = git.checkout().map_or("", |checkout| checkout.directory.as_str());
-        check(&contents, &git.contents, directory, &|path| ecosystem.generated(path))
+        check(&contents, &git.contents, directory, &|path, bytes| ecosystem.generated(path, bytes))
     })
     .await?;
     Ok((file.artifact.filename.clone(), found))

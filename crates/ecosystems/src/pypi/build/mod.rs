@@ -5,6 +5,7 @@ mod job;
 mod outcome;
 
 use super::environment::{Environments, Prepared, Wanted, common, requirement};
+use super::from_git::built_files;
 use super::interpreter::{Choice, Interpreters, WantedPython};
 use super::uv::Uv;
 use bytes::Bytes;
@@ -57,11 +58,11 @@ impl Builder<'_> {
                 Ok(environment) => environment,
                 Err(failure) => return Ok(log.failed(failure)),
             };
-            let source = request.source.contents.as_ref();
+            let source = built_files(request.source);
             let parts = Parts {
                 recipe: request.recipe,
                 folder: &folder,
-                source,
+                source: &source,
                 environment: &environment,
                 interpreter: choice.interpreter,
                 requirements: &requirements,

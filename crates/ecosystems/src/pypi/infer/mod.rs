@@ -9,7 +9,7 @@ mod first;
 mod next;
 mod range;
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;
 #[cfg(test)]
 mod tests;
 

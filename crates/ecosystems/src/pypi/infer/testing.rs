@@ -13,7 +13,7 @@ use trustmill_core::source::{Source, Sources};
 use trustmill_core::{Purl, Sha256};
 
 /// Contents from paths and texts.
-pub(super) fn contents(files: &[(&str, &str)]) -> Contents {
+pub(in crate::pypi) fn contents(files: &[(&str, &str)]) -> Contents {
     let mut out = Contents::default();
     for (path, text) in files {
         insert(&mut out, path, text);
@@ -30,7 +30,7 @@ fn insert(contents: &mut Contents, path: &str, text: &str) {
 }
 
 /// A release with one wheel and one source archive.
-pub(super) struct World {
+pub(in crate::pypi) struct World {
     purl: Purl,
     wheel: Artifact,
     sdist: Artifact,
@@ -41,7 +41,7 @@ pub(super) struct World {
     sources: OnceCell<Sources>,
 }
 
-fn artifact(filename: &str, kind: ArtifactKind) -> Artifact {
+pub(in crate::pypi) fn artifact(filename: &str, kind: ArtifactKind) -> Artifact {
     Artifact {
         filename: filename.to_owned(),
         kind,
@@ -60,7 +60,7 @@ fn artifact(filename: &str, kind: ArtifactKind) -> Artifact {
 
 impl World {
     /// demo 1.0, uploaded in June 2022, made by `generator`, its source a bare `setup.py`.
-    pub(super) fn new(generator: &str) -> Self {
+    pub(in crate::pypi) fn new(generator: &str) -> Self {
         let wheel = format!(
             "Wheel-Version: 1.0\nGenerator: {generator}\nRoot-Is-Purelib: true\nTag: py3-none-any\n\n"
         );
@@ -109,7 +109,7 @@ impl World {
         self
     }
 
-    pub(super) fn evidence(&self) -> Evidence<'_> {
+    pub(in crate::pypi) fn evidence(&self) -> Evidence<'_> {
         Evidence {
             purl: &self.purl,
             published: Some((&self.wheel, &self.published)),
