@@ -150,7 +150,8 @@ impl Mill {
             let build = self.pypi.build(request).await.unwrap();
             let result = match &build.result {
                 Ok((_, rebuilt)) => {
-                    AttemptResult::Compared(Box::new(compare(&wheel_bytes, rebuilt, &limits).unwrap()))
+                    let found = compare(&wheel.filename, &wheel_bytes, rebuilt, &limits).unwrap();
+                    AttemptResult::Compared(Box::new(found))
                 }
                 Err(failure) => {
                     AttemptResult::Failed { class: failure.class, detail: failure.detail.clone() }

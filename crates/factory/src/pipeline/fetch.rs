@@ -36,7 +36,7 @@ pub(super) async fn published(
 ) -> Result<Option<Opened>, StepError> {
     let Some(artifact) = artifact else { return Ok(None) };
     step(world, purl, "fetch");
-    let read = |_: &str, bytes: &bytes::Bytes| archive::zip::read(bytes, &Limits::default());
+    let read = |name: &str, bytes: &bytes::Bytes| archive::published::read(name, bytes, &Limits::default());
     open(world, purl, artifact, read).await.map(Some)
 }
 

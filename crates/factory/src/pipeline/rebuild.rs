@@ -166,7 +166,7 @@ async fn run(
                 None => AttemptResult::Built { filename, sha256 },
                 Some(archive) => {
                     step(world, purl, "compare");
-                    compared(archive.bytes.clone(), bytes).await?
+                    compared(archive, bytes).await?
                 }
             }
         }
@@ -175,8 +175,9 @@ async fn run(
 }
 
 /// Compares a rebuild with the published file; a rebuild that is no archive is a failure of its class.
-async fn compared(published: bytes::Bytes, rebuilt: bytes::Bytes) -> Result<AttemptResult, StepError> {
-    let result = blocking(move || compare::compare(&published, &rebuilt, &Limits::default())).await?;
+async fn compared(published: &Archive, rebuilt: bytes::Bytes) -> Result<AttemptResult, StepError> {
+    let (name, published) = (published.artifact.filename.clone(), published.bytes.clone());
+    let result = blocking(move || compare::compare(&name, &published, &rebuilt, &Limits::default())).await?;
     Ok(match result {
         Ok(comparison) => AttemptResult::Compared(Box::new(comparison)),
         Err(error) => AttemptResult::Failed { class: FailureClass::WrongArtifact, detail: error.to_string() },

@@ -4,8 +4,10 @@
 
 pub mod limits;
 pub mod path;
+pub mod published;
 pub mod sdist;
 pub mod tar;
+pub mod tar_gz;
 pub mod zip;
 
 pub use limits::Limits;

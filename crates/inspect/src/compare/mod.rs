@@ -1,4 +1,4 @@
-//! Compares a rebuilt wheel with the published one and puts the pair on the verdict ladder.
+//! Compares a rebuilt file with the published one and puts the pair on the verdict ladder.
 //!
 //! Strongest first: the same bytes; our members in the published container; equal after named rules; every
 //! difference of a kind that explains itself; else unexplained. `docs/verdicts.md` says what each proves.
@@ -10,10 +10,10 @@ mod metadata;
 mod mode;
 mod text;
 
-use crate::archive::Limits;
-use crate::archive::zip::{self, Archive, ZipError};
-use crate::normalise::{self, WHEEL_RECORD, ZIP_CONTAINER};
-use crate::replay::{self, replay};
+use crate::archive::published::{self, Archive, Family, PublishedError};
+use crate::archive::{Limits, tar_gz, zip};
+use crate::normalise::{self, TAR_GZ_CONTAINER, WHEEL_RECORD, ZIP_CONTAINER};
+use crate::replay::{self, ReplayRefusal, Replayed};
 use crate::wheel::record;
 use bytes::Bytes;
 use classify::Twins;
@@ -23,15 +23,15 @@ use trustmill_core::content::Contents;
 use trustmill_core::port::Coded;
 use trustmill_core::{Sha256, Verdict};
 
-/// Why two wheels cannot be compared. The code is that of the refusal.
+/// Why two files cannot be compared. The code is that of the refusal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CompareError {
-    /// The published wheel is refused.
-    #[error("the published wheel is refused")]
-    Published(#[source] ZipError),
-    /// The rebuilt wheel is refused.
-    #[error("the rebuilt wheel is refused")]
-    Rebuilt(#[source] ZipError),
+    /// The published file is refused.
+    #[error("the published file is refused")]
+    Published(#[source] PublishedError),
+    /// The rebuilt file is refused.
+    #[error("the rebuilt file is refused")]
+    Rebuilt(#[source] PublishedError),
 }
 
 impl Coded for CompareError {
@@ -49,12 +49,17 @@ impl Coded for CompareError {
     }
 }
 
-/// Compares two wheels. A pure function of its arguments.
+/// Compares what is published under `filename` with a rebuild of it. A pure function of its arguments.
 ///
 /// # Errors
-/// [`CompareError`] if either is refused by the reader.
-pub fn compare(published: &Bytes, rebuilt: &Bytes, limits: &Limits) -> Result<Comparison, CompareError> {
-    let theirs = zip::open(published, limits).map_err(CompareError::Published)?;
+/// [`CompareError`] if either is refused by the reader, or if the name is that of no format that is read.
+pub fn compare(
+    filename: &str,
+    published: &Bytes,
+    rebuilt: &Bytes,
+    limits: &Limits,
+) -> Result<Comparison, CompareError> {
+    let theirs = published::open(filename, published, limits).map_err(CompareError::Published)?;
     let mut comparison = Comparison {
         format: Comparison::FORMAT,
         verdict: Verdict::Identical,
@@ -67,19 +72,27 @@ pub fn compare(published: &Bytes, rebuilt: &Bytes, limits: &Limits) -> Result<Co
     if comparison.published == comparison.rebuilt {
         return Ok(comparison);
     }
-    let ours = zip::open(rebuilt, limits).map_err(CompareError::Rebuilt)?;
-    match replay(&theirs, &ours.contents, &replay::Limits::from(limits)) {
+    let ours = published::open(filename, rebuilt, limits).map_err(CompareError::Rebuilt)?;
+    match replayed(&theirs, ours.contents(), &replay::Limits::from(limits)) {
         Ok(replayed) => {
             comparison.verdict = Verdict::Replayed;
             comparison.replay = Some(Replay::Reproduced { notes: replayed.notes() });
         }
         Err(refusal) => {
             comparison.replay = Some(Replay::Failed { why: refusal.to_string() });
-            let found = members(&theirs.contents, &ours.contents);
+            let family = Family::of(filename).unwrap_or(Family::Python);
+            let found = members(family, theirs.contents(), ours.contents());
             settle(&mut comparison, found, &theirs, &ours);
         }
     }
     Ok(comparison)
+}
+
+fn replayed(theirs: &Archive, ours: &Contents, limits: &replay::Limits) -> Result<Replayed, ReplayRefusal> {
+    match theirs {
+        Archive::Zip(theirs) => replay::replay(theirs, ours, limits),
+        Archive::TarGz(theirs) => replay::tar_gz::replay(theirs, ours, limits),
+    }
 }
 
 /// What comparing member by member found.
@@ -100,14 +113,16 @@ impl Found {
     }
 }
 
-fn members(theirs: &Contents, ours: &Contents) -> Found {
+fn members(family: Family, theirs: &Contents, ours: &Contents) -> Found {
     let mut found = Found::default();
     let (mut our_twins, mut their_twins) = (None, None);
     let paths: BTreeSet<&String> = theirs.members.keys().chain(ours.members.keys()).collect();
     for path in paths {
         match (theirs.get(path), ours.get(path)) {
             (Some(a), Some(b)) if a.bytes == b.bytes => {}
-            (Some(_), Some(_)) if record::is_record(path) => compare_records(&mut found, path, theirs, ours),
+            (Some(_), Some(_)) if family == Family::Python && record::is_record(path) => {
+                compare_records(&mut found, path, theirs, ours);
+            }
             (Some(a), Some(b)) => {
                 let rules = normalise::equalising(path, &a.bytes, &b.bytes);
                 for rule in &rules {
@@ -136,7 +151,9 @@ fn members(theirs: &Contents, ours: &Contents) -> Found {
             found.report(difference, false);
         }
     }
-    check_equal_record(&mut found, theirs, ours);
+    if family == Family::Python {
+        check_equal_record(&mut found, theirs, ours);
+    }
     found
 }
 
@@ -172,7 +189,7 @@ fn settle(comparison: &mut Comparison, found: Found, theirs: &Archive, ours: &Ar
         .map(|(id, (cites, members))| normalise::fired((id, cites), members))
         .collect();
     if found.differences.is_empty() {
-        comparison.normalisations.extend(container(theirs, ours));
+        comparison.normalisations.push(container(theirs, ours));
         comparison.verdict = Verdict::Normalised;
     } else {
         comparison.verdict = if found.differences.iter().any(|difference| difference.alarming) {
@@ -185,13 +202,32 @@ fn settle(comparison: &mut Comparison, found: Found, theirs: &Archive, ours: &Ar
 }
 
 /// The container differs too: otherwise the digests would be equal, or the replay would have succeeded.
-fn container(theirs: &Archive, ours: &Archive) -> Option<Normalisation> {
+fn container(theirs: &Archive, ours: &Archive) -> Normalisation {
+    match (theirs, ours) {
+        (Archive::Zip(theirs), Archive::Zip(ours)) => {
+            normalise::fired(ZIP_CONTAINER, only_theirs(&zip_facts(theirs), &zip_facts(ours)))
+        }
+        (Archive::TarGz(theirs), Archive::TarGz(ours)) => {
+            normalise::fired(TAR_GZ_CONTAINER, only_theirs(&tar_facts(theirs), &tar_facts(ours)))
+        }
+        // Both were opened under one name.
+        _ => normalise::fired(ZIP_CONTAINER, Vec::new()),
+    }
+}
+
+/// The members whose facts are not on our side.
+fn only_theirs<T: PartialEq>(theirs: &[(String, T)], ours: &[(String, T)]) -> Vec<String> {
+    theirs.iter().filter(|fact| !ours.contains(fact)).map(|fact| fact.0.clone()).collect()
+}
+
+fn zip_facts(archive: &zip::Archive) -> Vec<(String, impl PartialEq)> {
     let fact = |entry: &zip::Entry| {
         let header = &entry.central.header;
-        (entry.path.clone(), header.method, header.time, header.date, header.flags, entry.central.external)
+        (header.method, header.time, header.date, header.flags, entry.central.external)
     };
-    let facts = |archive: &Archive| archive.entries.iter().map(fact).collect::<Vec<_>>();
-    let (a, b) = (facts(theirs), facts(ours));
-    let members = a.iter().filter(|entry| !b.contains(entry)).map(|entry| entry.0.clone()).collect();
-    Some(normalise::fired(ZIP_CONTAINER, members))
+    archive.entries.iter().map(|entry| (entry.path.clone(), fact(entry))).collect()
+}
+
+fn tar_facts(archive: &tar_gz::Archive) -> Vec<(String, tar_gz::Header)> {
+    archive.entries.iter().map(|entry| (entry.path.clone(), entry.header)).collect()
 }

@@ -45,6 +45,15 @@ pub const ZIP_CONTAINER: (&str, &str) = (
      members; order, times, compression and the other mode bits of the zip (PKWARE APPNOTE) are not used",
 );
 
+/// The members are equal, the container is not.
+pub const TAR_GZ_CONTAINER: (&str, &str) = (
+    "tar-gz-container",
+    "npm Docs, `npm install`: a package is a folder with a program described by a package.json, or a gzipped \
+     tarball that contains it; The Cargo Book, Publishing on crates.io: a `.crate` is the compressed copy of the \
+     source; both are installed from the names, bytes and executable bits of the members, not from the order, \
+     times, owners and compression of the tar (POSIX pax, RFC 1952)",
+);
+
 /// A fired normalisation.
 pub(crate) fn fired((id, cites): (&str, &str), members: Vec<String>) -> Normalisation {
     Normalisation { id: id.to_owned(), cites: cites.to_owned(), members }

@@ -30,6 +30,20 @@ impl Compressor {
         families.into_iter().flat_map(|family| LEVELS.map(family)).collect()
     }
 
+    /// The same, those of `level` before the others of their family.
+    pub fn all_from(level: u8) -> Vec<Self> {
+        let mut all = Self::all();
+        all.sort_by_key(|compressor| compressor.level() != level);
+        all
+    }
+
+    /// The level.
+    pub fn level(self) -> u8 {
+        match self {
+            Self::Zlib(level) | Self::ZlibNg(level) | Self::Miniz(level) => level,
+        }
+    }
+
     /// Whether compressing `input` gives just `stream`; stops at the first byte that differs.
     pub fn gives(self, input: &[u8], stream: &[u8]) -> bool {
         match self {

@@ -6,12 +6,15 @@
 //! carry a payload past this (comments, unknown extra fields, folders of their own) is refused, and the
 //! readers in [`crate::archive`] refused what lies between members.
 //!
+//! [`replay`] does so for wheels, [`tar_gz`] for `.tgz` and `.crate` files.
+//!
 //! One publisher in two hundred compresses with a zlib that nobody has identified. There a stream that
 //! inflates to our bytes, ends where they end and is no longer than a compressor makes it counts as an
 //! encoding of our bytes; the result lists each such member, so that a policy can tell the two apart.
 
 mod deflate;
 mod error;
+pub mod tar_gz;
 mod write;
 
 pub use deflate::Compressor;
@@ -43,6 +46,15 @@ impl From<&archive::Limits> for Limits {
     }
 }
 
+impl Limits {
+    fn check(&self, archive: &[u8]) -> Result<(), ReplayRefusal> {
+        if archive.len() as u64 > self.archive_bytes {
+            return Err(ReplayRefusal::TooLarge { limit: self.archive_bytes, what: "written" });
+        }
+        Ok(())
+    }
+}
+
 /// A replay that gave the published digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replayed {
@@ -56,6 +68,8 @@ pub struct Replayed {
     pub compressors: Vec<Compressor>,
     /// Members whose published stream inflates to our bytes and comes from no compressor that is known.
     pub streams_taken: Vec<String>,
+    /// Whether the one stream of a tar.gz inflates to our tar and comes from no compressor that is known.
+    pub gzip_taken: bool,
 }
 
 impl Replayed {
@@ -74,6 +88,13 @@ impl Replayed {
                 shown(first)
             ));
         }
+        if self.gzip_taken {
+            notes.push(
+                "an unknown compressor packed the tar: the published stream inflates to our tar, byte for byte, and \
+                 was taken over as it is"
+                    .into(),
+            );
+        }
         notes
     }
 }
@@ -84,14 +105,11 @@ impl Replayed {
 /// [`ReplayRefusal`] if a member or an executable bit differs, if the container carries more than facts, if
 /// no compressor fits, or if the result has another digest.
 pub fn replay(published: &Archive, rebuilt: &Contents, limits: &Limits) -> Result<Replayed, ReplayRefusal> {
-    if published.bytes.len() as u64 > limits.archive_bytes {
-        return Err(ReplayRefusal::TooLarge { limit: limits.archive_bytes, what: "written" });
-    }
+    limits.check(&published.bytes)?;
     check_container(published)?;
     let record = our_record(&published.contents, rebuilt)?;
     check_members(&published.contents, rebuilt, record.as_ref().map(|(path, _)| path.as_str()))?;
-    let mut search =
-        Search { order: Compressor::all(), used: Vec::new(), taken: Vec::new(), effort: 0, limits };
+    let mut search = Search::new(Compressor::all(), limits);
     let mut members = Vec::with_capacity(published.entries.len());
     for entry in published.physical() {
         let bytes: Cow<'_, [u8]> = match &record {
@@ -111,6 +129,7 @@ pub fn replay(published: &Archive, rebuilt: &Contents, limits: &Limits) -> Resul
         record_rewritten: record.is_some(),
         compressors: search.used,
         streams_taken: search.taken,
+        gzip_taken: false,
     })
 }
 
@@ -200,7 +219,11 @@ struct Search<'a> {
     limits: &'a Limits,
 }
 
-impl Search<'_> {
+impl<'l> Search<'l> {
+    fn new(order: Vec<Compressor>, limits: &'l Limits) -> Self {
+        Self { order, used: Vec::new(), taken: Vec::new(), effort: 0, limits }
+    }
+
     fn ours<'a>(
         &mut self,
         published: &'a Archive,

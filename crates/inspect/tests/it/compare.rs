@@ -1,7 +1,7 @@
 //! The ladder, on wheels made for each step.
 
 use crate::craft::{self, Entry, Zip, file, packed, zip};
-use crate::mutants::{self, fix_record, pack};
+use crate::mutants::{self, WHEEL_NAME, fix_record, pack};
 use crate::record::contents;
 use bytes::Bytes;
 use trustmill_core::Verdict;
@@ -38,7 +38,7 @@ fn with(path: &str, change: impl Fn(&str) -> String) -> Contents {
 }
 
 fn against(published: &Contents, rebuilt: &Contents) -> Comparison {
-    compare(&pack(published), &pack(rebuilt), &Limits::default()).unwrap()
+    compare(WHEEL_NAME, &pack(published), &pack(rebuilt), &Limits::default()).unwrap()
 }
 
 fn classes(found: &Comparison) -> Vec<DifferenceClass> {
@@ -76,7 +76,10 @@ fn another_container_is_replayed() {
     assert_eq!(notes(&against(&wheel(), &other)), "");
     let extra = [file("d/", b""), packed("d/a.py", b"x = 1\n")];
     let ours = zip(&[file("d/a.py", b"x = 1\n")]);
-    assert_eq!(compare(&zip(&extra), &ours, &Limits::default()).unwrap().verdict, Verdict::Replayed);
+    assert_eq!(
+        compare(WHEEL_NAME, &zip(&extra), &ours, &Limits::default()).unwrap().verdict,
+        Verdict::Replayed
+    );
 }
 
 /// Each thing that a container can carry beside facts keeps a wheel off `replayed`.
@@ -85,7 +88,7 @@ fn a_container_with_more_than_facts_is_normalised_at_best() {
     let plain = packed("a.py", b"x = 1\n");
     let ours = zip(&[file("a.py", b"x = 1\n")]);
     let check = |published: Bytes, reason: &str| {
-        let found = compare(&published, &ours, &Limits::default()).unwrap();
+        let found = compare(WHEEL_NAME, &published, &ours, &Limits::default()).unwrap();
         assert_eq!(found.verdict, Verdict::Normalised, "{found:#?}");
         assert_eq!(rules(&found), ["zip-container"]);
         let Some(Replay::Failed { why }) = &found.replay else { panic!("{found:#?}") };
@@ -109,7 +112,8 @@ fn a_stream_of_an_unknown_compressor_is_taken_and_named() {
     // One stored block: an encoding of these bytes that none of the known compressors chooses.
     let stored = [&[1_u8, 6, 0, 0xf9, 0xff][..], b"x = 1\n"].concat();
     let published = zip(&[Entry { stream: stored, ..packed("a.py", b"x = 1\n") }]);
-    let found = compare(&published, &zip(&[file("a.py", b"x = 1\n")]), &Limits::default()).unwrap();
+    let found =
+        compare(WHEEL_NAME, &published, &zip(&[file("a.py", b"x = 1\n")]), &Limits::default()).unwrap();
     assert_eq!(found.verdict, Verdict::Replayed);
     assert!(notes(&found).contains("unknown compressor packed 1 of the members (\"a.py\""), "{found:#?}");
 }
@@ -257,9 +261,9 @@ fn every_mutant_of_a_small_wheel_is_reported() {
 fn a_refused_archive_is_named_with_its_side() {
     let bad = zip(&[file("../x", b"")]);
     let good = zip(&[file("x", b"")]);
-    let error = compare(&bad, &good, &Limits::default()).unwrap_err();
+    let error = compare(WHEEL_NAME, &bad, &good, &Limits::default()).unwrap_err();
     assert!(matches!(error, CompareError::Published(_)));
     assert_eq!(error.code(), "TM0301");
-    assert!(matches!(compare(&good, &bad, &Limits::default()), Err(CompareError::Rebuilt(_))));
+    assert!(matches!(compare(WHEEL_NAME, &good, &bad, &Limits::default()), Err(CompareError::Rebuilt(_))));
     assert_eq!(craft::crc(b"123456789"), 0xcbf4_3926);
 }

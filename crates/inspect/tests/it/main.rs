@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod archive_sdist;
 #[cfg(test)]
+mod archive_tar_gz;
+#[cfg(test)]
 mod archive_zip;
 #[cfg(test)]
 mod compare;
@@ -16,3 +18,5 @@ mod properties;
 mod real_wheels;
 #[cfg(test)]
 mod record;
+#[cfg(test)]
+mod replay_tar_gz;

@@ -1,6 +1,6 @@
 //! Properties over random archives: what we can write we can replay, and nothing panics.
 
-use crate::mutants::{fix_record, pack};
+use crate::mutants::{WHEEL_NAME, fix_record, pack};
 use bytes::Bytes;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -113,7 +113,7 @@ proptest! {
             }
         }
         let bad = Bytes::from(bad);
-        if let Ok(found) = compare(&bad, &good, &Limits::default()) {
+        if let Ok(found) = compare(WHEEL_NAME, &bad, &good, &Limits::default()) {
             prop_assert_eq!(found.verdict == trustmill_core::Verdict::Identical, bad == good);
         }
         let _ = sdist::read("a.zip", &bad, &Limits::default());
@@ -152,6 +152,6 @@ proptest! {
         fix_record(&mut contents);
         prop_assert_eq!(record::check(&contents), []);
         let bytes = pack(&contents);
-        prop_assert_eq!(compare(&bytes, &bytes, &Limits::default()).unwrap().verdict, trustmill_core::Verdict::Identical);
+        prop_assert_eq!(compare(WHEEL_NAME, &bytes, &bytes, &Limits::default()).unwrap().verdict, trustmill_core::Verdict::Identical);
     }
 }

@@ -3,7 +3,7 @@
 //! The wheels come through the machine's own `pip download` into the target folder, or are read from the
 //! folder that `TRUSTMILL_TEST_WHEELS` names.
 
-use crate::mutants;
+use crate::mutants::{self, WHEEL_NAME};
 use bytes::Bytes;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -94,7 +94,7 @@ fn wheels() -> Vec<(String, Bytes)> {
 #[test]
 fn every_mutant_of_every_wheel_is_reported() {
     for (name, bytes) in wheels() {
-        let same = compare(&bytes, &bytes, &Limits::default()).unwrap();
+        let same = compare(WHEEL_NAME, &bytes, &bytes, &Limits::default()).unwrap();
         assert_eq!((same.verdict, same.differences.len()), (Verdict::Identical, 0), "{name}");
         mutants::check(&name, &zip::read(&bytes, &Limits::default()).unwrap());
     }

@@ -35,7 +35,7 @@ pub enum SdistError {
         name: String,
     },
     /// There is not exactly one folder at the top.
-    #[error("the archive has {found} at its top; a source archive has one folder there")]
+    #[error("the archive has {found} at its top; one folder is expected there")]
     TopFolder {
         /// What is there.
         found: String,

@@ -7,22 +7,22 @@ use ::tar::EntryType;
 use std::io::Read as _;
 
 /// Bytes of one extension record at most; real ones have some hundred.
-const RECORD_BYTES: u64 = 64 << 10;
+pub(in crate::archive) const RECORD_BYTES: u64 = 64 << 10;
 
 /// What was said about the next member.
 #[derive(Default)]
-pub(super) struct Pending {
+pub(in crate::archive) struct Pending {
     /// Its path.
-    pub(super) path: Option<Vec<u8>>,
+    pub(in crate::archive) path: Option<Vec<u8>>,
     /// Its link target.
-    pub(super) link: Option<Vec<u8>>,
+    pub(in crate::archive) link: Option<Vec<u8>>,
     size: Option<u64>,
     sparse: bool,
     described: bool,
 }
 
 /// Whether a header of this type says something about another member.
-pub(super) fn is_extension(kind: EntryType) -> bool {
+pub(in crate::archive) fn is_extension(kind: EntryType) -> bool {
     matches!(
         kind,
         EntryType::XHeader | EntryType::XGlobalHeader | EntryType::GNULongName | EntryType::GNULongLink
@@ -30,7 +30,7 @@ pub(super) fn is_extension(kind: EntryType) -> bool {
 }
 
 /// A name or link target as text.
-pub(super) fn text(raw: &[u8]) -> Result<String, SdistError> {
+pub(in crate::archive) fn text(raw: &[u8]) -> Result<String, SdistError> {
     let name = || shown(&String::from_utf8_lossy(raw));
     String::from_utf8(raw.to_vec()).map_err(|_| PathError::NotUtf8 { name: name() }.into())
 }
@@ -54,12 +54,16 @@ impl Pending {
         if data.len() as u64 != size {
             return Err(SdistError::Extension { name, why: "it is cut short" });
         }
-        let refused = |why| SdistError::Extension { name: name.clone(), why };
+        self.say(kind, &data).map_err(|why| SdistError::Extension { name, why })
+    }
+
+    /// Takes in the data of an extension record of this kind.
+    pub(in crate::archive) fn say(&mut self, kind: EntryType, data: &[u8]) -> Result<(), &'static str> {
         match kind {
-            EntryType::GNULongName => set(&mut self.path, until_nul(&data)).map_err(refused)?,
-            EntryType::GNULongLink => set(&mut self.link, until_nul(&data)).map_err(refused)?,
-            EntryType::XGlobalHeader => return global(&data).map_err(refused),
-            _ => self.pax(&data).map_err(refused)?,
+            EntryType::GNULongName => set(&mut self.path, until_nul(data))?,
+            EntryType::GNULongLink => set(&mut self.link, until_nul(data))?,
+            EntryType::XGlobalHeader => return global(data),
+            _ => self.pax(data)?,
         }
         self.described = true;
         Ok(())
@@ -82,7 +86,7 @@ impl Pending {
     }
 
     /// What was said against what the member's own header says.
-    pub(super) fn check(&self, path: &str, size: u64) -> Result<(), SdistError> {
+    pub(in crate::archive) fn check(&self, path: &str, size: u64) -> Result<(), SdistError> {
         if self.sparse {
             return Err(SdistError::Sparse { name: shown(path) });
         }
@@ -118,10 +122,10 @@ fn until_nul(data: &[u8]) -> &[u8] {
 }
 
 /// Key and value.
-type Record<'a> = (&'a [u8], &'a [u8]);
+pub(crate) type Record<'a> = (&'a [u8], &'a [u8]);
 
 /// Splits `LENGTH KEY=VALUE\n` records; the length counts the whole record.
-fn records(mut data: &[u8]) -> Result<Vec<Record<'_>>, &'static str> {
+pub(crate) fn records(mut data: &[u8]) -> Result<Vec<Record<'_>>, &'static str> {
     let mut records = Vec::new();
     while !data.is_empty() {
         let space = data.iter().position(|byte| *byte == b' ').ok_or("a record has no length")?;

@@ -4,7 +4,7 @@
 //! because their limits and refusals are.
 
 mod error;
-mod extension;
+pub(crate) mod extension;
 mod links;
 mod stream;
 
