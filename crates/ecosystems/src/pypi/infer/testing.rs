@@ -91,6 +91,7 @@ impl World {
 
     pub(super) fn source(mut self, path: &str, text: &str) -> Self {
         insert(&mut self.source, path, text);
+        self.sources = OnceCell::new();
         self
     }
 
