@@ -178,6 +178,15 @@ impl Mill {
         Ok(Self { world, config, registries: adapters.registries, keys, _data: data })
     }
 
+    /// How people point their package managers at the mill that serves at `address`.
+    pub(crate) fn usage(&self, address: &SocketAddr) -> Vec<String> {
+        let lines = |registry: &Arc<dyn Registry>| {
+            let mount = format!("http://{address}/{}", registry.ty());
+            registry.usage().iter().map(|line| line.replace("{mount}", &mount)).collect::<Vec<_>>()
+        };
+        self.registries.iter().flat_map(lines).collect()
+    }
+
     /// Binds the server; it answers from [`Serving::run`] on.
     pub(crate) async fn bind(&self, listen: SocketAddr) -> Result<Serving, Failure> {
         let bound = Server::bind(listen, ServerLimits::default()).await;

@@ -91,7 +91,7 @@ impl Secure {
         let started = Instant::now();
         let (tell, events) = mpsc::unbounded_channel();
         let mill = Mill::open(global, Purpose::Work, Arc::new(Channel(tell))).await?;
-        let pins = self.pins(&mill)?;
+        let (pins, install) = self.pins(&mill)?;
         let keys: Vec<Purl> = pins.pins.iter().map(|pin| pin.purl.clone()).collect();
         let requests: Vec<_> = keys.iter().map(|key| Enqueue::now(key.to_string(), PRIORITY)).collect();
         mill.world.queue.enqueue(&requests).await?;
@@ -100,7 +100,7 @@ impl Secure {
         let summary = self.summarise(&mill, pins, &times, started.elapsed()).await?;
         match global.json {
             true => to_json(&summary),
-            false => table::print(&summary, &mill.config, &self.files),
+            false => table::print(&summary, &install),
         }
         let broken = summary.rows.iter().any(|row| row.verdict.is_none());
         Ok(match (summary.passed, broken) {
@@ -110,20 +110,24 @@ impl Secure {
         })
     }
 
-    /// Reads every lockfile; a file that no ecosystem reads is an error.
-    fn pins(&self, mill: &Mill) -> Result<Pins, Failure> {
-        let mut all = Pins::default();
+    /// Reads every lockfile; a file that no ecosystem reads is an error. With the pins comes for each file the
+    /// command that installs it from the mill.
+    fn pins(&self, mill: &Mill) -> Result<(Pins, Vec<String>), Failure> {
+        let (mut all, mut install) = (Pins::default(), Vec::new());
         for file in &self.files {
-            let read = mill.world.ecosystems.iter().find_map(|ecosystem| ecosystem.lockfile(file));
-            let pins =
-                read.unwrap_or_else(|| Err(unknown(file))).map_err(|e| Failure::new(Exit::Usage, e))?;
+            let mut ecosystems = mill.world.ecosystems.iter();
+            let read = ecosystems.find_map(|ecosystem| Some((ecosystem, ecosystem.lockfile(file)?)));
+            let (ecosystem, pins) = read.ok_or_else(|| Failure::new(Exit::Usage, unknown(file)))?;
+            let pins = pins.map_err(|error| Failure::new(Exit::Usage, error))?;
+            let mount = format!("http://{}/{}", mill.config.serve.listen, ecosystem.ty());
+            install.push(ecosystem.install_line(file, &mount));
             for pin in pins.pins {
                 merge(&mut all.pins, pin);
             }
             all.skipped.extend(pins.skipped);
         }
         all.pins.sort_by(|a, b| a.purl.cmp(&b.purl));
-        Ok(all)
+        Ok((all, install))
     }
 
     /// Runs the dispatcher until every key is settled or set aside; `None` if a signal came first.

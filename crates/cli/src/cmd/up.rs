@@ -39,7 +39,7 @@ impl Up {
         let mill = Mill::open(global, Purpose::Work, Arc::new(Console { json: global.json })).await?;
         let listen = self.listen.unwrap_or(mill.config.serve.listen);
         let server = mill.bind(listen).await?;
-        announce(&server.address(), global.json);
+        announce(&mill, &server.address(), global.json);
         let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(server.run(wire::turned(stopped.clone())));
         let workers = if self.serve_only {
@@ -65,14 +65,15 @@ impl Up {
 }
 
 /// Says where the mill is and how to use it.
-fn announce(address: &SocketAddr, json: bool) {
+fn announce(mill: &Mill, address: &SocketAddr, json: bool) {
     if json {
         println!("{}", serde_json::json!({ "event": "listening", "address": address.to_string() }));
         return;
     }
     println!("trustmill serves http://{address}/");
-    println!("  pip install --index-url http://{address}/pypi/simple/ NAME");
-    println!("  uv pip install --default-index http://{address}/pypi/simple/ NAME");
+    for line in mill.usage(address) {
+        println!("  {line}");
+    }
     println!("Ctrl-C stops it; nothing is lost.");
 }
 

@@ -2,12 +2,10 @@
 
 use super::{clean, table};
 use crate::cmd::{Row, Summary};
-use crate::config::Config;
-use std::path::PathBuf;
 use trustmill_core::Verdict;
 
 /// Prints rows, what needs a look, the counts, and the lines to paste.
-pub(crate) fn print(summary: &Summary, config: &Config, files: &[PathBuf]) {
+pub(crate) fn print(summary: &Summary, install: &[String]) {
     println!("{}", rows(&summary.rows));
     let weak: Vec<_> = summary.rows.iter().filter(|row| needs_a_look(row)).collect();
     if !weak.is_empty() {
@@ -22,9 +20,8 @@ pub(crate) fn print(summary: &Summary, config: &Config, files: &[PathBuf]) {
     }
     println!("\n{}", totals(summary));
     println!("\nto install from the mill, run `trustmill up` and then:");
-    let index = format!("http://{}/pypi/simple/", config.serve.listen);
-    for file in files {
-        println!("  {}", install_line(&index, file));
+    for line in install {
+        println!("  {line}");
     }
 }
 
@@ -67,30 +64,4 @@ fn totals(summary: &Summary) -> String {
         summary.millis / 1000,
         counts.join(", "),
     )
-}
-
-/// The line that installs a lockfile through the mill.
-fn install_line(index: &str, file: &std::path::Path) -> String {
-    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let path = file.display();
-    if name == "uv.lock" {
-        format!("uv sync --frozen --default-index {index}")
-    } else if name.starts_with("pylock") {
-        format!("uv pip sync --default-index {index} {path}")
-    } else {
-        format!("pip install --index-url {index} -r {path}")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_lockfile_has_its_line() {
-        let line = |file: &str| install_line("http://127.0.0.1:8447/pypi/simple/", file.as_ref());
-        assert!(line("a/requirements.txt").ends_with("/pypi/simple/ -r a/requirements.txt"));
-        assert!(line("uv.lock").starts_with("uv sync --frozen"));
-        assert!(line("pylock.dev.toml").starts_with("uv pip sync"));
-    }
 }

@@ -25,6 +25,10 @@ pub trait Ecosystem: Send + Sync {
     /// Reads `path` if it is a lockfile of this ecosystem; `None` if it is not one.
     fn lockfile(&self, path: &Path) -> Option<Result<Pins, LockfileError>>;
 
+    /// The command that installs what `lockfile` pins from the mill, for a person to paste; `mount` is the address
+    /// under which the mill serves this ecosystem, `http://HOST/pypi`.
+    fn install_line(&self, lockfile: &Path, mount: &str) -> String;
+
     /// The release that a published file belongs to, from its name alone; `None` if it is not of this
     /// ecosystem.
     fn release_of(&self, filename: &str) -> Option<Purl>;

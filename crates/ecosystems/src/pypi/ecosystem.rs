@@ -119,6 +119,10 @@ impl Ecosystem for Pypi {
         lockfile::read(path, &self.target)
     }
 
+    fn install_line(&self, lockfile: &Path, mount: &str) -> String {
+        lockfile::install_line(lockfile, mount)
+    }
+
     fn release_of(&self, filename: &str) -> Option<Purl> {
         plan::release_of(filename)
     }

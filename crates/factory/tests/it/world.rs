@@ -65,6 +65,10 @@ impl Ecosystem for Demo {
         None
     }
 
+    fn install_line(&self, lockfile: &Path, mount: &str) -> String {
+        format!("install {} from {mount}", lockfile.display())
+    }
+
     fn release_of(&self, _filename: &str) -> Option<Purl> {
         None
     }

@@ -48,3 +48,29 @@ pub fn read_from(path: &Path, target: &Target, files: &dyn Files) -> Option<Resu
     let format = FORMATS.iter().find(|format| (format.claims)(name))?;
     Some((format.read)(path, target, files))
 }
+
+/// The command that installs a lockfile through the mill mounted at `mount`.
+pub fn install_line(path: &Path, mount: &str) -> String {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let (index, path) = (format!("{mount}/simple/"), path.display());
+    if name == "uv.lock" {
+        format!("uv sync --frozen --default-index {index}")
+    } else if name.starts_with("pylock") {
+        format!("uv pip sync --default-index {index} {path}")
+    } else {
+        format!("pip install --index-url {index} -r {path}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_lockfile_has_its_line() {
+        let line = |file: &str| install_line(file.as_ref(), "http://127.0.0.1:8447/pypi");
+        assert!(line("a/requirements.txt").ends_with("/pypi/simple/ -r a/requirements.txt"));
+        assert!(line("uv.lock").starts_with("uv sync --frozen"));
+        assert!(line("pylock.dev.toml").starts_with("uv pip sync"));
+    }
+}
