@@ -1,5 +1,6 @@
 //! What a lockfile pins.
 
+use crate::digest::Checksum;
 use crate::{Purl, Sha256};
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +11,27 @@ pub struct Pin {
     pub purl: Purl,
     /// The SHA-256 digests that the lockfile accepts; empty if it names none.
     pub hashes: Vec<Sha256>,
+    /// The digests in other algorithms that the lockfile accepts (npm); empty if it names none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checksums: Vec<Checksum>,
+    /// What the project needs it for, where the lockfile says.
+    #[serde(default)]
+    pub scope: Scope,
     /// Where it stands: file and line.
     pub origin: String,
+}
+
+/// What a project needs a pinned dependency for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// To run; or the lockfile does not say.
+    #[default]
+    Runtime,
+    /// It may fail to install, and the project goes on without it.
+    Optional,
+    /// Only to be worked on.
+    Development,
 }
 
 /// What reading a lockfile gave.

@@ -3,5 +3,6 @@
 pub mod cargo;
 mod flights;
 pub mod join;
+pub mod npm;
 mod page_store;
 pub mod pypi;

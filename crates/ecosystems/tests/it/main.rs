@@ -23,6 +23,8 @@ mod lockfile_requirements;
 #[cfg(test)]
 mod lockfile_uv_lock;
 #[cfg(test)]
+mod npm_lockfile;
+#[cfg(test)]
 mod pypi_registry;
 #[cfg(test)]
 mod pypi_version;

@@ -4,7 +4,7 @@ use super::error;
 use super::source::{Hashes, shown};
 use pep440_rs::Version;
 use std::collections::HashMap;
-use trustmill_core::lockfile::{LockfileError, Pin, Pins, Skipped};
+use trustmill_core::lockfile::{LockfileError, Pin, Pins, Scope, Skipped};
 use trustmill_core::{Purl, Sha256};
 
 /// The pins of a lockfile in the making.
@@ -29,7 +29,13 @@ impl PinSet {
         let known = self.by_name.get(&purl.name()).and_then(|at| self.pins.get_mut(*at));
         let Some((pinned, pin)) = known else {
             self.by_name.insert(purl.name(), self.pins.len());
-            let pin = Pin { purl, hashes: hashes.to_vec(), origin: origin.to_owned() };
+            let pin = Pin {
+                purl,
+                hashes: hashes.to_vec(),
+                checksums: Vec::new(),
+                scope: Scope::default(),
+                origin: origin.to_owned(),
+            };
             self.pins.push((version.clone(), pin));
             return Ok(());
         };

@@ -1,0 +1,3 @@
+//! npm and every registry that speaks its protocol.
+
+pub mod lockfile;
