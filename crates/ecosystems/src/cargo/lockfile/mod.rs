@@ -12,7 +12,7 @@ use crate::pypi::lockfile::source::{Disk, Files, MemoryFiles, Source, shown};
 use model::{Lock, Package};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use trustmill_core::lockfile::{LockfileError, Pin, Pins, Skipped};
+use trustmill_core::lockfile::{LockfileError, Pin, Pins, Scope, Skipped};
 use trustmill_core::{Purl, Sha256};
 
 /// The newest version of the format that is known.
@@ -121,7 +121,13 @@ impl Reader<'_> {
             None => old.get(&self.id(package)).copied(),
         };
         let purl = Purl::release("cargo", name, version);
-        pins.pins.push(Pin { purl, hashes: hash.into_iter().collect(), origin });
+        pins.pins.push(Pin {
+            purl,
+            hashes: hash.into_iter().collect(),
+            checksums: Vec::new(),
+            scope: Scope::default(),
+            origin,
+        });
         Ok(())
     }
 
