@@ -38,6 +38,24 @@ pub enum DifferenceClass {
     VersionStamp,
     /// `RECORD` does not describe the archive it is in.
     RecordMismatch,
+    /// What runs when a package is installed or built differs: lifecycle scripts, `binding.gyp`, `build.rs`.
+    InstallScript,
+    /// The features of a crate differ.
+    Features,
+    /// Other fields of a manifest differ (`package.json`, `Cargo.toml`).
+    Manifest,
+    /// `Cargo.lock` differs, which no dependent reads.
+    PublishedLock,
+    /// The commit that the packer recorded differs (`.cargo_vcs_info.json`).
+    VcsInfo,
+    /// JavaScript that a bundler, minifier or compiler wrote differs.
+    BuildOutput,
+    /// A source map differs.
+    SourceMap,
+    /// Type declarations differ (`.d.ts`).
+    Declarations,
+    /// A file for people differs: licence, read-me, change log.
+    Documentation,
     /// The bytes of a file differ, and no other class fits.
     Content,
 }
@@ -45,7 +63,7 @@ pub enum DifferenceClass {
 impl DifferenceClass {
     /// Whether this class explains itself: knowing it, a reader knows why the files differ.
     pub const fn explains(self) -> bool {
-        !matches!(self, Self::Content | Self::RecordMismatch)
+        !matches!(self, Self::Content | Self::RecordMismatch | Self::InstallScript | Self::BuildOutput)
     }
 
     /// The word in tables and attestations.
@@ -61,6 +79,15 @@ impl DifferenceClass {
             Self::BuildTime => "build-time",
             Self::VersionStamp => "version-stamp",
             Self::RecordMismatch => "record-mismatch",
+            Self::InstallScript => "install-script",
+            Self::Features => "features",
+            Self::Manifest => "manifest",
+            Self::PublishedLock => "published-lock",
+            Self::VcsInfo => "vcs-info",
+            Self::BuildOutput => "build-output",
+            Self::SourceMap => "source-map",
+            Self::Declarations => "declarations",
+            Self::Documentation => "documentation",
             Self::Content => "content",
         }
     }

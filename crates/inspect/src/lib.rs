@@ -5,6 +5,7 @@
 
 pub mod archive;
 pub mod compare;
+pub mod manifest;
 pub mod normalise;
 pub mod replay;
 pub mod source;

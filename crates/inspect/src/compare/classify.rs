@@ -1,8 +1,10 @@
 //! What kind of difference it is: of the classes that apply, the most alarming one.
 
+use super::kinds::{self, Class};
 use super::{diff, loud, metadata, text};
 use crate::archive::path::shown;
-use std::collections::HashMap;
+use crate::archive::published::Family;
+use std::collections::{BTreeSet, HashMap};
 use trustmill_core::Sha256;
 use trustmill_core::comparison::{Difference, DifferenceClass};
 use trustmill_core::content::{Contents, Member};
@@ -27,13 +29,34 @@ pub(super) fn difference(
     }
 }
 
-/// A member that both have, with other bytes; and whether its class leaves it unexplained.
-pub(super) fn both(path: &str, published: &Member, rebuilt: &Member) -> (Difference, bool) {
-    let (class, detail) = metadata::classify(path, &published.bytes, &rebuilt.bytes)
-        .or_else(|| text::classify(path, &published.bytes, &rebuilt.bytes))
-        .unwrap_or_else(|| (DifferenceClass::Content, content(published, rebuilt)));
-    let alarming = matches!(class, DifferenceClass::Dependencies | DifferenceClass::Content);
+/// A member that both have, with other bytes; and whether its class leaves it unexplained. `meaning` is what a
+/// manifest says about its own difference.
+pub(super) fn both(
+    family: Family,
+    path: &str,
+    (published, rebuilt): (&Member, &Member),
+    meaning: Option<Class>,
+) -> (Difference, bool) {
+    let (theirs, ours) = (&published.bytes[..], &rebuilt.bytes[..]);
+    let metadata = || if family == Family::Python { metadata::classify(path, theirs, ours) } else { None };
+    let said = || metadata().or_else(|| text::classify(path, theirs, ours)).map(with_alarm);
+    let (class, detail, alarming) = meaning
+        .or_else(said)
+        .or_else(|| kinds::by_kind(family, path, theirs, ours))
+        .unwrap_or_else(|| with_alarm((DifferenceClass::Content, content(published, rebuilt))));
     (difference(path, class, published, rebuilt, detail), alarming)
+}
+
+fn with_alarm((class, detail): (DifferenceClass, String)) -> Class {
+    let alarming = matches!(class, DifferenceClass::Dependencies | DifferenceClass::Content);
+    (class, detail, alarming)
+}
+
+/// Names for a sentence, cut after a few.
+pub(super) fn listed(names: &BTreeSet<String>) -> String {
+    let few: Vec<String> = names.iter().take(5).map(|name| shown(name)).collect();
+    let more = names.len() - few.len();
+    few.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
 }
 
 fn content(published: &Member, rebuilt: &Member) -> String {
@@ -61,9 +84,14 @@ impl<'a> Twins<'a> {
     }
 }
 
-/// A member that only the published wheel has; and whether it may run code.
-pub(super) fn only_published(path: &str, member: &Member, ours: &Twins<'_>) -> (Difference, bool) {
-    let runs = loud::runs(path, member);
+/// A member that only the published archive has; and whether it may run code.
+pub(super) fn only_published(
+    family: Family,
+    path: &str,
+    member: &Member,
+    ours: &Twins<'_>,
+) -> (Difference, bool) {
+    let runs = loud::runs(family, path, member);
     let twin = ours.find(member);
     let detail = match (runs, twin) {
         (Some(why), _) => {
@@ -74,7 +102,7 @@ pub(super) fn only_published(path: &str, member: &Member, ours: &Twins<'_>) -> (
     };
     let difference = Difference {
         member: path.to_owned(),
-        class: DifferenceClass::OnlyPublished,
+        class: one_sided(family, path, DifferenceClass::OnlyPublished),
         alarming: false,
         published: Some(member.digest()),
         rebuilt: None,
@@ -84,16 +112,21 @@ pub(super) fn only_published(path: &str, member: &Member, ours: &Twins<'_>) -> (
     (difference, runs.is_some())
 }
 
+/// A crate's lock is reported under its own class, whichever side has it.
+fn one_sided(family: Family, path: &str, class: DifferenceClass) -> DifferenceClass {
+    if family == Family::Rust && path == "Cargo.lock" { DifferenceClass::PublishedLock } else { class }
+}
+
 /// A member that only the rebuild has.
-pub(super) fn only_rebuilt(path: &str, member: &Member, theirs: &Twins<'_>) -> Difference {
+pub(super) fn only_rebuilt(family: Family, path: &str, member: &Member, theirs: &Twins<'_>) -> Difference {
     let twin = theirs.find(member);
     let detail = match twin {
-        Some(other) => format!("the published wheel has the same bytes at {}", shown(other)),
-        None => "the source builds this file and the published wheel does not have it".to_owned(),
+        Some(other) => format!("the published file has the same bytes at {}", shown(other)),
+        None => "the source builds this file and the published archive does not have it".to_owned(),
     };
     Difference {
         member: path.to_owned(),
-        class: DifferenceClass::OnlyRebuilt,
+        class: one_sided(family, path, DifferenceClass::OnlyRebuilt),
         alarming: false,
         published: None,
         rebuilt: Some(member.digest()),

@@ -1,5 +1,6 @@
 //! What runs: a file of these kinds that only the published wheel has is never explained by its class.
 
+use crate::archive::published::Family;
 use crate::replay::is_executable;
 use trustmill_core::content::Member;
 
@@ -27,9 +28,44 @@ const RUNS: [&str; 20] = [
     ".egg-link",
 ];
 
+/// Suffixes of what Node.js, a bundler or a compiler takes in, beside those.
+const COMPILED: [&str; 25] = [
+    ".asm", ".c", ".cc", ".cjs", ".cpp", ".cts", ".cxx", ".gyp", ".gypi", ".h", ".hh", ".hpp", ".inc",
+    ".jsx", ".m", ".mm", ".mts", ".node", ".rs", ".s", ".svelte", ".ts", ".tsx", ".vue", ".wasm",
+];
+
+/// Names of files that clients and build tools obey.
+const OBEYED: [&str; 9] = [
+    ".npmrc",
+    "binding.gyp",
+    "cargo.toml",
+    "cmakelists.txt",
+    "configure",
+    "makefile",
+    "npm-shrinkwrap.json",
+    "package.json",
+    "rust-toolchain.toml",
+];
+
+/// Why a member of a package of JavaScript or Rust may run code.
+fn runs_beside_python(lower: &str) -> Option<&'static str> {
+    let name = lower.rsplit('/').next().unwrap_or(lower);
+    if OBEYED.contains(&name) {
+        return Some("is obeyed by clients or build tools");
+    }
+    let declarations = [".d.ts", ".d.mts", ".d.cts"].iter().any(|suffix| lower.ends_with(suffix));
+    let compiled = COMPILED.iter().any(|suffix| lower.ends_with(suffix));
+    (compiled && !declarations).then_some("is code")
+}
+
 /// Why the member may run code, as an end of the sentence "it ...".
-pub(super) fn runs(path: &str, member: &Member) -> Option<&'static str> {
+pub(super) fn runs(family: Family, path: &str, member: &Member) -> Option<&'static str> {
     let lower = path.to_ascii_lowercase();
+    if family != Family::Python
+        && let Some(why) = runs_beside_python(&lower)
+    {
+        return Some(why);
+    }
     if lower.ends_with(".pth") {
         return Some("is run by the interpreter at every start");
     }

@@ -3,11 +3,14 @@
 //! Strongest first: the same bytes; our members in the published container; equal after named rules; every
 //! difference of a kind that explains itself; else unexplained. `docs/verdicts.md` says what each proves.
 
+mod cargo_toml;
 mod classify;
 mod diff;
+mod kinds;
 mod loud;
 mod metadata;
 mod mode;
+mod package_json;
 mod text;
 
 use crate::archive::published::{self, Archive, Family, PublishedError};
@@ -124,24 +127,25 @@ fn members(family: Family, theirs: &Contents, ours: &Contents) -> Found {
                 compare_records(&mut found, path, theirs, ours);
             }
             (Some(a), Some(b)) => {
-                let rules = normalise::equalising(path, &a.bytes, &b.bytes);
+                let meaning = || kinds::by_meaning(family, path, theirs, ours);
+                let rules = normalise::equalising(family, path, &a.bytes, &b.bytes);
                 for rule in &rules {
                     found.fire((rule.id, rule.cites), path);
                 }
                 if rules.is_empty() {
-                    let (difference, alarming) = classify::both(path, a, b);
+                    let (difference, alarming) = classify::both(family, path, (a, b), meaning());
                     found.report(difference, alarming);
                     continue;
                 }
             }
             (Some(a), None) => {
                 let twins = our_twins.get_or_insert_with(|| Twins::of(ours));
-                let (difference, alarming) = classify::only_published(path, a, twins);
+                let (difference, alarming) = classify::only_published(family, path, a, twins);
                 found.report(difference, alarming);
             }
             (None, Some(b)) => {
                 let twins = their_twins.get_or_insert_with(|| Twins::of(theirs));
-                found.report(classify::only_rebuilt(path, b, twins), false);
+                found.report(classify::only_rebuilt(family, path, b, twins), false);
             }
             (None, None) => {}
         }

@@ -1,6 +1,7 @@
 //! Empty lines, spacing and order in `entry_points.txt`.
 
 use super::Rule;
+use crate::archive::published::Family;
 use crate::wheel::{entry_points, is_dist_info};
 
 /// The rule.
@@ -8,6 +9,7 @@ pub(super) const RULE: Rule = Rule {
     id: "entry-points-layout",
     cites: "PyPA, Entry points specification: an INI file of groups and unique names; empty lines, comments, \
             spacing around `=` and order are insignificant",
+    family: Family::Python,
     applies: |path| is_dist_info(path, "entry_points.txt"),
     canonical,
 };

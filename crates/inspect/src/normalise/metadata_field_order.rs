@@ -1,6 +1,7 @@
 //! `METADATA` fields in another order. Fields that may repeat keep the order among themselves.
 
 use super::{Rule, write_headers};
+use crate::archive::published::Family;
 use crate::wheel::headers::Headers;
 use crate::wheel::is_dist_info;
 
@@ -9,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     id: "metadata-field-order",
     cites: "PyPA, Core metadata specifications: fields are read by name from an RFC 822 header block; no order \
             between different fields is given a meaning",
+    family: Family::Python,
     applies: |path| is_dist_info(path, "METADATA"),
     canonical,
 };

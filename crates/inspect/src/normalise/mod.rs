@@ -3,11 +3,16 @@
 //! A rule is one file with one `RULE` and one line in [`RULES`]. A rule never drops what is executed or what
 //! a resolver reads, never touches modes, and never line ends: those differences are reported.
 
+mod cargo_toml_layout;
 mod entry_points_layout;
 mod metadata_field_order;
+mod package_json_layout;
 mod requirement_spelling;
 mod wheel_tag_order;
 
+pub(crate) use package_json_layout::is_package_json;
+
+use crate::archive::published::Family;
 use crate::wheel::headers::Headers;
 use trustmill_core::comparison::Normalisation;
 
@@ -17,6 +22,8 @@ pub struct Rule {
     pub id: &'static str,
     /// The text that makes it sound.
     pub cites: &'static str,
+    /// Whose files it is for.
+    family: Family,
     /// Whether it is for the member at this path.
     applies: fn(&str) -> bool,
     /// The member in the one spelling; `None` where it cannot be read.
@@ -29,6 +36,8 @@ pub const RULES: &[Rule] = &[
     requirement_spelling::RULE,
     wheel_tag_order::RULE,
     entry_points_layout::RULE,
+    package_json_layout::RULE,
+    cargo_toml_layout::RULE,
 ];
 
 /// `RECORD` differs where what it describes is equal, or is reported by itself.
@@ -60,8 +69,9 @@ pub(crate) fn fired((id, cites): (&str, &str), members: Vec<String>) -> Normalis
 }
 
 /// The rules that together make the two files at `path` equal; empty if they do not.
-pub(crate) fn equalising(path: &str, a: &[u8], b: &[u8]) -> Vec<&'static Rule> {
-    let rules: Vec<&Rule> = RULES.iter().filter(|rule| (rule.applies)(path)).collect();
+pub(crate) fn equalising(family: Family, path: &str, a: &[u8], b: &[u8]) -> Vec<&'static Rule> {
+    let rules: Vec<&Rule> =
+        RULES.iter().filter(|rule| rule.family == family && (rule.applies)(path)).collect();
     let alone = rules.iter().copied().find(|rule| {
         let (a, b) = ((rule.canonical)(a), (rule.canonical)(b));
         a.is_some() && a == b
@@ -98,7 +108,11 @@ mod tests {
     use super::*;
 
     fn ids(path: &str, a: &str, b: &str) -> Vec<&'static str> {
-        equalising(path, a.as_bytes(), b.as_bytes()).iter().map(|rule| rule.id).collect()
+        ids_of(Family::Python, path, a, b)
+    }
+
+    fn ids_of(family: Family, path: &str, a: &str, b: &str) -> Vec<&'static str> {
+        equalising(family, path, a.as_bytes(), b.as_bytes()).iter().map(|rule| rule.id).collect()
     }
 
     #[test]
@@ -133,5 +147,39 @@ mod tests {
         ] {
             assert_eq!(ids(path, a, b), [""; 0], "{path} {a:?} {b:?}");
         }
+    }
+
+    #[test]
+    fn manifests_are_equal_where_their_values_are() {
+        let npm = |a, b| ids_of(Family::JavaScript, "package.json", a, b);
+        let rule = ["package-json-layout"];
+        assert_eq!(
+            npm(r#"{"name":"a","version":"1"}"#, "{\n  \"version\": \"1\", \"name\": \"a\"\n}\n"),
+            rule
+        );
+        assert_eq!(npm(r#"{"scripts":{"a":"1","b":"2"}}"#, r#"{"scripts":{"b":"2","a":"1"}}"#), rule);
+        for (a, b) in [
+            (r#"{"exports":{"a":1,"b":2}}"#, r#"{"exports":{"b":2,"a":1}}"#),
+            (r#"{"x":{"scripts":{"a":1,"b":2}}}"#, r#"{"x":{"scripts":{"b":2,"a":1}}}"#),
+            (r#"{"a":1,"a":1}"#, r#"{"a":1}"#),
+            (r#"{"a":1}"#, r#"{"a":"1"}"#),
+            (r#"{"a":[1,2]}"#, r#"{"a":[2,1]}"#),
+            (r#"{"a":null}"#, "{}"),
+            ("{\"a\":1}\r\n", "{\"a\":1}\n"),
+            ("{", "{ "),
+        ] {
+            assert_eq!(npm(a, b), [""; 0], "{a} {b}");
+        }
+        let cargo = |a, b| ids_of(Family::Rust, "Cargo.toml", a, b);
+        let a =
+            "# comment\n[package]\nname = \"a\"\nversion = \"1\"\n[dependencies]\nx = { version = \"1\" }\n";
+        let b = "[dependencies.x]\nversion = '1'\n[package]\nversion = \"1\"\nname = \"a\"\n";
+        assert_eq!(cargo(a, b), ["cargo-toml-layout"]);
+        assert_eq!(cargo("a = [1, 2]", "a = [2, 1]"), [""; 0]);
+        assert_eq!(cargo("a = 1", "a = \"1\""), [""; 0]);
+        assert_eq!(cargo("a = 1", "a = 1.0"), [""; 0]);
+        assert_eq!(cargo("a = 1\r\n", "a = 1\n"), [""; 0]);
+        assert_eq!(ids_of(Family::Rust, "x/Cargo.toml", a, b), [""; 0]);
+        assert_eq!(ids_of(Family::Python, "package.json", "{}", "{ }"), [""; 0]);
     }
 }

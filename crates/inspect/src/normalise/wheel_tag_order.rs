@@ -1,6 +1,7 @@
 //! The `Tag` lines of `WHEEL` in another order.
 
 use super::{Rule, write_headers};
+use crate::archive::published::Family;
 use crate::wheel::headers::Headers;
 use crate::wheel::is_dist_info;
 
@@ -9,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     id: "wheel-tag-order",
     cites: "PyPA, Binary distribution format: `Tag` is the wheel's expanded set of compatibility tags, one line each; \
             a set has no order",
+    family: Family::Python,
     applies: |path| is_dist_info(path, "WHEEL"),
     canonical,
 };

@@ -9,11 +9,15 @@ mod archive_zip;
 #[cfg(test)]
 mod compare;
 #[cfg(test)]
+mod compare_packages;
+#[cfg(test)]
 mod craft;
 #[cfg(test)]
 mod mutants;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod real_packages;
 #[cfg(test)]
 mod real_wheels;
 #[cfg(test)]
