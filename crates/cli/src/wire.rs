@@ -1,6 +1,6 @@
 //! Where adapters meet the application: the only file that names both sides.
 
-use crate::cmd::{Backend, Data, Findings, Found, Global, Reached};
+use crate::cmd::{Backend, Data, Findings, Found, Global, Program, Reached};
 use crate::config::{self, Config};
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -8,6 +8,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 use trustmill_core::port::Coded;
 use trustmill_core::port::blobs::Blobs;
@@ -15,13 +16,16 @@ use trustmill_core::port::clock::Clock;
 use trustmill_core::port::ecosystem::Ecosystem;
 use trustmill_core::port::fetch::{Fetch, FetchError};
 use trustmill_core::port::registry::Registry;
+use trustmill_core::port::repositories::Repositories;
 use trustmill_core::port::sandbox::Sandbox;
 use trustmill_ecosystems::join::{self, Family, Found as FoundUpstream, Given, Opened, Ports, Workshop};
 use trustmill_ecosystems::pypi::join::interpreters;
 use trustmill_factory::progress::Observer;
 use trustmill_factory::{ServePolicy, World};
 use trustmill_infra::http::RedactedUrl;
-use trustmill_infra::{DataDir, DataDirError, FetchConfig, HttpFetch, SystemClock};
+use trustmill_infra::{
+    DataDir, DataDirError, FetchConfig, GitConfig, GitRepositories, HttpFetch, SystemClock,
+};
 use trustmill_sandbox::{Bubblewrap, InitCommand, Own};
 use trustmill_serve::{Options, PublicKey, RegistryGateways, Server, ServerLimits};
 use trustmill_trust::keys::file as key_file;
@@ -167,7 +171,8 @@ impl Mill {
             records: data.records(),
             queue: data.queue(),
             fetch: adapters.fetch,
-            repositories: None,
+            repositories: repositories(&config, data.path())
+                .map(|git| Arc::new(git) as Arc<dyn Repositories>),
             ecosystems: adapters.ecosystems,
             signer,
             policy,
@@ -265,6 +270,27 @@ fn ports(data: &DataDir, fetch: Arc<dyn Fetch>) -> Ports {
         data: data.path().to_owned(),
         fetch,
     }
+}
+
+/// Source repositories, unless the configuration leaves them out.
+fn repositories(config: &Config, data: &Path) -> Option<GitRepositories> {
+    let source = &config.source;
+    let config = GitConfig {
+        program: PathBuf::from(&source.git),
+        mirrors: source.mirrors.clone(),
+        fetch_bytes: source.fetch_mib << 20,
+        cache_bytes: source.cache_mib << 20,
+        files: source.files,
+        file_bytes: source.file_mib << 20,
+        read_bytes: source.read_mib << 20,
+        history: source.history,
+        wall: Duration::from_secs(source.wall_seconds),
+        idle: Duration::from_secs(source.idle_seconds),
+        fresh: Duration::from_secs(source.fresh_seconds),
+        unreachable: Duration::from_secs(source.unreachable_seconds),
+        ..GitConfig::new(data.join("git"))
+    };
+    source.is_on().then(|| GitRepositories::new(config))
 }
 
 /// Where packages come from, for each ecosystem: flag and environment, then the file, then what this machine's own
@@ -394,6 +420,13 @@ pub(crate) async fn examine(global: &Global) -> Result<Findings, Failure> {
         problems
             .push("no CPython was found: install python3, or name one in [build] interpreters".to_owned());
     }
+    let git = match repositories(&config, &folder) {
+        Some(git) => Some(program(git.version().await)),
+        None => None,
+    };
+    if let Some(error) = git.as_ref().and_then(|git| git.error.as_ref()) {
+        problems.push(format!("{error}: install git 2.36 or later, or set [source] git = \"off\""));
+    }
     let (error, upstreams) = match open_folder(folder.clone(), Purpose::Look).await {
         Ok(open) => (None, reach(global, &config, &open).await?),
         Err(failure) => (Some(failure.to_string()), Vec::new()),
@@ -405,7 +438,20 @@ pub(crate) async fn examine(global: &Global) -> Result<Findings, Failure> {
         version: python.version.to_string(),
         path: python.executable.display().to_string(),
     });
-    Ok(Findings { sandboxes, interpreters: interpreters.collect(), upstreams, data, problems })
+    Ok(Findings { sandboxes, interpreters: interpreters.collect(), git, upstreams, data, problems })
+}
+
+/// What is known of git: it must know `cat-file --batch-command`.
+fn program(version: Result<String, String>) -> Program {
+    let version = match version {
+        Ok(version) => version,
+        Err(error) => return Program { version: None, error: Some(error) },
+    };
+    let number = version.strip_prefix("git version ").unwrap_or(&version).to_owned();
+    let mut parts = number.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let known = (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= (2, 36);
+    let error = (!known).then(|| format!("git {number} is too old"));
+    Program { version: Some(number), error }
 }
 
 /// Every backend of this machine with its layers.

@@ -38,6 +38,30 @@ impl ObjectId {
         Self(hasher.finalize().to_vec())
     }
 
+    /// Whether git gives this name to an object of this kind (`blob`, `tree`, `commit`) with these bytes, in the object
+    /// format that the name's width shows.
+    pub fn names(&self, kind: &str, bytes: &[u8]) -> bool {
+        let head = format!("{kind} {}\0", bytes.len());
+        match self.0.len() {
+            20 => {
+                use sha1::Digest as _;
+                let hasher = sha1::Sha1::new().chain_update(&head).chain_update(bytes);
+                hasher.finalize().as_slice() == self.0.as_slice()
+            }
+            _ => {
+                let mut hasher = crate::digest::Hasher::new();
+                hasher.update(head.as_bytes());
+                hasher.update(bytes);
+                hasher.finish().as_bytes().as_slice() == self.0.as_slice()
+            }
+        }
+    }
+
+    /// Bytes of the name: 20 or 32.
+    pub fn width(&self) -> usize {
+        self.0.len()
+    }
+
     /// The first 12 digits: for people, never for comparison.
     pub fn short(&self) -> String {
         self.to_string().chars().take(12).collect()
@@ -360,6 +384,17 @@ mod tests {
     fn a_blob_has_the_name_that_git_gives_it() {
         assert_eq!(ObjectId::blob(b"").to_string(), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
         assert_eq!(ObjectId::blob(b"hello\n").to_string(), "ce013625030ba8dba906f756967f9e9ca394464a");
+    }
+
+    #[test]
+    fn a_name_fits_its_object_only() {
+        let sha1 = ObjectId::blob(b"hello\n");
+        let sha256 = "2cf8d83d9ee29543b34a87727421fdecb7e3f3a183d337639025de576db9ebb4";
+        for name in [&sha1, &sha256.parse().unwrap()] {
+            assert!(name.names("blob", b"hello\n"), "{name}");
+            assert!(!name.names("blob", b"hello") && !name.names("tree", b"hello\n"), "{name}");
+        }
+        assert_eq!(sha1.width(), 20);
     }
 
     #[test]

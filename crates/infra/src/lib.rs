@@ -1,4 +1,4 @@
-//! The outside world: stores, queue, and one HTTP client.
+//! The outside world: stores, queue, one HTTP client, and git.
 //!
 //! [`DataDir`] is the embedded state in one folder: blobs as files, queue and records in one SQLite file.
 //! [`HttpFetch`] reads foreign servers. Every adapter keeps the contract of its port in
@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod data_dir;
+pub mod git;
 pub mod http;
 pub mod queue;
 pub mod records;
@@ -14,4 +15,5 @@ pub mod store;
 
 pub use clock::SystemClock;
 pub use data_dir::{DataDir, DataDirError};
+pub use git::{GitConfig, GitRepositories};
 pub use http::{FetchConfig, HttpFetch};

@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 use trustmill_core::port::sandbox::LayerStatus;
 
-/// Which isolation layers are active here and what is missing, with the fix; interpreters; upstreams; disk.
+/// Which isolation layers are active here and what is missing, with the fix; interpreters; git; upstreams; disk.
 #[derive(Args)]
 pub(super) struct Doctor {}
 
@@ -20,6 +20,8 @@ pub(crate) struct Findings {
     pub(crate) sandboxes: Vec<Backend>,
     /// Interpreters.
     pub(crate) interpreters: Vec<Found>,
+    /// Git, unless the configuration leaves source repositories out.
+    pub(crate) git: Option<Program>,
     /// Upstreams.
     pub(crate) upstreams: Vec<Reached>,
     /// The data folder.
@@ -46,6 +48,15 @@ pub(crate) struct Found {
     pub(crate) version: String,
     /// Where it is.
     pub(crate) path: String,
+}
+
+/// A program that the mill starts.
+#[derive(Debug, Serialize)]
+pub(crate) struct Program {
+    /// Its version.
+    pub(crate) version: Option<String>,
+    /// Why it cannot be used, if it cannot.
+    pub(crate) error: Option<String>,
 }
 
 /// One upstream.

@@ -9,7 +9,7 @@ mod show;
 mod up;
 mod verify;
 
-pub(crate) use doctor::{Backend, Data, Findings, Found, Reached};
+pub(crate) use doctor::{Backend, Data, Findings, Found, Program, Reached};
 pub(crate) use list::Listing;
 pub(crate) use secure::{Row, Summary};
 

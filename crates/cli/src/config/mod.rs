@@ -5,12 +5,14 @@
 mod build;
 mod sandbox;
 mod serve;
+mod source;
 mod upstream;
 mod watch;
 
 pub(crate) use build::Build;
 pub(crate) use sandbox::{Backend, Sandbox};
 pub(crate) use serve::Serve;
+pub(crate) use source::Source;
 pub(crate) use upstream::{Upstream, UpstreamFlag};
 pub(crate) use watch::Watch;
 
@@ -26,6 +28,7 @@ pub(crate) struct Config {
     pub(crate) serve: Serve,
     pub(crate) build: Build,
     pub(crate) sandbox: Sandbox,
+    pub(crate) source: Source,
     pub(crate) watch: Watch,
 }
 
@@ -92,6 +95,7 @@ mod tests {
         assert_eq!(config.serve.listen, defaults.serve.listen);
         assert_eq!(config.watch.interval_seconds, defaults.watch.interval_seconds);
         assert_eq!(config.build.memory_mib, defaults.build.memory_mib);
+        assert_eq!(config.source, defaults.source);
     }
 
     #[test]

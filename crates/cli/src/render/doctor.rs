@@ -19,6 +19,14 @@ pub(crate) fn print(findings: &Findings) {
     for found in &findings.interpreters {
         println!("  {:10} {}", found.version, found.path);
     }
+    println!("\nsource repositories");
+    match &findings.git {
+        None => println!("  off ([source] git)"),
+        Some(git) => {
+            let state = git.error.as_deref().unwrap_or("is used");
+            println!("  git {}: {state}", git.version.as_deref().unwrap_or("-"));
+        }
+    }
     println!("\nupstreams");
     for upstream in &findings.upstreams {
         let state = upstream.error.as_deref().unwrap_or("answers");

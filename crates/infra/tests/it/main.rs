@@ -5,6 +5,8 @@ mod crash;
 #[cfg(test)]
 mod data_dir;
 #[cfg(test)]
+mod git;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod medium;
