@@ -250,6 +250,7 @@ async fn adapters(global: &Global, config: &Config, data: &DataDir) -> Result<Ad
         sandbox: Arc::clone(&sandbox),
         gateways: Arc::new(RegistryGateways::new(registries.clone(), Arc::clone(&blobs))),
         limits: config.build.limits(),
+        native: config.build.native || global.native,
         definitions: config.build.definitions.clone(),
         interpreters: config.build.interpreters.clone(),
     };

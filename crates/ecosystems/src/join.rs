@@ -91,6 +91,8 @@ pub struct Workshop {
     pub gateways: Arc<dyn Gateways>,
     /// The bounds of one build.
     pub limits: Limits,
+    /// Whether builds for this machine's own platform are tried.
+    pub native: bool,
     /// Folders of definitions beside the built-in ones.
     pub definitions: Vec<PathBuf>,
     /// Interpreters that the operator names beside those that are found.

@@ -130,6 +130,9 @@ pub struct Judgement {
     pub attempts: u32,
     /// The signed statements (JSON Lines of DSSE envelopes), in the blob store.
     pub bundle: Option<Sha256>,
+    /// Whether the file is for one platform.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub native: bool,
     /// Whether the cause lies outside of the release and may pass (a forge out of reach): judged again next time.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub provisional: bool,

@@ -56,15 +56,19 @@ pub async fn release(world: &World, purl: &Purl) -> Result<ReleaseReport, StepEr
         listings.iter().flat_map(|(_, listing)| &listing.files).filter_map(|file| file.sha256).collect();
     Ok(ReleaseReport {
         purl: purl.clone(),
-        verdict: weakest(files.iter().map(|file| file.judgement.verdict)),
+        verdict: weakest(files.iter().map(|file| (file.judgement.verdict, file.judgement.native))),
         published,
         files,
         alarms,
     })
 }
 
-/// The verdict that counts for a release: the weakest, platform builds that were left alone aside unless
-/// there is nothing else.
-pub fn weakest(verdicts: impl Iterator<Item = Verdict> + Clone) -> Option<Verdict> {
-    verdicts.clone().filter(|verdict| *verdict != Verdict::NotAttempted).max().or_else(|| verdicts.max())
+/// The verdict that counts for a release, from its files' verdicts and whether each is for one platform: the weakest.
+/// Platform builds that were left alone or could not be built here count only where there is nothing else.
+pub fn weakest(files: impl Iterator<Item = (Verdict, bool)> + Clone) -> Option<Verdict> {
+    let tried = files.clone().filter(|(verdict, _)| *verdict != Verdict::NotAttempted);
+    let counts = tried.clone().filter(|(verdict, native)| !(*native && *verdict == Verdict::BuildFailed));
+    let weakest = |files: &mut dyn Iterator<Item = (Verdict, bool)>| files.map(|(verdict, _)| verdict).max();
+    let mut ladder = [weakest(&mut { counts }), weakest(&mut { tried }), weakest(&mut { files })].into_iter();
+    ladder.find_map(|found| found)
 }

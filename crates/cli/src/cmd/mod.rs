@@ -56,6 +56,9 @@ pub(crate) struct Global {
     /// Address of a registry to rebuild from, may be given again [default: what this machine's clients use]
     #[arg(long, global = true, value_name = "TYPE=URL")]
     pub(crate) upstream: Vec<UpstreamFlag>,
+    /// What `secure --native` says; beside the file's own word.
+    #[arg(skip)]
+    pub(crate) native: bool,
     /// Print JSON to standard output, and nothing else there
     #[arg(long, global = true)]
     pub(crate) json: bool,

@@ -31,7 +31,10 @@ pub(super) struct Secure {
     /// Exit with 1 if any package's verdict is weaker: identical, replayed, normalised, built, explained …
     #[arg(long, value_name = "VERDICT")]
     require: Option<Verdict>,
-    /// Let platform wheels, which are not rebuilt yet, pass the gate
+    /// Try platform builds for this machine too (minutes each; needs a C compiler)
+    #[arg(long)]
+    native: bool,
+    /// Let platform builds pass the gate, unless a difference is unexplained
     #[arg(long)]
     allow_native: bool,
     /// Releases worked on at once [default: one per core]
@@ -90,6 +93,7 @@ impl Secure {
     async fn execute(self, global: &Global) -> Result<Exit, Failure> {
         let started = Instant::now();
         let (tell, events) = mpsc::unbounded_channel();
+        let global = &Global { native: self.native, ..global.clone() };
         let mill = Mill::open(global, Purpose::Work, Arc::new(Channel(tell))).await?;
         let (pins, install) = self.pins(&mill)?;
         let keys: Vec<Purl> = pins.pins.iter().map(|pin| pin.purl.clone()).collect();
@@ -196,7 +200,9 @@ impl Secure {
         let verdict = if parked.is_some() { None } else { release.verdict };
         let counted = release.files.iter().find(|file| Some(file.judgement.verdict) == verdict);
         let native = release.files.iter().filter(|f| f.judgement.verdict == Verdict::NotAttempted).count();
-        let only_native = verdict == Some(Verdict::NotAttempted);
+        let native_file = counted.is_some_and(|file| file.judgement.native);
+        let only_native =
+            verdict == Some(Verdict::NotAttempted) || (native_file && verdict != Some(Verdict::Unexplained));
         let mismatch = verdict.is_some() && !self.hash_matches(pin, release);
         let gate = match (verdict, self.require) {
             (None, _) if self.require.is_some() => Some("no verdict".to_owned()),

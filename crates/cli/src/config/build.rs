@@ -21,6 +21,9 @@ pub(crate) struct Build {
     pub(crate) scratch_mib: u64,
     /// Largest artefact that is fetched for a rebuild, in MiB.
     pub(crate) artifact_mib: u64,
+    /// Whether platform builds for this machine are tried, where there is a compiler. Compilers differ, so that most
+    /// end as unexplained, and they cost minutes: off by default.
+    pub(crate) native: bool,
     /// Interpreters beside those that are found by themselves.
     pub(crate) interpreters: Vec<PathBuf>,
     /// Folders of recipe definitions beside the built-in ones.
@@ -36,6 +39,7 @@ impl Default for Build {
             wall_seconds: 300,
             scratch_mib: 1_024,
             artifact_mib: 256,
+            native: false,
             interpreters: Vec::new(),
             definitions: Vec::new(),
         }

@@ -5,6 +5,7 @@ use super::definition::Definitions;
 use super::environment::{Environments, Projects};
 use super::interpreter::Interpreters;
 use super::lockfile::{self, Target};
+use super::platform::Platform;
 use super::upstream::Upstream;
 use super::uv::{self, Uv, UvError};
 use super::{claim, from_git, infer, plan};
@@ -42,6 +43,8 @@ pub struct PypiParts {
     pub definitions: Definitions,
     /// For which machine lockfiles are read.
     pub target: Target,
+    /// For which machine platform wheels are rebuilt; `None` leaves them all.
+    pub platform: Option<Platform>,
     /// The bounds of a build.
     pub limits: Limits,
     /// The data folder; `tools/` and `pypi/` below it are used.
@@ -57,6 +60,7 @@ pub struct Pypi {
     interpreters: Interpreters,
     definitions: Definitions,
     target: Target,
+    platform: Option<Platform>,
     limits: Limits,
     tools: PathBuf,
     environments: Environments,
@@ -87,6 +91,7 @@ impl Pypi {
             interpreters: parts.interpreters,
             definitions: parts.definitions,
             target: parts.target,
+            platform: parts.platform,
             limits: parts.limits,
             tools: parts.data.join("tools"),
             environments,
@@ -136,7 +141,7 @@ impl Ecosystem for Pypi {
     }
 
     fn plan(&self, project: &Project, version: &str) -> Result<Plan, PlanError> {
-        plan::plan(project, version)
+        plan::plan(project, version, self.platform.as_ref())
     }
 
     fn source_claim(&self, release: &Published<'_>) -> Option<SourceClaim> {

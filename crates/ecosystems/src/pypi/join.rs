@@ -3,6 +3,7 @@
 use super::definition::Definitions;
 use super::interpreter::{Interpreters, Search};
 use super::lockfile::Target;
+use super::platform::Platform;
 use super::registry::{PypiRegistry, RegistryPorts};
 use super::upstream::{BadIndexUrl, Discovered, FolderStore, Upstream, UpstreamOptions, index_url};
 use super::{Pypi, PypiParts};
@@ -71,6 +72,7 @@ async fn ecosystem(upstream: Arc<Upstream>, ports: Ports, workshop: Workshop) ->
         blobs: ports.blobs,
         definitions: Definitions::load(&folders).map_err(JoinError::new)?,
         target: target(&interpreters),
+        platform: Platform::of_this_machine(&interpreters).filter(|_| workshop.native),
         interpreters,
         limits: workshop.limits,
         data: ports.data,

@@ -16,6 +16,7 @@ pub mod lockfile;
 pub mod names;
 pub mod page;
 pub mod plan;
+pub mod platform;
 pub mod registry;
 pub mod upstream;
 pub mod uv;

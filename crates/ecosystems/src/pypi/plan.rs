@@ -1,5 +1,6 @@
 //! What there is to do for one release: which published files are rebuilt, which are left, and from what.
 
+use super::platform::Platform;
 use super::{names, version};
 use trustmill_core::Purl;
 use trustmill_core::package::{Artifact, ArtifactKind};
@@ -10,11 +11,12 @@ use trustmill_core::release::Project;
 const NATIVE: &str = "native";
 
 /// Plans one release. Each portable wheel is a subject of its own (old releases carry one for Python 2 and
-/// one for Python 3); a release that publishes only its source is built.
+/// one for Python 3); a release that publishes only its source is built. Of the platform wheels the one that
+/// `platform` can build and would install is rebuilt, the others are left: they are for other machines.
 ///
 /// # Errors
 /// [`PlanError::UnknownVersion`] with the nearest version that exists.
-pub fn plan(project: &Project, wanted: &str) -> Result<Plan, PlanError> {
+pub fn plan(project: &Project, wanted: &str, platform: Option<&Platform>) -> Result<Plan, PlanError> {
     let unknown = || PlanError::UnknownVersion {
         purl: Purl::release("pypi", &project.name, wanted),
         nearest: nearest(&project.versions, wanted),
@@ -26,7 +28,9 @@ pub fn plan(project: &Project, wanted: &str) -> Result<Plan, PlanError> {
     }
     let source =
         files.iter().filter(|file| file.kind == ArtifactKind::Source).min_by_key(|file| source_rank(file));
-    let mut subjects: Vec<Subject> = files.iter().filter_map(|file| subject(file)).collect();
+    let native =
+        platform.filter(|_| source.is_some()).and_then(|platform| platform.choose(&project.name, &files));
+    let mut subjects: Vec<Subject> = files.iter().filter_map(|file| subject(file, native)).collect();
     if subjects.is_empty() && source.is_some() {
         subjects.push(Subject { artifact: None, task: Task::Build });
     }
@@ -34,9 +38,12 @@ pub fn plan(project: &Project, wanted: &str) -> Result<Plan, PlanError> {
 }
 
 /// A wheel's task; source archives, eggs and installers are no subjects.
-fn subject(file: &Artifact) -> Option<Subject> {
+fn subject(file: &Artifact, native: Option<&Artifact>) -> Option<Subject> {
     let task = match file.kind {
         ArtifactKind::Portable => Task::Rebuild,
+        ArtifactKind::Native if native.is_some_and(|chosen| chosen.filename == file.filename) => {
+            Task::Rebuild
+        }
         ArtifactKind::Native => Task::Leave(NATIVE.to_owned()),
         ArtifactKind::Source | ArtifactKind::Other => return None,
     };
@@ -124,7 +131,7 @@ mod tests {
             file("demo-1.0-cp39-cp39-manylinux1_x86_64.whl", "1.0", Native),
             file("demo-1.0-py2.7.egg", "1.0", Other),
         ]);
-        let plan = plan(&project, "1.0.0").unwrap();
+        let plan = plan(&project, "1.0.0", None).unwrap();
         assert_eq!(plan.version, "1.0");
         assert_eq!(plan.source.as_ref().unwrap().filename, "demo-1.0.tar.gz");
         assert_eq!(
@@ -140,9 +147,9 @@ mod tests {
     #[test]
     fn source_alone_is_built_and_a_wheel_alone_has_no_source() {
         let only_source = project(vec![file("demo-1.0.tar.gz", "1.0", ArtifactKind::Source)]);
-        assert_eq!(tasks(&plan(&only_source, "1.0").unwrap()), [(None, &Task::Build)]);
+        assert_eq!(tasks(&plan(&only_source, "1.0", None).unwrap()), [(None, &Task::Build)]);
         let only_wheel = project(vec![file("demo-1.0-py3-none-any.whl", "1.0", ArtifactKind::Portable)]);
-        let planned = plan(&only_wheel, "1.0").unwrap();
+        let planned = plan(&only_wheel, "1.0", None).unwrap();
         assert_eq!(planned.source, None);
         assert_eq!(planned.subjects[0].task, Task::Rebuild);
     }
@@ -152,7 +159,7 @@ mod tests {
         let all = ["1.0", "1.2", "2.0"].map(|version| file("demo.whl", version, ArtifactKind::Portable));
         let project = project(all.to_vec());
         for (wanted, expected) in [("1.1", "1.2"), ("3.0", "2.0"), ("0.1", "1.0"), ("nonsense", "2.0")] {
-            let PlanError::UnknownVersion { nearest, .. } = plan(&project, wanted).unwrap_err();
+            let PlanError::UnknownVersion { nearest, .. } = plan(&project, wanted, None).unwrap_err();
             assert_eq!(nearest.as_deref(), Some(expected), "{wanted}");
         }
     }

@@ -109,6 +109,7 @@ impl Mill {
             interpreters: interpreters(&path.join("interpreters.json")).await,
             definitions: Definitions::load(&[]).unwrap(),
             target: Target::cpython_linux("3.11".parse().unwrap()),
+            platform: None,
             data: path,
             limits: trustmill_core::port::sandbox::Limits::default(),
         });

@@ -18,6 +18,7 @@ use crate::{StepError, World};
 pub(crate) use rebuild::attempts;
 use std::sync::Arc;
 use trustmill_core::outcome::Outcome;
+use trustmill_core::package::ArtifactKind;
 use trustmill_core::port::ecosystem::{Plan, Subject, Task};
 use trustmill_core::{Purl, Verdict};
 
@@ -47,10 +48,13 @@ async fn release(world: &World, purl: &Purl, version: &str) -> Result<Outcome, S
         let known = newest.filter(|(_, judgement)| {
             judgement.pipeline == PIPELINE
                 && !judgement.provisional
+                // What was left alone may be tried by now.
+                && (judgement.verdict != Verdict::NotAttempted || matches!(subject.task, Task::Leave(_)))
                 && (published.is_none() || judgement.published == published)
-                && judgement.serves == publish::serves(world, judgement.verdict, judgement.serves)
+                && judgement.serves == publish::serves(world, judgement)
         });
-        verdicts.push(match (known, &subject.task) {
+        let native = subject.artifact.as_ref().is_some_and(|file| file.kind == ArtifactKind::Native);
+        let verdict = match (known, &subject.task) {
             (Some((_, judgement)), _) => judgement.verdict,
             (None, Task::Leave(reason)) => {
                 let finding = decide::left(subject, reason);
@@ -58,7 +62,8 @@ async fn release(world: &World, purl: &Purl, version: &str) -> Result<Outcome, S
                 finding.verdict
             }
             (None, Task::Rebuild | Task::Build) => judge(world, purl, subject, &name, &mut source).await?,
-        });
+        };
+        verdicts.push((verdict, native));
     }
     world.records.append(&left).await?;
     let verdict = crate::report::weakest(verdicts.into_iter());

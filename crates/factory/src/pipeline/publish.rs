@@ -8,6 +8,7 @@ use crate::{StepError, World};
 use jiff::Timestamp;
 use trustmill_core::attempt::AttemptResult;
 use trustmill_core::fact::Fact;
+use trustmill_core::package::ArtifactKind;
 use trustmill_core::port::ecosystem::Subject;
 use trustmill_core::shelf::{OwnFile, Shelf, ShelfRefusal};
 use trustmill_core::{Purl, Sha256, Verdict};
@@ -22,9 +23,10 @@ pub(super) async fn facts(
     bundle: Option<Sha256>,
 ) -> Result<Vec<Fact>, StepError> {
     let now = world.clock.now();
-    let refuse = refusal(world, finding);
+    let native = subject.artifact.as_ref().is_some_and(|file| file.kind == ArtifactKind::Native);
+    let refuse = refusal(world, finding, native);
     let own = own_file(world, finding).await?;
-    let judgement = judgement(world, finding, bundle, now);
+    let judgement = judgement(world, finding, native, bundle, now);
     let served_as = own.as_ref().map_or(name, |(filename, _)| filename.as_str());
     let shelf = Shelf {
         own: own.as_ref().map(|(_, own)| own.clone()),
@@ -50,25 +52,33 @@ pub(super) async fn facts(
     Ok(all)
 }
 
-/// What serves a file with this verdict under today's policy. `before` is what served it so far: what is
-/// refused as hostile stays refused whatever the policy.
-pub(super) fn serves(world: &World, verdict: Verdict, before: Serves) -> Serves {
-    match verdict {
-        _ if before == Serves::Hostile => Serves::Hostile,
-        _ if floor_missed(world, verdict).is_some() => Serves::Refused,
+/// What serves a judged file under today's policy. What is refused as hostile stays refused whatever the policy.
+pub(super) fn serves(world: &World, judgement: &Judgement) -> Serves {
+    match judgement.verdict {
+        _ if judgement.serves == Serves::Hostile => Serves::Hostile,
+        verdict if floor_missed(world, verdict, judgement.native).is_some() => Serves::Refused,
         verdict if verdict.same_bytes() => Serves::UpstreamProven,
         Verdict::Built => Serves::Mill,
         _ => Serves::Upstream,
     }
 }
 
-/// The floor of the policy, where the verdict misses it.
-fn floor_missed(world: &World, verdict: Verdict) -> Option<Verdict> {
-    let native = verdict == Verdict::NotAttempted && world.policy.native;
+/// The floor of the policy, where the verdict misses it. Platform builds may be let through, as long as nothing about
+/// them is unexplained.
+fn floor_missed(world: &World, verdict: Verdict, native: bool) -> Option<Verdict> {
+    let native = (native || verdict == Verdict::NotAttempted)
+        && verdict != Verdict::Unexplained
+        && world.policy.native;
     world.policy.require.filter(|floor| !native && !verdict.meets(*floor))
 }
 
-fn judgement(world: &World, finding: &Finding, bundle: Option<Sha256>, now: Timestamp) -> Judgement {
+fn judgement(
+    world: &World,
+    finding: &Finding,
+    native: bool,
+    bundle: Option<Sha256>,
+    now: Timestamp,
+) -> Judgement {
     let (environment_usage, build_usage) = usage(&finding.rungs);
     let rebuilt = finding.best().and_then(|rung| match &rung.attempt.result {
         AttemptResult::Compared(comparison) => Some(comparison.rebuilt),
@@ -76,13 +86,13 @@ fn judgement(world: &World, finding: &Finding, bundle: Option<Sha256>, now: Time
         AttemptResult::Failed { .. } => None,
     });
     let before = if finding.hostile.is_some() { Serves::Hostile } else { Serves::Upstream };
-    let serves = serves(world, finding.verdict, before);
-    Judgement {
+    let mut judgement = Judgement {
         pipeline: PIPELINE,
         decided_at: now,
         verdict: finding.verdict,
         detail: finding.detail.clone(),
-        serves,
+        serves: before,
+        native,
         published: finding.published,
         rebuilt,
         attempts: u32::try_from(finding.rungs.len()).unwrap_or(u32::MAX),
@@ -90,15 +100,17 @@ fn judgement(world: &World, finding: &Finding, bundle: Option<Sha256>, now: Time
         provisional: finding.provisional,
         environment_usage,
         build_usage,
-    }
+    };
+    judgement.serves = serves(world, &judgement);
+    judgement
 }
 
 /// Why the file must not be served: it is hostile, or policy asks for a stronger claim.
-fn refusal(world: &World, finding: &Finding) -> Option<ShelfRefusal> {
+fn refusal(world: &World, finding: &Finding, native: bool) -> Option<ShelfRefusal> {
     if let Some(hostile) = &finding.hostile {
         return Some(ShelfRefusal { code: hostile.code.to_owned(), reason: finding.detail.clone() });
     }
-    let floor = floor_missed(world, finding.verdict)?;
+    let floor = floor_missed(world, finding.verdict, native)?;
     let reason = format!("verdict {} is weaker than {floor}: {}", finding.verdict, finding.detail);
     Some(ShelfRefusal { code: "TM0703".to_owned(), reason })
 }

@@ -2,6 +2,7 @@
 
 use super::classify::classify;
 use crate::pypi::hooks::ASKED;
+use crate::pypi::platform::is_repaired_name;
 use bytes::Bytes;
 use trustmill_core::attempt::FailureClass;
 use trustmill_core::port::ecosystem::BuildFailure;
@@ -70,7 +71,7 @@ fn asked(bytes: &[u8]) -> Outcome {
 fn named(wheel: &OutputFile, expect: Option<&str>) -> Outcome {
     let name = file_name(wheel);
     match expect {
-        Some(expected) if spelling(name) != spelling(expected) => {
+        Some(expected) if spelling(name) != spelling(expected) && !is_repaired_name(name, expected) => {
             let detail = format!("the build made {name}, published is {expected}");
             failed(FailureClass::WrongArtifact, detail)
         }

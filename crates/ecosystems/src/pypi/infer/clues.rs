@@ -2,6 +2,7 @@
 
 use crate::pypi::environment::requirement;
 use crate::pypi::hooks::LEGACY_BACKEND;
+use crate::pypi::platform::cpython;
 use std::collections::{BTreeMap, BTreeSet};
 use trustmill_core::content::Contents;
 use trustmill_core::port::ecosystem::Evidence;
@@ -191,7 +192,8 @@ fn published(contents: &Contents) -> Published {
         tags: values("Tag"),
         metadata: Metadata::parse(text("METADATA").unwrap_or_default()),
         licenses_folder: contents.members.keys().any(|path| path.starts_with(&format!("{info}/licenses/"))),
-        exact_python: exact_python(contents, entry_points.as_deref()),
+        exact_python: exact_python(contents, entry_points.as_deref())
+            .or_else(|| tagged_python(&values("Tag"))),
         entry_points,
         umask: umask(mode),
         uniform_time: times.first().copied().flatten().filter(|_| times.len() == 1),
@@ -220,6 +222,15 @@ fn exact_python(contents: &Contents, entry_points: Option<&str>) -> Option<(u16,
             super::eras::feature(digits)
                 .filter(|(major, minor)| *major == 3 && *minor > 5 && digits.len() < name.len())
         })
+    })
+}
+
+/// A platform wheel is built by the interpreter that its tags name; `abi3` and `none` leave it open.
+fn tagged_python(tags: &[String]) -> Option<(u16, u16)> {
+    tags.iter().find_map(|tag| {
+        let mut parts = tag.split('-');
+        let (python, abi) = (parts.next()?, parts.next()?);
+        cpython(python).filter(|_| python == abi)
     })
 }
 

@@ -18,6 +18,7 @@ use draft::Draft;
 use next::Situation;
 use trustmill_core::Verdict;
 use trustmill_core::attempt::{Attempt, AttemptResult};
+use trustmill_core::package::ArtifactKind;
 use trustmill_core::port::ecosystem::Evidence;
 use trustmill_core::recipe::{Origin, Recipe};
 
@@ -33,7 +34,12 @@ pub type Mend<'a> = &'a dyn Fn(Recipe) -> Recipe;
 /// project made by the same tools; then what the evidence says; then what the last attempt's failure or
 /// differences suggest. No recipe is given twice.
 pub fn next_recipe(evidence: &Evidence<'_>, mend: Option<Mend<'_>>, tried: &[Attempt]) -> Option<Recipe> {
-    if tried.len() >= MOST_ATTEMPTS || tried.last().is_some_and(settled) {
+    // Another back end's version does not change what the compiler makes: one comparison says it all.
+    let native = evidence.published.is_some_and(|(artifact, _)| artifact.kind == ArtifactKind::Native);
+    let compared = |attempt: &Attempt| matches!(attempt.result, AttemptResult::Compared(_));
+    if tried.len() >= MOST_ATTEMPTS
+        || tried.last().is_some_and(|last| settled(last) || (native && compared(last)))
+    {
         return None;
     }
     let clues = Clues::read(evidence);
