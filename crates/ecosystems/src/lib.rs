@@ -5,4 +5,7 @@ mod flights;
 pub mod join;
 pub mod npm;
 mod page_store;
+mod pages;
 pub mod pypi;
+mod rendered;
+mod stop;

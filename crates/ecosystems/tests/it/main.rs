@@ -25,6 +25,8 @@ mod lockfile_uv_lock;
 #[cfg(test)]
 mod npm_lockfile;
 #[cfg(test)]
+mod npm_registry;
+#[cfg(test)]
 mod pypi_registry;
 #[cfg(test)]
 mod pypi_version;

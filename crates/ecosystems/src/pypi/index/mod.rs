@@ -6,23 +6,18 @@ mod negotiate;
 
 pub use negotiate::{Representation, negotiate};
 
-use bytes::Bytes;
-use flate2::{Compression, write::GzEncoder};
+use crate::rendered;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::time::Duration;
-use trustmill_core::digest::Hasher;
 use trustmill_core::port::registry::RenderedPage;
 use trustmill_core::{Sha256, Timestamp};
 
 /// What stays bare in a path segment: the unreserved characters of RFC 3986.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// Bodies below this size gain nothing from compression.
-const WORTH_GZIP: usize = 512;
 
 /// One file on a page.
 #[derive(Debug, Clone)]
@@ -116,29 +111,7 @@ pub fn root(names: &[String], representation: Representation, max_age: Duration)
 }
 
 fn finish(body: String, representation: Representation, max_age: Duration) -> RenderedPage {
-    let mut hasher = Hasher::new();
-    hasher.update(representation.content_type().as_bytes());
-    hasher.update(body.as_bytes());
-    // Half of a SHA-256 tells any two pages apart and keeps headers short.
-    let etag = format!("\"{:.32}\"", hasher.finish().to_hex());
-    let gzip = (body.len() >= WORTH_GZIP).then(|| compress(body.as_bytes())).flatten();
-    RenderedPage {
-        content_type: representation.content_type(),
-        body: Bytes::from(body),
-        gzip,
-        etag,
-        max_age,
-        vary: "Accept",
-    }
-}
-
-/// Compressed once, sent many times. Writing to memory does not fail; if it did, the page goes out as it is.
-fn compress(body: &[u8]) -> Option<Bytes> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::new(6));
-    encoder.write_all(body).ok()?;
-    let mut packed = encoder.finish().ok()?;
-    packed.shrink_to_fit();
-    Some(Bytes::from(packed))
+    rendered::page(representation.content_type(), body, max_age)
 }
 
 #[derive(Serialize)]

@@ -1,6 +1,8 @@
 //! The answers that are no page and no file, in the shape that `pip` and `uv` show to a person.
 
-use super::state::Stop;
+pub(super) use crate::stop::{broken, chain};
+
+use crate::stop::Stop;
 use bytes::Bytes;
 use trustmill_core::port::Coded;
 use trustmill_core::port::fetch::FetchError;
@@ -37,21 +39,4 @@ pub(super) fn failed(error: FetchError) -> Answer {
             Answer::Unavailable { why: line, retry_after: None }
         }
     }
-}
-
-/// The mill's own store or records failed: nothing is served that could not be checked.
-pub(super) fn broken(error: &impl Coded) -> Answer {
-    tracing::error!(code = error.code(), error = %chain(error), "a request cannot be answered");
-    Answer::Unavailable { why: format!("{}: {error}", error.code()), retry_after: None }
-}
-
-/// The error and its sources, once, for the log.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text = format!("{text}: {source}");
-        next = source.source();
-    }
-    text
 }

@@ -2,8 +2,9 @@
 
 use super::answers::{broken, chain, failed, refused};
 use super::metadata::{self, MAX_METADATA};
-use super::state::{METADATA_KIND, Served, Source, State, Stop};
+use super::state::{METADATA_KIND, Served, Source, State};
 use super::{Inner, alarm};
+use crate::stop::Stop;
 use std::sync::Arc;
 use trustmill_core::digest::Checksum;
 use trustmill_core::fact::Fact;

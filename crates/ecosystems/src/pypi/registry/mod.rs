@@ -12,12 +12,13 @@ mod state;
 use super::index::{self, Representation, negotiate};
 use super::upstream::Upstream;
 use crate::flights::Flights;
+use crate::stop::{ALARM, Stop};
 use answers::{broken, failed};
 use async_trait::async_trait;
 use jiff::SignedDuration;
 use quick_cache::sync::Cache;
 use route::{Route, route};
-use state::{State, Stop};
+use state::State;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -341,19 +342,7 @@ impl Inner {
     }
 }
 
-/// The kind of the facts that a person must look at: `{"code": …, "what": …}`.
-const ALARM: &str = "alarm";
-
 /// An alarm about a file.
 fn alarm(project: &str, version: &str, filename: &str, stop: &Stop, at: Timestamp) -> Fact {
-    tracing::error!(project, filename, code = %stop.code, what = stop.line, "alarm");
-    let digests = stop.moved.map(|(first, now)| serde_json::json!({ "first": first, "now": now }));
-    Fact {
-        format: Fact::FORMAT,
-        about: Purl::release("pypi", project, version),
-        kind: ALARM.into(),
-        subject: Some(filename.to_owned()),
-        at,
-        body: serde_json::json!({ "code": stop.code, "what": stop.line, "digests": digests }),
-    }
+    stop.alarm(Purl::release("pypi", project, version), filename, at)
 }

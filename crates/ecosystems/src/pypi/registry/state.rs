@@ -6,7 +6,7 @@
 use crate::pypi::index::{Entry, Provenance};
 use crate::pypi::names;
 use crate::pypi::page::{ListedFile, ProjectPage};
-use std::borrow::Cow;
+use crate::stop::Stop;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use trustmill_core::fact::Fact;
@@ -18,39 +18,6 @@ use trustmill_core::{Purl, Sha256, Timestamp};
 /// The kind of the facts that remember metadata files which the mill extracted: `{"sha256": …}` about a
 /// release, subject the wheel's name.
 pub(super) const METADATA_KIND: &str = "core-metadata";
-
-/// Why a file is not handed out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stop {
-    /// Stable code.
-    pub(super) code: Cow<'static, str>,
-    /// `CODE: reason`, one line of printable ASCII: on the page, in the status line, in the body.
-    pub(super) line: String,
-    /// Both digests, where the file is not what it was.
-    pub(super) moved: Option<(Sha256, Sha256)>,
-}
-
-impl Stop {
-    pub(super) fn new(code: impl Into<Cow<'static, str>>, reason: &str) -> Self {
-        let code = code.into();
-        let clean: String = format!("{code}: {reason}")
-            .chars()
-            .map(|c| if c.is_ascii_graphic() { c } else { ' ' })
-            .take(240)
-            .collect();
-        Self { code, line: clean.split_whitespace().collect::<Vec<_>>().join(" "), moved: None }
-    }
-
-    /// A file whose digest is not the one that was seen first.
-    pub(super) fn moved(first: Sha256, now: Sha256) -> Self {
-        let reason = format!(
-            "this file changed after it was first seen: SHA-256 was {}..., is {}...",
-            first.short(),
-            now.short()
-        );
-        Self { moved: Some((first, now)), ..Self::new("TM0704", &reason) }
-    }
-}
 
 /// What the mill knows of one file.
 #[derive(Debug, Clone, Default)]

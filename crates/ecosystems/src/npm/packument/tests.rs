@@ -1,0 +1,1 @@
+//! What is made of good packuments and of bad ones.

@@ -1,0 +1,269 @@
+//! What a package's packument says just now: the registry's words, and over them what the mill knows.
+//!
+//! Built once per change of upstream or of the facts, and shared by pages and files alike, so that a page never
+//! lists what the file then contradicts.
+
+use crate::npm::packument::{Listed, Packument, Shown, Tarball};
+use crate::npm::{names, version};
+use crate::stop::Stop;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use trustmill_core::digest::Checksum;
+use trustmill_core::fact::Fact;
+use trustmill_core::port::records::{Records, RecordsError};
+use trustmill_core::port::registry::FileAnswer;
+use trustmill_core::shelf::Shelf;
+use trustmill_core::{Purl, Sha256, Timestamp};
+
+/// The tag that an installer takes when nobody names another.
+pub(super) const LATEST: &str = "latest";
+
+/// What the mill knows of one version's file.
+#[derive(Debug, Default)]
+struct Overlay {
+    stop: Option<Stop>,
+    provenance: Option<(Sha256, Option<Sha256>)>,
+    locked: Option<Sha256>,
+    /// The stated digest is the one that the locked bytes were checked against.
+    confirmed: bool,
+}
+
+/// A package at one state of upstream and of the facts.
+#[derive(Debug)]
+pub(super) struct State {
+    /// Distinguishes states: what was rendered from this one stays valid as long as this one is.
+    pub(super) id: u64,
+    /// Upstream's words.
+    pub(super) packument: Arc<Packument>,
+    /// The records' revision before the facts were read.
+    pub(super) revision: u64,
+    /// Whether upstream is down and the packument is what it said before.
+    pub(super) stale: bool,
+    overlays: HashMap<usize, Overlay>,
+    served: Mutex<HashMap<usize, FileAnswer>>,
+}
+
+/// A version's file as it is served.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Served<'a> {
+    pub(super) index: usize,
+    pub(super) listed: &'a Listed,
+    /// Why it is not handed out, if it is not.
+    pub(super) stop: Option<&'a Stop>,
+    /// The digest that was seen first.
+    pub(super) locked: Option<Sha256>,
+    /// Whether `locked` is known to be of the bytes that upstream states.
+    pub(super) confirmed: bool,
+    /// The mill's statements about it, and the bytes they speak of.
+    pub(super) provenance: Option<(Sha256, Option<Sha256>)>,
+}
+
+impl State {
+    /// Reads what the mill knows of a package.
+    ///
+    /// # Errors
+    /// The records cannot be read: then nothing is served, for a refusal might be among them.
+    pub(super) async fn build(
+        id: u64,
+        records: &dyn Records,
+        project: &Purl,
+        packument: Arc<Packument>,
+        stale: bool,
+    ) -> Result<Self, RecordsError> {
+        // Before the facts: one that is appended meanwhile makes this state old, not invisible.
+        let revision = records.revision(project);
+        let mut overlays = HashMap::new();
+        for (index, listed) in packument.versions.iter().enumerate() {
+            if listed.tarball == Tarball::Elsewhere {
+                let stop =
+                    Stop::new("TM0708", "the registry has this file on another host, which is not asked");
+                overlays.insert(index, Overlay { stop: Some(stop), ..Overlay::default() });
+            }
+        }
+        for fact in records.facts(project, Some(Shelf::KIND)).await? {
+            apply_shelf(&mut overlays, &packument, &fact);
+        }
+        apply_locks(&mut overlays, records, &packument).await?;
+        Ok(Self { id, packument, revision, stale, overlays, served: Mutex::default() })
+    }
+
+    /// Every version that exists before `as_of`, in the registry's order.
+    fn versions(&self, as_of: Option<Timestamp>) -> impl Iterator<Item = Served<'_>> {
+        let all = self.packument.versions.iter().enumerate();
+        all.filter(move |(_, listed)| exists(listed, as_of)).map(|(index, listed)| self.served(index, listed))
+    }
+
+    /// The versions as a page shows them: what is refused says so where installers look for a warning.
+    pub(super) fn shown(&self, as_of: Option<Timestamp>) -> Vec<Shown<'_>> {
+        self.versions(as_of).map(Served::shown).collect()
+    }
+
+    /// The file of that name, if it exists before `as_of`.
+    pub(super) fn file(&self, filename: &str, as_of: Option<Timestamp>) -> Option<Served<'_>> {
+        let (index, listed) = self.packument.find_file(filename)?;
+        exists(listed, as_of).then(|| self.served(index, listed))
+    }
+
+    /// The version that a version or a tag names.
+    pub(super) fn named(&self, name: &str, as_of: Option<Timestamp>) -> Option<Served<'_>> {
+        let tagged = self.tags(as_of).remove(name);
+        let (index, listed) = self.packument.find(tagged.as_deref().unwrap_or(name))?;
+        exists(listed, as_of).then(|| self.served(index, listed))
+    }
+
+    /// The tags of a page. `latest` leads to what can be installed: where its version is refused, or does not
+    /// exist yet, to the newest by time that is neither. Other tags stay where their publisher put them, or go.
+    pub(super) fn tags(&self, as_of: Option<Timestamp>) -> BTreeMap<String, String> {
+        let there = |version: &String| {
+            self.packument.find(version).filter(|(_, listed)| exists(listed, as_of)).map(|(index, _)| index)
+        };
+        let mut tags = self.packument.tags.clone();
+        tags.retain(|_, version| there(version).is_some());
+        let latest = tags.get(LATEST).and_then(there);
+        if latest.is_none_or(|index| self.stop(index).is_some())
+            && let Some(best) = self.versions(as_of).max_by(|a, b| preference(a, b))
+        {
+            tags.insert(LATEST.to_owned(), best.listed.version.to_string());
+        }
+        tags
+    }
+
+    fn stop(&self, index: usize) -> Option<&Stop> {
+        self.overlays.get(&index)?.stop.as_ref()
+    }
+
+    fn served<'a>(&'a self, index: usize, listed: &'a Listed) -> Served<'a> {
+        let overlay = self.overlays.get(&index);
+        Served {
+            index,
+            listed,
+            stop: overlay.and_then(|overlay| overlay.stop.as_ref()),
+            locked: overlay.and_then(|overlay| overlay.locked),
+            confirmed: overlay.is_some_and(|overlay| overlay.confirmed),
+            provenance: overlay.and_then(|overlay| overlay.provenance),
+        }
+    }
+
+    /// The answer that was given for a file in this state.
+    pub(super) fn answered(&self, index: usize) -> Option<FileAnswer> {
+        self.served.lock().unwrap_or_else(PoisonError::into_inner).get(&index).cloned()
+    }
+
+    /// Remembers an answer, its bytes being checked and locked.
+    pub(super) fn remember(&self, index: usize, answer: FileAnswer) {
+        self.served.lock().unwrap_or_else(PoisonError::into_inner).insert(index, answer);
+    }
+
+    /// The files whose stated digest upstream changed.
+    pub(super) fn moved(&self) -> impl Iterator<Item = (&Listed, &Stop)> {
+        self.overlays.iter().filter_map(|(index, overlay)| {
+            let stop = overlay.stop.as_ref().filter(|stop| stop.moved.is_some())?;
+            Some((self.packument.versions.get(*index)?, stop))
+        })
+    }
+
+    /// Rough bytes in memory. The packument counts here too: it lives as long as any of its holders.
+    pub(super) fn weight(&self) -> usize {
+        use crate::pages::Parsed as _;
+        1024 + self.overlays.len() * 384 + self.packument.weight()
+    }
+}
+
+impl<'a> Served<'a> {
+    pub(super) fn shown(self) -> Shown<'a> {
+        Shown { listed: self.listed, warning: self.stop.map(|stop| stop.line.as_str()) }
+    }
+}
+
+/// The better one to lead `latest` to: what is not refused, is no prerelease, is not deprecated, is newer.
+fn preference(a: &Served<'_>, b: &Served<'_>) -> Ordering {
+    let rank = |served: &Served<'_>| {
+        let prerelease = version::is_prerelease(&served.listed.version);
+        (served.stop.is_none(), !prerelease, !served.listed.deprecated, served.listed.time)
+    };
+    rank(a).cmp(&rank(b)).then_with(|| version::compare(&a.listed.version, &b.listed.version))
+}
+
+/// Without a time nobody can say that a version existed, so a view of the past has it not.
+fn exists(listed: &Listed, as_of: Option<Timestamp>) -> bool {
+    as_of.is_none_or(|instant| listed.time.is_some_and(|published| published < instant))
+}
+
+/// The newest entry per file counts; one that this version cannot read refuses the file.
+fn apply_shelf(overlays: &mut HashMap<usize, Overlay>, packument: &Packument, fact: &Fact) {
+    let filename = fact.subject.as_deref().unwrap_or_default();
+    let Some((index, listed)) = packument.find_file(filename) else {
+        tracing::warn!(
+            package = packument.name,
+            ?filename,
+            "a shelf entry for what is no file of the package"
+        );
+        return;
+    };
+    let overlay = match Shelf::read(fact) {
+        // One version has one file here, and its digest stands in lockfiles: other bytes would break them all.
+        Ok(shelf) if shelf.own.is_some() => {
+            let stop = Stop::new("TM0705", "the mill's own build cannot stand for a published npm file");
+            Overlay { stop: Some(stop), ..Overlay::default() }
+        }
+        Ok(shelf) => Overlay {
+            stop: shelf.refuse.map(|refuse| Stop::new(refuse.code, &refuse.reason)),
+            provenance: shelf.provenance.map(|blob| (blob, shelf.upstream_sha256)),
+            ..Overlay::default()
+        },
+        Err(why) => Overlay { stop: Some(Stop::new("TM0705", &why.to_string())), ..Overlay::default() },
+    };
+    // What makes a file impossible to serve is not lifted by an entry that has nothing against it.
+    if listed.tarball == Tarball::Elsewhere && overlay.stop.is_none() {
+        let kept = overlays.entry(index).or_default();
+        kept.provenance = overlay.provenance;
+        return;
+    }
+    overlays.insert(index, overlay);
+}
+
+/// Under which name a stated digest is locked, and what stands for it there.
+pub(super) fn statement(filename: &str, promised: &Checksum) -> (String, Sha256) {
+    (format!("{filename}#{}", promised.algorithm()), Sha256::of(promised.as_bytes()))
+}
+
+/// Compares what upstream states with what was seen first.
+async fn apply_locks(
+    overlays: &mut HashMap<usize, Overlay>,
+    records: &dyn Records,
+    packument: &Packument,
+) -> Result<(), RecordsError> {
+    let filenames: Vec<String> =
+        packument.versions.iter().map(|listed| names::filename(&packument.name, &listed.version)).collect();
+    let names: Vec<&str> = filenames.iter().map(String::as_str).collect();
+    let locks = records.locked_many("npm", &names).await?;
+    let locked = packument.versions.iter().zip(&filenames).zip(locks).enumerate();
+    let locked: Vec<_> = locked.filter_map(|(index, (file, lock))| Some((index, file, lock?))).collect();
+    let stated: Vec<_> = locked
+        .iter()
+        .map(|(_, (listed, filename), _)| {
+            listed.promised.as_ref().map(|promised| statement(filename, promised))
+        })
+        .collect();
+    let names: Vec<&str> =
+        stated.iter().map(|stated| stated.as_ref().map_or("", |(name, _)| name.as_str())).collect();
+    let first = records.locked_many("npm", &names).await?;
+    for (((index, _, lock), stated), first) in locked.into_iter().zip(stated).zip(first) {
+        let overlay = overlays.entry(index).or_default();
+        overlay.locked = Some(lock);
+        match (stated, first) {
+            (Some((_, now)), Some(first)) if first == now => overlay.confirmed = true,
+            (Some((_, now)), Some(first)) => overlay.stop = Some(moved_statement(first, now)),
+            // What is stated for the first time is checked against the bytes when they are asked for.
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The registry states another digest than it did.
+fn moved_statement(first: Sha256, now: Sha256) -> Stop {
+    let reason = "the registry states another digest for this file than when it was first seen";
+    Stop { moved: Some((first, now)), ..Stop::new("TM0704", reason) }
+}
