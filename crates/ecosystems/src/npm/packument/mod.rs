@@ -86,7 +86,7 @@ struct Span {
 }
 
 impl Span {
-    fn of<'a>(self, body: &'a str) -> Option<&'a str> {
+    fn of(self, body: &str) -> Option<&str> {
         let start = usize::try_from(self.start).ok()?;
         body.get(start..start.checked_add(usize::try_from(self.len).ok()?)?)
     }

@@ -11,8 +11,8 @@ mod state;
 
 use super::upstream::Upstream;
 use crate::flights::Flights;
-use crate::stop::{ALARM, broken};
-use answers::{error, failed, json, not_found};
+use crate::stop::{ALARM, Stop, broken};
+use answers::{error, failed, json, not_found, refused};
 use async_trait::async_trait;
 use jiff::SignedDuration;
 use pages::{PageKey, PageWeight, Rendered};
@@ -181,7 +181,8 @@ fn written(request: &Request) -> Answer {
     if request.method == Method::Post && request.path.starts_with("-/npm/v1/security/") {
         return error(404, "this registry audits nothing");
     }
-    error(403, "TM0707: this registry takes no writes: publish, tag and log in where the package comes from")
+    let why = "this registry takes no writes: publish, tag and log in where the package comes from";
+    refused(&Stop::new("TM0707", why))
 }
 
 impl Inner {
@@ -254,7 +255,7 @@ impl Inner {
     /// One alarm per file and digest that upstream moved; those that were raised before stay as they are.
     async fn raise_alarms(&self, project: &Purl, state: &State) -> Result<(), Answer> {
         let now = self.clock.now();
-        let alarm = |listed: &super::packument::Listed, stop: &crate::stop::Stop| {
+        let alarm = |listed: &super::packument::Listed, stop: &Stop| {
             let filename = super::names::filename(&state.packument.name, &listed.version);
             stop.alarm(project.at(&listed.version), &filename, now)
         };
