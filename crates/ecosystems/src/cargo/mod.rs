@@ -1,8 +1,16 @@
 //! crates.io and every registry that speaks its sparse protocol.
 
+mod build;
 pub mod default_index;
+mod ecosystem;
 pub mod index;
 pub mod lockfile;
 pub mod names;
+pub mod pack;
+mod plan;
+pub mod recipe;
 pub mod registry;
+mod source;
 pub mod upstream;
+
+pub use ecosystem::Cargo;

@@ -1,0 +1,176 @@
+//! How a crate is packed, as a recipe says it, and which way is tried next.
+//!
+//! The published crate shows what decides: which era's cargo wrote the manifest, whether it has a lock, and what
+//! `.cargo_vcs_info.json` holds. Only the lock's bytes are ever taken from it, in a rung of its own that says so.
+
+use super::pack::{LOCK, Layout, MANIFEST};
+use super::source::VcsInfo;
+use trustmill_core::Sha256;
+use trustmill_core::attempt::{Attempt, AttemptResult};
+use trustmill_core::content::Contents;
+use trustmill_core::port::ecosystem::Evidence;
+use trustmill_core::recipe::{Origin, Recipe, SourceKind, Step};
+use trustmill_core::source::Checkout;
+
+/// The name under which reasons and tables speak of the rung that takes the published lock.
+pub const LOCK_ASSISTED: &str = "published-lock-assisted";
+
+/// Which `Cargo.lock` is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lock {
+    /// None is published.
+    None,
+    /// The commit's own.
+    Source,
+    /// The published one, whose digest this is: it says nothing of the source.
+    Published(Sha256),
+}
+
+/// What `.cargo_vcs_info.json` holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VcsForm {
+    /// It is not there.
+    None,
+    /// The commit.
+    Commit,
+    /// The commit and the folder.
+    Path,
+}
+
+/// A way to pack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Packing {
+    /// The era of the manifest.
+    pub layout: Layout,
+    /// The lock.
+    pub lock: Lock,
+    /// The record of the commit.
+    pub vcs: VcsForm,
+}
+
+impl Packing {
+    /// Reads a recipe back; `None` if it is not one of ours.
+    pub fn of(recipe: &Recipe) -> Option<Self> {
+        let cargo = recipe.tools.get("cargo")?;
+        let layout = Layout::ALL.into_iter().find(|layout| layout.as_str() == cargo)?;
+        let argv = &recipe.steps.first()?.argv;
+        let flag = |name: &str| argv.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+        let lock = match flag("--lock")? {
+            "none" => Lock::None,
+            "source" => Lock::Source,
+            published => Lock::Published(published.strip_prefix("published:")?.parse().ok()?),
+        };
+        let vcs = match flag("--vcs-info")? {
+            "none" => VcsForm::None,
+            "commit" => VcsForm::Commit,
+            "path" => VcsForm::Path,
+            _ => return None,
+        };
+        Some(Self { layout, lock, vcs })
+    }
+
+    fn argv(self) -> Vec<String> {
+        let lock = match self.lock {
+            Lock::None => "none".to_owned(),
+            Lock::Source => "source".to_owned(),
+            Lock::Published(digest) => format!("published:{digest}"),
+        };
+        let vcs = match self.vcs {
+            VcsForm::None => "none",
+            VcsForm::Commit => "commit",
+            VcsForm::Path => "path",
+        };
+        vec!["trustmill-pack".to_owned(), format!("--lock={lock}"), format!("--vcs-info={vcs}")]
+    }
+
+    /// The recipe, with its reasons.
+    fn recipe(self, evidence: &Evidence<'_>, has_own: bool) -> Recipe {
+        let layout = format!("the manifest is written as by cargo {}", self.layout.as_str());
+        let lock = match self.lock {
+            Lock::None => "the published crate has no Cargo.lock".to_owned(),
+            Lock::Source => "the commit holds the Cargo.lock that is published".to_owned(),
+            Lock::Published(_) if has_own => format!(
+                "{LOCK_ASSISTED}: the commit's Cargo.lock is another; the published one is packed, and says nothing of the source"
+            ),
+            Lock::Published(_) => format!(
+                "{LOCK_ASSISTED}: the commit has no Cargo.lock; the published one is packed, and says nothing of the source"
+            ),
+        };
+        Recipe {
+            format: Recipe::FORMAT,
+            origin: Origin::Inferred,
+            source: SourceKind::Git,
+            tools: [("cargo".to_owned(), self.layout.as_str().to_owned())].into(),
+            requirements: Vec::new(),
+            constraints: Vec::new(),
+            as_of: evidence.uploaded,
+            env: std::collections::BTreeMap::new(),
+            umask: 0o022,
+            source_date_epoch: None,
+            steps: vec![Step { name: "package".to_owned(), argv: self.argv() }],
+            reasons: vec![layout, lock],
+        }
+    }
+}
+
+/// The next way to pack, or `None` when the ladder ends: the era that the published manifest shows, then the others
+/// for as long as the manifest is what differs.
+pub(super) fn next(evidence: &Evidence<'_>, tried: &[Attempt]) -> Option<Recipe> {
+    let (_, published) = evidence.published?;
+    let git = evidence.sources.git.as_ref()?;
+    let checkout = git.checkout()?;
+    if tried.last().is_some_and(|last| !is_about_the_manifest(last)) {
+        return None;
+    }
+    let own = own_lock(&git.contents, checkout);
+    let lock = match (published.get(LOCK), own) {
+        (None, _) => Lock::None,
+        (Some(theirs), Some(own)) if theirs.bytes == *own => Lock::Source,
+        (Some(theirs), _) => Lock::Published(theirs.digest()),
+    };
+    let vcs = match VcsInfo::of(published) {
+        None => VcsForm::None,
+        Some(info) if info.path_in_vcs.is_some() => VcsForm::Path,
+        Some(_) => VcsForm::Commit,
+    };
+    layouts(published).map(|layout| Packing { layout, lock, vcs }.recipe(evidence, own.is_some())).find(|recipe| {
+        tried.iter().all(|attempt| attempt.recipe != *recipe)
+    })
+}
+
+/// The lock of the package, or of the workspace around it.
+pub(super) fn own_lock<'a>(tree: &'a Contents, checkout: &Checkout) -> Option<&'a bytes::Bytes> {
+    let folders = std::iter::successors(Some(checkout.directory.as_str()), |folder| {
+        (!folder.is_empty()).then(|| folder.rsplit_once('/').map_or("", |(above, _)| above))
+    });
+    let path = |folder: &str| if folder.is_empty() { LOCK.to_owned() } else { format!("{folder}/{LOCK}") };
+    folders.take(64).find_map(|folder| tree.get(&path(folder))).map(|member| &member.bytes)
+}
+
+/// The eras, likeliest first: each writes what the one before did not.
+fn layouts(published: &Contents) -> impl Iterator<Item = Layout> + use<> {
+    let manifest = published.text(MANIFEST).unwrap_or_default();
+    let has = |key: &str| manifest.lines().any(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(" =")));
+    let first = if has("autolib") {
+        Layout::Autolib
+    } else if has("autobins") && has("autotests") && has("build") {
+        Layout::Targets
+    } else if has("readme") {
+        Layout::Readme
+    } else {
+        Layout::Plain
+    };
+    std::iter::once(first).chain(Layout::ALL.into_iter().filter(move |layout| *layout != first))
+}
+
+/// Whether another era could do better: the manifest differs, in bytes or in values, or nothing came out.
+fn is_about_the_manifest(attempt: &Attempt) -> bool {
+    match &attempt.result {
+        AttemptResult::Compared(comparison) => {
+            comparison.differences.iter().any(|difference| difference.member == MANIFEST)
+                || comparison.normalisations.iter().any(|rule| rule.members.iter().any(|path| path == MANIFEST))
+        }
+        AttemptResult::Failed { .. } => true,
+        AttemptResult::Built { .. } => false,
+    }
+}
