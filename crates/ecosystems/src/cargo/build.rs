@@ -1,6 +1,6 @@
 //! Runs a recipe: in process, for packaging runs no foreign code.
 
-use super::pack::{self, LOCK, PackError, Order, Vcs};
+use super::pack::{self, LOCK, Order, PackError, Vcs};
 use super::recipe::{Lock, Packing, VcsForm, own_lock};
 use bytes::Bytes;
 use flate2::read::GzDecoder;
@@ -46,12 +46,15 @@ async fn packed(
     let packing = Packing::of(request.recipe)
         .ok_or_else(|| fail(FailureClass::MissingTool, "the recipe is not one of this mill's for crates"))?;
     let checkout = request.source.checkout();
-    let checkout = checkout.ok_or_else(|| fail(FailureClass::BadSource, "a crate is packed from a commit"))?;
+    let checkout =
+        checkout.ok_or_else(|| fail(FailureClass::BadSource, "a crate is packed from a commit"))?;
     let lock = match packing.lock {
         Lock::None => None,
-        Lock::Source => Some(own_lock(&request.source.contents, checkout).cloned().ok_or_else(|| {
-            fail(FailureClass::BadSource, "the commit has no Cargo.lock")
-        })?),
+        Lock::Source => Some(
+            own_lock(&request.source.contents, checkout)
+                .cloned()
+                .ok_or_else(|| fail(FailureClass::BadSource, "the commit has no Cargo.lock"))?,
+        ),
         Lock::Published(digest) => {
             materials.push(Material::file(format!("{}?file={LOCK}", request.purl), digest));
             Some(published_lock(request, published, digest).await?)
@@ -68,7 +71,7 @@ async fn packed(
             version: &version,
             tree: &source.contents,
             directory: &checkout.directory,
-            layout: packing.layout,
+            style: packing.style,
             vcs: (packing.vcs != VcsForm::None).then_some(Vcs { commit: &checkout.tree.commit, path }),
             lock,
         };
@@ -117,9 +120,11 @@ async fn published_lock(
 /// One file of a `.crate`. What comes out counts only if its digest is the expected one.
 fn member(packed: &[u8], path: &str) -> Option<Vec<u8>> {
     let mut archive = tar::Archive::new(GzDecoder::new(packed).take(MAX_UNPACKED));
-    let entry = archive.entries().ok()?.map_while(Result::ok).find(|entry| {
-        entry.header().entry_type().is_file() && *entry.path_bytes() == *path.as_bytes()
-    })?;
+    let entry = archive
+        .entries()
+        .ok()?
+        .map_while(Result::ok)
+        .find(|entry| entry.header().entry_type().is_file() && *entry.path_bytes() == *path.as_bytes())?;
     let mut bytes = Vec::new();
     entry.take(MAX_LOCK).read_to_end(&mut bytes).ok()?;
     Some(bytes)

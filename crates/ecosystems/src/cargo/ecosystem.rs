@@ -41,6 +41,12 @@ impl Ecosystem for Cargo {
         lockfile::read(path)
     }
 
+    fn install_line(&self, _lockfile: &Path, mount: &str) -> String {
+        format!(
+            "CARGO_REGISTRIES_MILL_INDEX=sparse+{mount}/ cargo --config 'source.crates-io.replace-with=\"mill\"' fetch --locked"
+        )
+    }
+
     fn release_of(&self, filename: &str) -> Option<Purl> {
         plan::release_of(filename)
     }
@@ -74,9 +80,8 @@ impl Ecosystem for Cargo {
     }
 
     async fn build(&self, request: BuildRequest<'_>) -> Result<Build, SandboxError> {
-        let listing = self.upstream.listing(&request.purl.name()).await.map_err(|error| SandboxError::Setup {
-            step: "read the index".to_owned(),
-            source: io::Error::other(error),
+        let listing = self.upstream.listing(&request.purl.name()).await.map_err(|error| {
+            SandboxError::Setup { step: "read the index".to_owned(), source: io::Error::other(error) }
         })?;
         let release = request.purl.version().and_then(|version| listing.file.release(version));
         let published = PublishedCrate { blobs: &*self.blobs, sha256: release.map(|release| release.sha256) };

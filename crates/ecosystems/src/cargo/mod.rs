@@ -4,6 +4,7 @@ mod build;
 pub mod default_index;
 mod ecosystem;
 pub mod index;
+pub mod join;
 pub mod lockfile;
 pub mod names;
 pub mod pack;

@@ -52,9 +52,13 @@ mod tests {
 
     fn project() -> Project {
         let line = |version: &str, yanked: bool| {
-            format!(r#"{{"name":"Demo","vers":"{version}","deps":[],"cksum":"{}","features":{{}},"yanked":{yanked}}}"#, "0".repeat(64))
+            format!(
+                r#"{{"name":"Demo","vers":"{version}","deps":[],"cksum":"{}","features":{{}},"yanked":{yanked}}}"#,
+                "0".repeat(64)
+            )
         };
-        let lines = [line("1.10.0", false), line("1.9.0", false), line("2.0.0-rc.1", false), line("1.11.0", true)];
+        let lines =
+            [line("1.10.0", false), line("1.9.0", false), line("2.0.0-rc.1", false), line("1.11.0", true)];
         let config = IndexConfig::parse(br#"{"dl":"http://h.invalid"}"#).unwrap();
         IndexFile::parse("demo", &lines.join("\n").into()).unwrap().project(&config)
     }
@@ -65,12 +69,17 @@ mod tests {
         assert_eq!((plan.version.as_str(), plan.source), ("1.9.0", None));
         assert_eq!(plan.subjects.len(), 1);
         let subject = &plan.subjects[0];
-        assert_eq!((subject.artifact.as_ref().unwrap().filename.as_str(), &subject.task), ("Demo-1.9.0.crate", &Task::Rebuild));
+        assert_eq!(
+            (subject.artifact.as_ref().unwrap().filename.as_str(), &subject.task),
+            ("Demo-1.9.0.crate", &Task::Rebuild)
+        );
     }
 
     #[test]
     fn an_unknown_version_names_the_nearest() {
-        for (wanted, expected) in [("1.9.5", "1.10.0"), ("0.1.0", "1.9.0"), ("9.0.0", "2.0.0-rc.1"), ("x", "2.0.0-rc.1")] {
+        for (wanted, expected) in
+            [("1.9.5", "1.10.0"), ("0.1.0", "1.9.0"), ("9.0.0", "2.0.0-rc.1"), ("x", "2.0.0-rc.1")]
+        {
             let PlanError::UnknownVersion { nearest, .. } = plan(&project(), wanted).unwrap_err();
             assert_eq!(nearest.as_deref(), Some(expected), "{wanted}");
         }

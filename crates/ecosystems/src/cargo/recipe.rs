@@ -3,10 +3,10 @@
 //! The published crate shows what decides: which era's cargo wrote the manifest, whether it has a lock, and what
 //! `.cargo_vcs_info.json` holds. Only the lock's bytes are ever taken from it, in a rung of its own that says so.
 
-use super::pack::{LOCK, Layout, MANIFEST};
+use super::pack::{self, LOCK, MANIFEST, Style};
 use super::source::VcsInfo;
 use trustmill_core::Sha256;
-use trustmill_core::attempt::{Attempt, AttemptResult};
+use trustmill_core::attempt::Attempt;
 use trustmill_core::content::Contents;
 use trustmill_core::port::ecosystem::Evidence;
 use trustmill_core::recipe::{Origin, Recipe, SourceKind, Step};
@@ -40,8 +40,8 @@ pub enum VcsForm {
 /// A way to pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Packing {
-    /// The era of the manifest.
-    pub layout: Layout,
+    /// How the manifest is written.
+    pub style: Style,
     /// The lock.
     pub lock: Lock,
     /// The record of the commit.
@@ -51,10 +51,9 @@ pub struct Packing {
 impl Packing {
     /// Reads a recipe back; `None` if it is not one of ours.
     pub fn of(recipe: &Recipe) -> Option<Self> {
-        let cargo = recipe.tools.get("cargo")?;
-        let layout = Layout::ALL.into_iter().find(|layout| layout.as_str() == cargo)?;
         let argv = &recipe.steps.first()?.argv;
         let flag = |name: &str| argv.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+        let style = flag("--manifest")?.parse().ok()?;
         let lock = match flag("--lock")? {
             "none" => Lock::None,
             "source" => Lock::Source,
@@ -66,7 +65,7 @@ impl Packing {
             "path" => VcsForm::Path,
             _ => return None,
         };
-        Some(Self { layout, lock, vcs })
+        Some(Self { style, lock, vcs })
     }
 
     fn argv(self) -> Vec<String> {
@@ -80,12 +79,15 @@ impl Packing {
             VcsForm::Commit => "commit",
             VcsForm::Path => "path",
         };
-        vec!["trustmill-pack".to_owned(), format!("--lock={lock}"), format!("--vcs-info={vcs}")]
+        let style = self.style;
+        let words = ["trustmill-pack".to_owned(), format!("--manifest={style}"), format!("--lock={lock}")];
+        words.into_iter().chain([format!("--vcs-info={vcs}")]).collect()
     }
 
     /// The recipe, with its reasons.
     fn recipe(self, evidence: &Evidence<'_>, has_own: bool) -> Recipe {
-        let layout = format!("the manifest is written as by cargo {}", self.layout.as_str());
+        let style =
+            format!("the manifest is written in the style {}, in which the published one is", self.style);
         let lock = match self.lock {
             Lock::None => "the published crate has no Cargo.lock".to_owned(),
             Lock::Source => "the commit holds the Cargo.lock that is published".to_owned(),
@@ -100,7 +102,7 @@ impl Packing {
             format: Recipe::FORMAT,
             origin: Origin::Inferred,
             source: SourceKind::Git,
-            tools: [("cargo".to_owned(), self.layout.as_str().to_owned())].into(),
+            tools: std::collections::BTreeMap::new(),
             requirements: Vec::new(),
             constraints: Vec::new(),
             as_of: evidence.uploaded,
@@ -108,18 +110,17 @@ impl Packing {
             umask: 0o022,
             source_date_epoch: None,
             steps: vec![Step { name: "package".to_owned(), argv: self.argv() }],
-            reasons: vec![layout, lock],
+            reasons: vec![style, lock],
         }
     }
 }
 
-/// The next way to pack, or `None` when the ladder ends: the era that the published manifest shows, then the others
-/// for as long as the manifest is what differs.
+/// The way to pack, once: the published manifest shows its style, so that no other could do better.
 pub(super) fn next(evidence: &Evidence<'_>, tried: &[Attempt]) -> Option<Recipe> {
     let (_, published) = evidence.published?;
     let git = evidence.sources.git.as_ref()?;
     let checkout = git.checkout()?;
-    if tried.last().is_some_and(|last| !is_about_the_manifest(last)) {
+    if !tried.is_empty() {
         return None;
     }
     let own = own_lock(&git.contents, checkout);
@@ -133,9 +134,11 @@ pub(super) fn next(evidence: &Evidence<'_>, tried: &[Attempt]) -> Option<Recipe>
         Some(info) if info.path_in_vcs.is_some() => VcsForm::Path,
         Some(_) => VcsForm::Commit,
     };
-    layouts(published).map(|layout| Packing { layout, lock, vcs }.recipe(evidence, own.is_some())).find(|recipe| {
-        tried.iter().all(|attempt| attempt.recipe != *recipe)
-    })
+    // Where no style gives a manifest, the build says why.
+    let manifest = published.text(MANIFEST).unwrap_or_default();
+    let newest = Style::all().next()?;
+    let style = pack::style_of(&git.contents, &checkout.directory, manifest).unwrap_or(newest);
+    Some(Packing { style, lock, vcs }.recipe(evidence, own.is_some()))
 }
 
 /// The lock of the package, or of the workspace around it.
@@ -145,32 +148,4 @@ pub(super) fn own_lock<'a>(tree: &'a Contents, checkout: &Checkout) -> Option<&'
     });
     let path = |folder: &str| if folder.is_empty() { LOCK.to_owned() } else { format!("{folder}/{LOCK}") };
     folders.take(64).find_map(|folder| tree.get(&path(folder))).map(|member| &member.bytes)
-}
-
-/// The eras, likeliest first: each writes what the one before did not.
-fn layouts(published: &Contents) -> impl Iterator<Item = Layout> + use<> {
-    let manifest = published.text(MANIFEST).unwrap_or_default();
-    let has = |key: &str| manifest.lines().any(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(" =")));
-    let first = if has("autolib") {
-        Layout::Autolib
-    } else if has("autobins") && has("autotests") && has("build") {
-        Layout::Targets
-    } else if has("readme") {
-        Layout::Readme
-    } else {
-        Layout::Plain
-    };
-    std::iter::once(first).chain(Layout::ALL.into_iter().filter(move |layout| *layout != first))
-}
-
-/// Whether another era could do better: the manifest differs, in bytes or in values, or nothing came out.
-fn is_about_the_manifest(attempt: &Attempt) -> bool {
-    match &attempt.result {
-        AttemptResult::Compared(comparison) => {
-            comparison.differences.iter().any(|difference| difference.member == MANIFEST)
-                || comparison.normalisations.iter().any(|rule| rule.members.iter().any(|path| path == MANIFEST))
-        }
-        AttemptResult::Failed { .. } => true,
-        AttemptResult::Built { .. } => false,
-    }
 }

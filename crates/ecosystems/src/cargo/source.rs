@@ -44,11 +44,18 @@ impl VcsInfo {
 pub(super) fn claim(release: &Published<'_>) -> Option<SourceClaim> {
     let (_, contents) = release.file?;
     let (repository, page_folder) = repository(contents)?;
-    let tags = |directory: &str| tags(&release.purl.name(), release.purl.version().unwrap_or_default(), directory);
+    let tags =
+        |directory: &str| tags(&release.purl.name(), release.purl.version().unwrap_or_default(), directory);
     let Some(info) = VcsInfo::of(contents) else {
         let tags = tags(&page_folder);
         let stated_by = "repository in Cargo.toml".to_owned();
-        return Some(SourceClaim { repository, directory: page_folder, tags, stated_by, ..SourceClaim::default() });
+        return Some(SourceClaim {
+            repository,
+            directory: page_folder,
+            tags,
+            stated_by,
+            ..SourceClaim::default()
+        });
     };
     let Some(directory) = clean_directory(info.path_in_vcs.as_deref().unwrap_or_default()) else {
         // Cargo never writes such a path: whoever did wants somebody to follow it. No repository is looked at.
@@ -76,10 +83,14 @@ fn repository(contents: &Contents) -> Option<(String, String)> {
 
 /// Tags that projects use for a release. Where the package is one of several, those that name it come first.
 fn tags(name: &str, version: &str, directory: &str) -> Vec<String> {
-    let plain = [format!("v{version}"), version.to_owned(), format!("release-{version}"), format!("V{version}")];
-    let named = ["-v", "-", "/v", "@", "@v", "/", "_v", "_", "=", "-V"].map(|join| format!("{name}{join}{version}"));
+    let plain =
+        [format!("v{version}"), version.to_owned(), format!("release-{version}"), format!("V{version}")];
+    let named =
+        ["-v", "-", "/v", "@", "@v", "/", "_v", "_", "=", "-V"].map(|join| format!("{name}{join}{version}"));
     let folder = directory.rsplit('/').next().filter(|folder| !folder.is_empty() && *folder != name);
-    let by_folder = folder.into_iter().flat_map(|folder| ["-v", "-", "/v", "/"].map(|join| format!("{folder}{join}{version}")));
+    let by_folder = folder
+        .into_iter()
+        .flat_map(|folder| ["-v", "-", "/v", "/"].map(|join| format!("{folder}{join}{version}")));
     if directory.is_empty() {
         plain.into_iter().chain(named).collect()
     } else {
@@ -92,7 +103,9 @@ fn tags(name: &str, version: &str, directory: &str) -> Vec<String> {
 /// workspace's, and read-me and licence files wherever they are.
 pub(super) fn in_scope(directory: &str, path: &str) -> bool {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let below = |folder: &str, of: &str| of.is_empty() || folder == of || folder.strip_prefix(of).is_some_and(|rest| rest.starts_with('/'));
+    let below = |folder: &str, of: &str| {
+        of.is_empty() || folder == of || folder.strip_prefix(of).is_some_and(|rest| rest.starts_with('/'))
+    };
     let upper = name.to_ascii_uppercase();
     below(folder, directory)
         || below(directory, folder)
@@ -151,7 +164,8 @@ mod tests {
         claim(&Published { purl: &purl, file: Some((&artifact, &contents)), archive: None })
     }
 
-    const MANIFEST_TEXT: &str = "[package]\nname = \"demo\"\nrepository = \"https://git.example.org/o/demo/tree/main/x\"\n";
+    const MANIFEST_TEXT: &str =
+        "[package]\nname = \"demo\"\nrepository = \"https://git.example.org/o/demo/tree/main/x\"\n";
 
     #[test]
     fn the_recorded_commit_and_folder_are_taken() {
@@ -169,7 +183,11 @@ mod tests {
         for path in ["..", "../other", "a/../../b", "/etc", "a\\\\..\\\\b", "a\\u0000b"] {
             let info = format!(r#"{{"git":{{"sha1":"{SHA}"}},"path_in_vcs":"{path}"}}"#);
             let claim = claimed(Some(&info), MANIFEST_TEXT).unwrap();
-            assert_eq!((claim.repository.as_str(), claim.commit, claim.directory.as_str()), ("", None, ""), "{path}");
+            assert_eq!(
+                (claim.repository.as_str(), claim.commit, claim.directory.as_str()),
+                ("", None, ""),
+                "{path}"
+            );
             assert!(claim.stated_by.contains("path_in_vcs"), "{path}");
         }
     }
@@ -178,7 +196,11 @@ mod tests {
     fn without_a_record_tags_are_left() {
         for info in [None, Some("{}"), Some("not json"), Some(r#"{"git":{"sha1":"HEAD"}}"#)] {
             let claim = claimed(info, MANIFEST_TEXT).unwrap();
-            assert_eq!((claim.commit, claim.stated_by.as_str()), (None, "repository in Cargo.toml"), "{info:?}");
+            assert_eq!(
+                (claim.commit, claim.stated_by.as_str()),
+                (None, "repository in Cargo.toml"),
+                "{info:?}"
+            );
         }
         assert_eq!(claimed(None, "[package]\nname = \"demo\"\n"), None);
         assert_eq!(claimed(None, "[package]\nrepository = \"../local\"\n"), None);
@@ -186,7 +208,14 @@ mod tests {
 
     #[test]
     fn what_a_package_needs_is_in_scope() {
-        for path in ["crates/demo/src/lib.rs", "Cargo.toml", "crates/Cargo.toml", "README.md", "docs/LICENSE-MIT", "ws/Cargo.toml"] {
+        for path in [
+            "crates/demo/src/lib.rs",
+            "Cargo.toml",
+            "crates/Cargo.toml",
+            "README.md",
+            "docs/LICENSE-MIT",
+            "ws/Cargo.toml",
+        ] {
             assert!(in_scope("crates/demo", path), "{path}");
         }
         for path in ["crates/other/src/lib.rs", "crates/demo2/x", "docs/x.md"] {

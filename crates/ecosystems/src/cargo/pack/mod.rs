@@ -9,7 +9,7 @@ mod manifest;
 mod package;
 mod select;
 
-pub use manifest::Layout;
+pub use manifest::{Layout, Sections, Style, UnknownStyle};
 
 use bytes::Bytes;
 use package::Package;
@@ -38,7 +38,7 @@ pub struct Order<'a> {
     /// The package's folder in it; empty at the root.
     pub directory: &'a str,
     /// How that era's cargo wrote manifests.
-    pub layout: Layout,
+    pub style: Style,
     /// What `.cargo_vcs_info.json` says; `None` leaves it out.
     pub vcs: Option<Vcs<'a>>,
     /// The bytes of `Cargo.lock`; `None` leaves it out.
@@ -128,14 +128,14 @@ pub enum PackError {
 pub fn pack(order: &Order<'_>) -> Result<(Bytes, BTreeMap<String, Member>), PackError> {
     let package = Package { tree: order.tree, directory: order.directory };
     let text = package.text(MANIFEST)?;
-    let normal = manifest::Reader { package: &package, layout: order.layout }.read(&text)?;
+    let normal = manifest::Reader { package: &package, layout: order.style.layout }.read(&text)?;
     check_release(order, &normal, &package)?;
     let mut members = select::files(&package, &normal)?;
     let original = Member { bytes: Bytes::from(text.into_bytes()), mode: Some(0o644), mtime: None };
     members.insert(ORIGINAL.to_owned(), original);
     let generated = |bytes: Bytes| Member { bytes, mode: Some(0o644), mtime: None };
-    let published = normal.published(&members);
-    members.insert(MANIFEST.to_owned(), generated(manifest::write(&published, &package)?));
+    let published = normal.published(&members, order.style.stripped);
+    members.insert(MANIFEST.to_owned(), generated(manifest::write(published, order.style, &package)?));
     members.remove(LOCK);
     if let Some(lock) = &order.lock {
         members.insert(LOCK.to_owned(), generated(lock.clone()));
@@ -147,7 +147,46 @@ pub fn pack(order: &Order<'_>) -> Result<(Bytes, BTreeMap<String, Member>), Pack
     Ok((bytes, members))
 }
 
-fn check_release(order: &Order<'_>, normal: &manifest::Normal, package: &Package<'_>) -> Result<(), PackError> {
+/// The style in which the commit's manifest comes out as it was published: byte for byte, else in every value,
+/// else the one that newer versions of cargo write.
+///
+/// # Errors
+/// [`PackError`] where no style gives a manifest at all.
+pub fn style_of(tree: &Contents, directory: &str, published: &str) -> Result<Style, PackError> {
+    let package = Package { tree, directory };
+    let text = package.text(MANIFEST)?;
+    let values: Option<toml::Table> = published.parse().ok();
+    let (mut equal, mut first, mut failed) = (None, None, None);
+    for layout in Layout::ALL {
+        let read = manifest::Reader { package: &package, layout }.read(&text);
+        let (normal, files) = match read.and_then(|normal| Ok((select::files(&package, &normal)?, normal))) {
+            Ok((files, normal)) => (normal, files),
+            Err(error) => {
+                failed = failed.or(Some(error));
+                continue;
+            }
+        };
+        for style in Style::all().filter(|style| style.layout == layout) {
+            let ours = manifest::write(normal.published(&files, style.stripped), style, &package)?;
+            if ours == published.as_bytes() {
+                return Ok(style);
+            }
+            first = first.or(Some(style));
+            let is_equal = || {
+                let ours: Option<toml::Table> = std::str::from_utf8(&ours).ok()?.parse().ok();
+                Some(values.is_some() && ours == values)
+            };
+            equal = equal.or_else(|| is_equal()?.then_some(style));
+        }
+    }
+    equal.or(first).ok_or_else(|| failed.unwrap_or(PackError::NoManifest { path: package.path(MANIFEST) }))
+}
+
+fn check_release(
+    order: &Order<'_>,
+    normal: &manifest::Normal,
+    package: &Package<'_>,
+) -> Result<(), PackError> {
     let (name, version) = (normal.name(), normal.version());
     // Cargo ignores what follows `+` nowhere here: the file is named after all of it.
     if name == order.name && version.as_deref() == Some(order.version) {

@@ -56,8 +56,17 @@ pub enum BadIndexUrl {
     },
 }
 
+impl BadIndexUrl {
+    /// Who chose it.
+    pub fn origin(&self) -> &str {
+        match self {
+            Self::Address { origin } | Self::Replacement { origin, .. } | Self::File { origin } => origin,
+        }
+    }
+}
+
 /// A URL for logs and errors: without user, password and query.
-pub(super) fn redact(url: &Url) -> String {
+pub fn redact(url: &Url) -> String {
     let mut url = url.clone();
     // Both fail only for URLs without a host, which carry no credentials.
     let _ = url.set_username("");

@@ -3,7 +3,7 @@
 
 mod discover;
 
-pub use discover::{BadIndexUrl, Discovered, discover, index_url};
+pub use discover::{BadIndexUrl, Discovered, discover, index_url, redact};
 
 use super::index::{IndexConfig, IndexFile};
 use super::names;
@@ -144,7 +144,7 @@ impl Upstream {
 
     /// The index in use, without credentials.
     pub fn shown_url(&self) -> String {
-        discover::redact(&self.index)
+        redact(&self.index)
     }
 
     /// What the index lists for a crate, in the words of the domain.
@@ -281,7 +281,7 @@ impl Upstream {
         known: Option<&Kept<T>>,
         read: &Read<T>,
     ) -> Result<Arc<Kept<T>>, FetchError> {
-        let malformed = |why| FetchError::Malformed { url: discover::redact(url), why };
+        let malformed = |why| FetchError::Malformed { url: redact(url), why };
         let checked_at = self.clock.now();
         match (page, known) {
             (Page::NotModified { max_age }, Some(known)) => {

@@ -68,7 +68,7 @@ impl Workspace {
         let mut package = own.clone();
         let theirs = self.root.as_ref().and_then(|root| root.workspace.package.clone()).unwrap_or_default();
         let InheritablePackage { readme, license_file, .. } = theirs.clone();
-        let up = |path: String| self.from_root(&path, at);
+        let up = |path: String| self.seen_from(&path, at);
         let readme = readme.map(|readme| match readme {
             StringOrBool::String(path) => StringOrBool::String(up(path)),
             other @ StringOrBool::Bool(_) => other,
@@ -93,7 +93,7 @@ impl Workspace {
     }
 
     /// A path of the workspace's root, as the package would write it.
-    fn from_root(&self, path: &str, package: &Package<'_>) -> String {
+    fn seen_from(&self, path: &str, package: &Package<'_>) -> String {
         let Some(root) = &self.root else { return path.to_owned() };
         let from_root: Vec<&str> = package.directory.split('/').filter(|part| !part.is_empty()).collect();
         let root_parts: Vec<&str> = root.directory.split('/').filter(|part| !part.is_empty()).collect();
@@ -190,7 +190,11 @@ fn read_root(package: &Package<'_>, directory: &str) -> Result<Option<Root>, Pac
 fn excludes(root: &Root, directory: &str) -> bool {
     let listed = |list: &Option<Vec<String>>| {
         list.iter().flatten().any(|pattern| {
-            let path = if root.directory.is_empty() { pattern.clone() } else { format!("{}/{pattern}", root.directory) };
+            let path = if root.directory.is_empty() {
+                pattern.clone()
+            } else {
+                format!("{}/{pattern}", root.directory)
+            };
             clean(&path).is_some_and(|path| directory == path || directory.starts_with(&format!("{path}/")))
         })
     };

@@ -2,14 +2,18 @@
 //! (`normalize_toml` and `prepare_toml_for_publish` of cargo, over cargo's own model of a manifest).
 
 mod inherit;
+mod style;
 mod targets;
+
+pub(super) use style::write;
+pub use style::{Layout, Sections, Style, UnknownStyle};
 
 use super::package::Package;
 use super::{MANIFEST, PackError};
-use bytes::Bytes;
 use cargo_util_schemas::manifest::{
     FeatureName, InheritableDependency, InheritableField, InheritableLints, PackageName, StringOrBool,
-    TomlDependency, TomlDetailedDependency, TomlManifest, TomlPackage, TomlPackageBuild, TomlPlatform, TomlTarget,
+    TomlDependency, TomlDetailedDependency, TomlManifest, TomlPackage, TomlPackageBuild, TomlPlatform,
+    TomlTarget,
 };
 use inherit::Workspace;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,38 +21,6 @@ use trustmill_core::content::Member;
 
 type Dependencies = BTreeMap<PackageName, InheritableDependency>;
 type Features = BTreeMap<FeatureName, Vec<String>>;
-
-/// How an era's cargo wrote manifests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Layout {
-    /// Before 1.80: targets as the publisher wrote them, and the read-me named only where the publisher named it.
-    Plain,
-    /// Before 1.80, with the read-me that was found.
-    Readme,
-    /// 1.80 to 1.82: every target by name and path.
-    Targets,
-    /// From 1.83 on: `autolib` too, and features without dependencies that were taken out.
-    Autolib,
-}
-
-impl Layout {
-    /// Newest first.
-    pub const ALL: [Self; 4] = [Self::Autolib, Self::Targets, Self::Readme, Self::Plain];
-
-    /// The first cargo of the era, for recipes.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Plain => "1.0",
-            Self::Readme => "1.46",
-            Self::Targets => "1.80",
-            Self::Autolib => "1.83",
-        }
-    }
-
-    const fn has_targets(self) -> bool {
-        matches!(self, Self::Targets | Self::Autolib)
-    }
-}
 
 /// Reads a package's manifest.
 pub(super) struct Reader<'a> {
@@ -142,7 +114,11 @@ impl Reader<'_> {
         let finder = targets::Finder {
             package: self.package,
             name: package.name.as_ref().map(ToString::to_string).unwrap_or_default(),
-            is_2015: package.edition.as_ref().and_then(InheritableField::as_value).is_none_or(|one| one == "2015"),
+            is_2015: package
+                .edition
+                .as_ref()
+                .and_then(InheritableField::as_value)
+                .is_none_or(|one| one == "2015"),
         };
         toml.lib = finder.lib(original.lib.as_ref(), package.autolib)?;
         toml.bin = finder.bins(original.bin.as_ref(), package.autobins, toml.lib.is_some())?;
@@ -232,13 +208,15 @@ impl Normal {
     }
 
     /// What the registry gets, given the files that go with it.
-    pub(super) fn published(&self, files: &BTreeMap<String, Member>) -> TomlManifest {
+    pub(super) fn published(&self, files: &BTreeMap<String, Member>, stripped: bool) -> TomlManifest {
         let mut toml = self.toml.clone();
-        let whole = Package { tree: &trustmill_core::content::Contents::default(), directory: &self.directory };
+        let whole =
+            Package { tree: &trustmill_core::content::Contents::default(), directory: &self.directory };
         if let Some(package) = toml.package.as_mut() {
-            for path in [self.license_file().map(|path| (true, path)), self.readme().map(|path| (false, path))]
-                .into_iter()
-                .flatten()
+            for path in
+                [self.license_file().map(|path| (true, path)), self.readme().map(|path| (false, path))]
+                    .into_iter()
+                    .flatten()
             {
                 let inside = inside(&whole, &path.1);
                 if path.0 {
@@ -251,7 +229,11 @@ impl Normal {
         }
         if self.layout.has_targets() {
             let packed = |target: &TomlTarget| {
-                target.path.as_ref().and_then(|path| path.0.to_str()).is_none_or(|path| files.contains_key(path))
+                target
+                    .path
+                    .as_ref()
+                    .and_then(|path| path.0.to_str())
+                    .is_none_or(|path| files.contains_key(path))
             };
             toml.lib = toml.lib.filter(packed);
             for targets in [&mut toml.bin, &mut toml.example, &mut toml.test, &mut toml.bench] {
@@ -262,7 +244,7 @@ impl Normal {
             }
         }
         publish_dependencies(&mut toml);
-        if self.layout == Layout::Autolib {
+        if stripped {
             strip_features(&mut toml);
         }
         toml
@@ -332,7 +314,8 @@ fn publish(dependency: TomlDependency) -> InheritableDependency {
 fn strip_features(toml: &mut TomlManifest) {
     let platforms = toml.target.iter().flat_map(BTreeMap::values);
     let lists = [&toml.dependencies, &toml.dev_dependencies, &toml.build_dependencies].into_iter();
-    let lists = lists.chain(platforms.flat_map(|one| [&one.dependencies, &one.dev_dependencies, &one.build_dependencies]));
+    let lists = lists
+        .chain(platforms.flat_map(|one| [&one.dependencies, &one.dev_dependencies, &one.build_dependencies]));
     let known: BTreeSet<String> = lists.flatten().flat_map(BTreeMap::keys).map(ToString::to_string).collect();
     let Some(features) = toml.features.as_mut() else { return };
     keep_known(features, &known);
@@ -346,25 +329,4 @@ fn keep_known(features: &mut Features, known: &BTreeSet<String>) {
             (None, None) => true,
         });
     }
-}
-
-/// The text that goes before every published manifest (`MANIFEST_PREAMBLE` of cargo).
-const PREAMBLE: &str = "\
-# THIS FILE IS AUTOMATICALLY GENERATED BY CARGO
-#
-# When uploading crates to the registry Cargo will automatically
-# \"normalize\" Cargo.toml files for maximal compatibility
-# with all versions of Cargo and also rewrite `path` dependencies
-# to registry (e.g., crates.io) dependencies.
-#
-# If you are reading this file be aware that the original Cargo.toml
-# will likely look very different (and much more reasonable).
-# See Cargo.toml.orig for the original contents.
-";
-
-/// Writes a manifest as cargo does.
-pub(super) fn write(toml: &TomlManifest, package: &Package<'_>) -> Result<Bytes, PackError> {
-    let text = toml::to_string_pretty(toml)
-        .map_err(|error| PackError::Manifest { path: package.path(MANIFEST), why: error.to_string() })?;
-    Ok(Bytes::from(format!("{PREAMBLE}\n{text}")))
 }

@@ -19,7 +19,11 @@ type Found = (String, String);
 
 impl Finder<'_> {
     /// The library.
-    pub(super) fn lib(&self, own: Option<&TomlTarget>, auto: Option<bool>) -> Result<Option<TomlTarget>, PackError> {
+    pub(super) fn lib(
+        &self,
+        own: Option<&TomlTarget>,
+        auto: Option<bool>,
+    ) -> Result<Option<TomlTarget>, PackError> {
         let default = "src/lib.rs";
         let inferred = self.package.has(default);
         let mut lib = match own {
@@ -97,9 +101,10 @@ impl Finder<'_> {
     fn folder(&self, folder: &str) -> Vec<Found> {
         let (files, folders) = self.package.list(folder);
         let visible = |name: &&str| !name.starts_with('.');
-        let files = files.into_iter().filter(visible).filter_map(|name| {
-            Some((name.strip_suffix(".rs")?.to_owned(), format!("{folder}/{name}")))
-        });
+        let files = files
+            .into_iter()
+            .filter(visible)
+            .filter_map(|name| Some((name.strip_suffix(".rs")?.to_owned(), format!("{folder}/{name}"))));
         let folders = folders.into_iter().filter(visible).filter_map(|name| {
             let path = format!("{folder}/{name}/main.rs");
             self.package.has(&path).then(|| (name.to_owned(), path))
@@ -120,9 +125,9 @@ impl Finder<'_> {
         if auto.unwrap_or(own.is_none() || !self.is_2015) {
             let names: HashSet<_> = targets.iter().map(|target| target.name.clone()).collect();
             let paths: HashSet<_> = targets.iter().filter_map(path_of).collect();
-            let rest = inferred.iter().filter(|(name, path)| {
-                !names.contains(&Some(name.clone())) && !paths.contains(path)
-            });
+            let rest = inferred
+                .iter()
+                .filter(|(name, path)| !names.contains(&Some(name.clone())) && !paths.contains(path));
             targets.extend(rest.map(|(name, path)| TomlTarget {
                 name: Some(name.clone()),
                 path: Some(PathValue(path.into())),
@@ -143,7 +148,8 @@ impl Finder<'_> {
     ) -> Result<TomlTarget, PackError> {
         if target.path.is_none() {
             let name = target.name.clone().unwrap_or_default();
-            let mut matching = inferred.iter().filter(|(other, _)| *other == name).map(|(_, path)| path.clone());
+            let mut matching =
+                inferred.iter().filter(|(other, _)| *other == name).map(|(_, path)| path.clone());
             let only = matching.next().filter(|_| matching.next().is_none());
             let path = only.or_else(|| legacy(&name).filter(|_| self.is_2015));
             let path = path.ok_or(PackError::Target { kind, name })?;

@@ -1,0 +1,64 @@
+//! crates.io as the mill's list of ecosystems has it.
+
+use super::Cargo;
+use super::registry::{CargoRegistry, RegistryPorts};
+use super::upstream::{BadIndexUrl, Discovered, Upstream, UpstreamOptions, index_url, redact};
+use crate::join::{BadAddress, Family, Found, Given, Opened, Ports};
+use crate::page_store::FolderStore;
+use std::path::PathBuf;
+use std::sync::Arc;
+use trustmill_core::port::ecosystem::Ecosystem;
+
+/// crates.io.
+pub const FAMILY: Family = Family { ty: "cargo", discover };
+
+fn discover(given: Option<Given<'_>>) -> Result<Found, BadAddress> {
+    let bad = |error: BadIndexUrl| BadAddress { ty: "cargo", origin: error.origin().to_owned() };
+    let Discovered { url, origin, token } = match given {
+        Some(Given { address, origin }) => {
+            let url = index_url(address, origin).map_err(bad)?;
+            Discovered { url, origin: origin.to_owned(), token: None }
+        }
+        None => Upstream::discover().map_err(bad)?,
+    };
+    if token.is_some() {
+        tracing::warn!(
+            "cargo's token for this registry is not sent: credentials belong into the address of [upstream] cargo"
+        );
+    }
+    // The roots of trust that cargo was told of.
+    let roots = std::env::var_os("CARGO_HTTP_CAINFO").filter(|path| !path.is_empty()).map(PathBuf::from);
+    Ok(Found {
+        address: redact(&url),
+        origin,
+        credentials: vec![url.to_string()],
+        roots: roots.into_iter().collect(),
+        open: Box::new(move |ports| open(url, ports)),
+    })
+}
+
+fn open(url: url::Url, ports: &Ports) -> Opened {
+    let ports = ports.clone();
+    let upstream = Arc::new(Upstream::with_options(
+        url,
+        Arc::clone(&ports.fetch),
+        Arc::clone(&ports.clock),
+        Some(Arc::new(FolderStore::new(ports.data.join("crates")))),
+        UpstreamOptions::default(),
+    ));
+    let registry = RegistryPorts {
+        records: Arc::clone(&ports.records),
+        blobs: Arc::clone(&ports.blobs),
+        fetch: Arc::clone(&ports.fetch),
+        clock: Arc::clone(&ports.clock),
+    };
+    let registry = Arc::new(CargoRegistry::new(Arc::clone(&upstream), registry));
+    let probed = Arc::clone(&upstream);
+    let cargo: Arc<dyn Ecosystem> = Arc::new(Cargo::new(upstream, ports.blobs));
+    Opened {
+        registry,
+        // Every index has this file.
+        probe: Box::new(move || Box::pin(async move { probed.config().await.map(drop) })),
+        ecosystem: Box::new(move |_| Box::pin(async move { Ok(cargo) })),
+    }
+}
