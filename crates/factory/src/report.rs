@@ -1,6 +1,6 @@
 //! What the facts say of a release, for tables, `show` and the API. Rendering is elsewhere.
 
-use crate::facts::{self, Alarm, Judgement, Listing};
+use crate::facts::{self, Alarm, Judgement, Listing, SourceReport};
 use crate::pipeline::attempts;
 use crate::{StepError, World};
 use jiff::Timestamp;
@@ -17,6 +17,8 @@ pub struct ReleaseReport {
     pub verdict: Option<Verdict>,
     /// SHA-256 digests of everything that the registry lists for it, the source included.
     pub published: Vec<Sha256>,
+    /// Where its source is, and how what was uploaded compares with it; `None` if nobody looked.
+    pub source: Option<SourceReport>,
     /// The files that were judged.
     pub files: Vec<FileReport>,
     /// What a person must look at.
@@ -54,10 +56,13 @@ pub async fn release(world: &World, purl: &Purl) -> Result<ReleaseReport, StepEr
     let listings = facts::all::<Listing>(world.records.as_ref(), purl).await?;
     let published =
         listings.iter().flat_map(|(_, listing)| &listing.files).filter_map(|file| file.sha256).collect();
+    let source = facts::all::<SourceReport>(world.records.as_ref(), purl).await?;
+    let source = source.into_iter().next_back().map(|(_, report)| report);
     Ok(ReleaseReport {
         purl: purl.clone(),
         verdict: weakest(files.iter().map(|file| (file.judgement.verdict, file.judgement.native))),
         published,
+        source,
         files,
         alarms,
     })

@@ -20,4 +20,4 @@ pub mod server;
 pub use clock::ManualClock;
 pub use faults::{Faults, When};
 pub use fetch::ScriptedFetch;
-pub use memory::{MemBlobs, MemQueue, MemRecords};
+pub use memory::{MemBlobs, MemQueue, MemRecords, MemRepositories};

@@ -3,6 +3,8 @@
 use super::clean;
 use trustmill_core::attempt::{Attempt, AttemptResult};
 use trustmill_core::comparison::{Comparison, Replay};
+use trustmill_core::source::FoundBy;
+use trustmill_factory::facts::SourceReport;
 use trustmill_factory::report::{FileReport, ReleaseReport};
 
 /// Prints everything known about a release.
@@ -11,8 +13,59 @@ pub(crate) fn print(report: &ReleaseReport) {
     for alarm in &report.alarms {
         println!("  ALARM [{}] {}", alarm.code, clean(&alarm.what));
     }
+    if let Some(source) = &report.source {
+        source_lines(source).iter().for_each(|line| println!("{line}"));
+    }
     for file in &report.files {
         print_file(file);
+    }
+}
+
+/// Findings of one source that are printed; `--json` has them all.
+const FINDINGS: usize = 20;
+
+/// What is known of a release's source.
+fn source_lines(source: &SourceReport) -> Vec<String> {
+    let mut lines = vec![String::new(), "source".to_owned()];
+    if let Some(claim) = &source.claim {
+        let dirty = if claim.dirty { ", with changes that no commit holds" } else { "" };
+        lines.push(format!("  repository {} ({}{dirty})", clean(&claim.repository), clean(&claim.stated_by)));
+    }
+    if let Some(commit) = &source.commit {
+        let by = source.found_by.as_ref().map(found_by).unwrap_or_default();
+        lines.push(format!("  commit     {commit}{by}"));
+    }
+    if let Some(folder) = source.directory.as_ref().filter(|folder| !folder.is_empty()) {
+        lines.push(format!("  folder     {}", clean(folder)));
+    }
+    if let Some(problem) = &source.problem {
+        lines.push(format!("  problem    {}: {}", problem.class.as_str(), clean(&problem.detail)));
+    }
+    let Some((file, check)) = &source.checked else { return lines };
+    let differ = check.findings.iter().filter(|finding| !finding.class.is_accounted_for()).count();
+    let accounted = check.findings.len() - differ;
+    lines.push(format!(
+        "  checked    {}: {} files as in the commit, {accounted} accounted for, {differ} not",
+        clean(file),
+        check.equal
+    ));
+    // What nobody accounts for comes first: the cut must not hide it.
+    let mut findings: Vec<_> = check.findings.iter().collect();
+    findings.sort_by_key(|finding| finding.class.is_accounted_for());
+    lines.extend(findings.iter().take(FINDINGS).map(|finding| {
+        format!("    {:14} {}: {}", finding.class.as_str(), clean(&finding.path), clean(&finding.detail))
+    }));
+    if findings.len() > FINDINGS {
+        lines.push(format!("    and {} more: --json has them all", findings.len() - FINDINGS));
+    }
+    lines
+}
+
+fn found_by(found: &FoundBy) -> String {
+    match found {
+        FoundBy::Recorded => ", recorded by the publisher's tool".to_owned(),
+        FoundBy::Tag(tag) => format!(", by the tag {}", clean(tag)),
+        FoundBy::Content { held, of } => format!(", by content: it holds {held} of {of} files"),
     }
 }
 
@@ -95,4 +148,47 @@ pub(crate) fn printable(bytes: &[u8]) -> String {
         .chars()
         .map(|c| if c.is_control() && c != '\n' && c != '\t' { '?' } else { c })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trustmill_core::source::{
+        ObjectId, SourceCheck, SourceClaim, SourceFinding, SourceFindingClass, SourceProblem,
+    };
+    use trustmill_factory::facts::Problem;
+
+    #[test]
+    fn a_source_is_shown_with_what_nobody_accounts_for_first() {
+        let finding = |path: String, class| SourceFinding { path, class, detail: "why\u{1b}[2J".into() };
+        let mut findings: Vec<_> =
+            (0..30).map(|n| finding(format!("gen{n}"), SourceFindingClass::Generated)).collect();
+        findings.push(finding("evil\n.m4".into(), SourceFindingClass::Extra));
+        let report = SourceReport {
+            claim: Some(SourceClaim {
+                repository: "https://git.example/x".into(),
+                stated_by: "metadata".into(),
+                ..SourceClaim::default()
+            }),
+            commit: Some(ObjectId::blob(b"")),
+            directory: Some("packages/x".into()),
+            found_by: Some(FoundBy::Tag("v1".into())),
+            problem: Some(Problem { class: SourceProblem::CommitMissing, detail: "gone".into() }),
+            checked: Some(("x-1.tar.gz".into(), SourceCheck { equal: 7, findings })),
+        };
+        let lines = source_lines(&report);
+        let expected = [
+            "",
+            "source",
+            "  repository https://git.example/x (metadata)",
+            "  commit     e69de29bb2d1d6434b8b29ae775ad8c2e48c5391, by the tag v1",
+            "  folder     packages/x",
+            "  problem    commit-missing: gone",
+            "  checked    x-1.tar.gz: 7 files as in the commit, 30 accounted for, 1 not",
+        ];
+        assert_eq!(lines[..7], expected);
+        assert!(lines[7].starts_with("    extra          evil"), "{}", lines[7]);
+        assert!(!lines.iter().any(|line| line.chars().any(char::is_control)));
+        assert_eq!(lines.last().unwrap(), "    and 11 more: --json has them all");
+    }
 }

@@ -58,9 +58,14 @@ pub(super) fn without_source(published: Option<&Archive>, problem: Option<&Probl
         || "the release publishes no source archive".to_owned(),
         |problem| format!("{}: {}", problem.class.as_str(), problem.detail),
     );
-    let provisional = problem.is_some_and(|problem| problem.class == SourceProblem::Unreachable);
+    let provisional = is_passing(problem);
     let published = published.map(|archive| archive.digest);
     Finding { published, provisional, ..Finding::new(Verdict::NoSource, detail) }
+}
+
+/// Whether a problem with the source may be gone the next time.
+fn is_passing(problem: Option<&Problem>) -> bool {
+    problem.is_some_and(|problem| problem.class == SourceProblem::Unreachable)
 }
 
 /// A file whose release has an uploaded source that is hostile or malformed.
@@ -83,13 +88,14 @@ pub(super) fn hostile(refused: Refused) -> Finding {
 /// The strongest claim that any attempt proves; of equal ones, the one with the fewest differences.
 pub(super) fn from_rungs(climb: Climb) -> Finding {
     let Climb { published, found, rungs } = climb;
+    let provisional = is_passing(found.problem.as_ref());
     let published = published.map(|archive| archive.digest);
     let best = rungs.iter().enumerate().min_by_key(|(_, rung)| rank(&rung.attempt)).map(|(index, _)| index);
     let (verdict, detail) = best.and_then(|index| rungs.get(index)).map_or_else(
         || (Verdict::BuildFailed, "no recipe could be inferred".to_owned()),
         |rung| conclude(&rung.attempt),
     );
-    Finding { published, found, rungs, best, ..Finding::new(verdict, detail) }
+    Finding { published, found, rungs, best, provisional, ..Finding::new(verdict, detail) }
 }
 
 /// The verdict that one attempt proves, and a sentence about it.

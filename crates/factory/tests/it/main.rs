@@ -12,5 +12,6 @@
 mod dispatch;
 mod faults;
 mod pipeline;
+mod source;
 mod watch;
 mod world;

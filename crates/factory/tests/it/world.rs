@@ -117,7 +117,11 @@ impl Ecosystem for Demo {
         let remembered = evidence.remembered.first().filter(|_| tried.is_empty());
         remembered.cloned().or_else(|| {
             let more = tried.len() < self.rungs && !tried.last().is_some_and(settled);
-            more.then(|| recipe(tried.len(), evidence.uploaded))
+            let source = match evidence.sources.archive {
+                Some(_) => SourceKind::Sdist,
+                None => SourceKind::Git,
+            };
+            more.then(|| Recipe { source, ..recipe(tried.len(), evidence.uploaded) })
         })
     }
 

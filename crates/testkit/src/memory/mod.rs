@@ -3,7 +3,9 @@
 mod blobs;
 mod queue;
 mod records;
+mod repositories;
 
 pub use blobs::MemBlobs;
 pub use queue::MemQueue;
 pub use records::MemRecords;
+pub use repositories::MemRepositories;
