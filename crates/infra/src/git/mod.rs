@@ -1,7 +1,7 @@
 //! Source repositories, read through the system's git and never obeyed.
 //!
 //! Git moves bytes, and that is all: each repository is bare, so that no hook, filter, attribute or submodule has
-//! anything to act on; no configuration but [`program`]'s is read; and every object is hashed again by [`objects`].
+//! anything to act on; no configuration but ours is read; and every object is hashed again.
 
 mod address;
 mod cache;

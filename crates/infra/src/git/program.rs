@@ -230,7 +230,13 @@ impl Git {
     pub(super) fn prepare(&self) -> std::io::Result<()> {
         crate::store::fs::make_private(&self.home)?;
         let local = self.home.join(LOCAL);
-        if local.exists() { Ok(()) } else { std::fs::write(local, "[safe]\n\tdirectory = *\n") }
+        if std::fs::read_to_string(&local).is_ok_and(|text| text == OTHER_END) {
+            return Ok(());
+        }
+        // Another process may be reading it.
+        let new = self.home.join(format!("{LOCAL}.{}", std::process::id()));
+        std::fs::write(&new, OTHER_END)?;
+        std::fs::rename(new, local)
     }
 
     /// Runs a command to its end, or stops it and everything that it started.
@@ -323,6 +329,10 @@ impl<'a> Watch<'a> {
         }
     }
 }
+
+/// What the git at the other end of a local mirror is told: it may read a folder of another owner, and leave out what
+/// is not wanted. Nothing of the mirror's own configuration can start a program there.
+const OTHER_END: &str = "[safe]\n\tdirectory = *\n[uploadpack]\n\tallowFilter = true\n";
 
 /// The file in the home that lets git read a local mirror of another owner.
 const LOCAL: &str = "local-mirrors.gitconfig";

@@ -110,6 +110,7 @@ async fn commits_before_an_instant_come_newest_first() {
 async fn a_forge_that_knows_no_filters_is_read_all_the_same() {
     let forge = Forge::new();
     let repo = forge.repo("demo");
+    // The repository's own word counts more than what its git is told by the mill.
     repo.git(&["config", "uploadpack.allowFilter", "false"]);
     let old = repo.files(&[("a", "1")], &[], 0);
     let new = repo.files(&[("a", "2")], &[&old], 1);

@@ -37,7 +37,6 @@ impl Forge {
             "--initial-branch=main",
             &format!("--object-format={format}"),
         ]);
-        repo.git(&["config", "uploadpack.allowFilter", "true"]);
         repo
     }
 
