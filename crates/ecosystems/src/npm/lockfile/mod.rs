@@ -46,6 +46,17 @@ pub fn read_bytes(name: &str, bytes: &[u8], target: &Target) -> Option<Result<Pi
     Some(Text::of(name, bytes.to_vec()).and_then(|text| read(&text, target)))
 }
 
+/// The command that installs what the lockfile at `path` pins from the mill's address `mount`. Both yarns have one
+/// file name, and each reads a variable of its own.
+pub fn install_line(path: &Path, mount: &str) -> String {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    match name {
+        "pnpm-lock.yaml" => format!("pnpm install --frozen-lockfile --registry {mount}/"),
+        "yarn.lock" => format!("npm_config_registry={mount}/ YARN_NPM_REGISTRY_SERVER={mount} yarn install"),
+        _ => format!("npm ci --registry {mount}/ --replace-registry-host always"),
+    }
+}
+
 fn format(name: &str) -> Option<Read> {
     FORMATS.iter().find(|(known, _)| *known == name).map(|(_, read)| *read)
 }

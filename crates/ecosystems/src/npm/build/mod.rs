@@ -1,0 +1,224 @@
+//! Runs a recipe: dependencies in a fetch phase that reaches the registry alone, then the commit's files, Node and
+//! npm in the sandbox without a network, one tarball out.
+
+mod classify;
+pub(crate) mod commands;
+mod job;
+
+use super::names;
+use super::toolchain::{Tool, ToolError, Toolchains};
+use bytes::Bytes;
+use commands::Pm;
+use job::{HANDED_ON, Parts};
+use trustmill_core::Purl;
+use trustmill_core::attempt::{FailureClass, Material, RecordedRequest, Usage};
+use trustmill_core::port::ecosystem::{Build, BuildFailure, BuildRequest};
+use trustmill_core::port::sandbox::{Exit, Gateways, Limits, OutputFile, Report, Sandbox, SandboxError};
+
+/// What the mill was made with, whichever recipe runs.
+pub(super) struct Builder<'a> {
+    /// Gets Node and the package managers.
+    pub toolchains: &'a Toolchains,
+    /// What the fetch phase reaches.
+    pub gateways: &'a dyn Gateways,
+    /// Where every step runs.
+    pub sandbox: &'a dyn Sandbox,
+    /// The bounds of the build.
+    pub limits: Limits,
+}
+
+/// The tools of one recipe.
+pub(super) struct Tools {
+    pub(super) node: Tool,
+    pub(super) managers: Vec<(Pm, Tool)>,
+}
+
+impl Builder<'_> {
+    /// Runs `request`'s recipe to its end.
+    ///
+    /// # Errors
+    /// [`SandboxError`] where the failure is the mill's or the registry's; everything that the package or the
+    /// recipe can do wrong is in [`Build::result`].
+    pub(super) async fn run(&self, request: BuildRequest<'_>) -> Result<Build, SandboxError> {
+        let mut build = Build {
+            result: Err(BuildFailure { class: FailureClass::Other, detail: "nothing ran".to_owned() }),
+            materials: vec![Material::source(request.purl, request.source)],
+            requests: Vec::new(),
+            layers: Vec::new(),
+            environment_usage: Usage::default(),
+            build_usage: Usage::default(),
+            log: Bytes::new(),
+        };
+        let Some(checkout) = request.source.checkout() else {
+            let detail =
+                "npm publishes no source of its own: there is only a commit to build from".to_owned();
+            build.result = Err(BuildFailure { class: FailureClass::BadSource, detail });
+            return Ok(build);
+        };
+        let tools = match self.tools(request).await {
+            Ok(tools) => tools,
+            Err(error) if error.is_about_the_recipe() => {
+                let detail = error.to_string();
+                build.result = Err(BuildFailure { class: FailureClass::MissingTool, detail });
+                return Ok(build);
+            }
+            Err(error) => {
+                return Err(SandboxError::Setup {
+                    step: "get Node and npm".to_owned(),
+                    source: std::io::Error::other(error),
+                });
+            }
+        };
+        build.materials.push(tools.node.material.clone());
+        build.materials.extend(tools.managers.iter().map(|(_, tool)| tool.material.clone()));
+        let parts = Parts {
+            recipe: request.recipe,
+            source: &request.source.contents,
+            committed: checkout.tree.committed.as_second(),
+            tools: &tools,
+            limits: self.limits,
+        };
+        self.phases(&parts, request, &mut build).await?;
+        Ok(build)
+    }
+
+    /// The fetch phase, if there is one, then the build.
+    async fn phases(
+        &self,
+        parts: &Parts<'_>,
+        request: BuildRequest<'_>,
+        build: &mut Build,
+    ) -> Result<(), SandboxError> {
+        let gateway = self.gateways.open();
+        let mut unpacked = None;
+        let mut log = Vec::new();
+        let mut layers = None;
+        if let Some(job) = parts.fetching(gateway.clone()) {
+            let report = self.sandbox.run(job).await?;
+            build.requests = gateway.requests();
+            build.materials.extend(fetched(&build.requests));
+            build.environment_usage = report.usage;
+            build.layers.clone_from(&report.layers);
+            log.extend_from_slice(&report.log);
+            layers = Some(report.layers.clone());
+            let handed = report.files.iter().find(|file| file.path.ends_with(HANDED_ON));
+            let failed = match (report.exit, handed) {
+                (Exit::Code(0), Some(handed)) => {
+                    unpacked = Some(handed.bytes.clone());
+                    None
+                }
+                (Exit::Code(0), None) => Some(BuildFailure {
+                    class: FailureClass::Other,
+                    detail: "the fetch phase ended well and handed nothing on".to_owned(),
+                }),
+                (exit, _) => Some(classify::fetching(exit, &report.log)),
+            };
+            if let Some(failure) = failed {
+                build.result = Err(failure);
+                build.log = Bytes::from(log);
+                return Ok(());
+            }
+        }
+        let report = self.sandbox.run(parts.building(unpacked)).await?;
+        build.result = outcome(&report, request.expect);
+        build.layers = match layers {
+            Some(first) => first.into_iter().filter(|layer| report.layers.contains(layer)).collect(),
+            None => report.layers,
+        };
+        build.build_usage = report.usage;
+        log.extend_from_slice(&report.log);
+        build.log = Bytes::from(log);
+        Ok(())
+    }
+
+    async fn tools(&self, request: BuildRequest<'_>) -> Result<Tools, ToolError> {
+        let wanted = |tool: &str| request.recipe.tools.get(tool).map_or("", String::as_str);
+        let node = self.toolchains.node(wanted("node")).await?;
+        let mut managers = Vec::new();
+        for pm in [Pm::Npm, Pm::Pnpm, Pm::YarnClassic, Pm::YarnBerry] {
+            if let Some(version) = request.recipe.tools.get(pm.package()) {
+                managers.push((pm, self.toolchains.package(pm.package(), version).await?));
+            }
+        }
+        Ok(Tools { node, managers })
+    }
+}
+
+/// The files that the fetch phase got, as materials: each release and its digest.
+fn fetched(requests: &[RecordedRequest]) -> Vec<Material> {
+    let file = |request: &RecordedRequest| {
+        let (digest, path) = (request.sha256?, request.path.split('?').next()?);
+        let (package, file) = path.rsplit_once("/-/")?;
+        let name: Vec<&str> = package.rsplit('/').take(2).collect();
+        let name = match name.as_slice() {
+            [base, scope] if scope.starts_with('@') && !scope.contains(|c: char| c.is_ascii_digit()) => {
+                format!("{scope}/{base}")
+            }
+            [base, ..] => (*base).to_owned(),
+            [] => return None,
+        };
+        let version = names::version_in(&name, file)?;
+        Some(Material::file(Purl::release("npm", &name, version).to_string(), digest))
+    };
+    let mut all: Vec<Material> = requests.iter().filter_map(file).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// The one tarball that was left, under the name by which the mill knows it; or why there is none.
+fn outcome(report: &Report, expect: Option<&str>) -> Result<(String, Bytes), BuildFailure> {
+    if report.exit != Exit::Code(0) {
+        return Err(classify::classify(report.exit, &report.log));
+    }
+    let tarballs: Vec<&OutputFile> = report.files.iter().filter(|file| file.path.ends_with(".tgz")).collect();
+    match tarballs.as_slice() {
+        [tarball] => {
+            let own = tarball.path.rsplit('/').next().unwrap_or_default();
+            // npm writes `scope-name-version.tgz`; what is inside is compared, not what it is called.
+            Ok((expect.unwrap_or(own).to_owned(), tarball.bytes.clone()))
+        }
+        all => {
+            let detail = format!("the build ended well and left {} tarballs", all.len());
+            Err(BuildFailure { class: FailureClass::NoArtifact, detail })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(files: &[&str], exit: Exit) -> Report {
+        let file = |path: &&str| OutputFile {
+            path: (*path).to_owned(),
+            bytes: Bytes::from_static(b"t"),
+            mode: 0o644,
+        };
+        Report {
+            exit,
+            log: Bytes::new(),
+            files: files.iter().map(file).collect(),
+            usage: Usage::default(),
+            layers: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn exactly_one_tarball_comes_out() {
+        let (name, _) =
+            outcome(&report(&[".keep", "a-demo-1.0.0.tgz"], Exit::Code(0)), Some("@a+demo-1.0.0.tgz"))
+                .unwrap();
+        assert_eq!(name, "@a+demo-1.0.0.tgz");
+        for files in [&[".keep"][..], &["a.tgz", "b.tgz"]] {
+            assert_eq!(
+                outcome(&report(files, Exit::Code(0)), None).unwrap_err().class,
+                FailureClass::NoArtifact
+            );
+        }
+        assert_eq!(
+            outcome(&report(&["a.tgz"], Exit::TimedOut), None).unwrap_err().class,
+            FailureClass::TimedOut
+        );
+    }
+}

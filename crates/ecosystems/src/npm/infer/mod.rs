@@ -1,0 +1,107 @@
+//! From a published tarball and a commit to recipes, the likeliest first.
+//!
+//! A package whose published files all stand in the commit is packed, and nothing of it runs. Only where files
+//! are missing there is it built.
+
+mod builds;
+mod claim;
+mod eras;
+mod manager;
+mod manifest;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use claim::source_claim;
+pub use manifest::Manifest;
+
+use super::build::commands;
+use std::collections::BTreeMap;
+use trustmill_core::attempt::Attempt;
+use trustmill_core::port::ecosystem::Evidence;
+use trustmill_core::recipe::{Origin, Recipe, SourceKind, Step};
+use view::View;
+
+/// The next recipe to try: remembered ones, then those that the evidence suggests; `None` when the ladder ends.
+pub fn next_recipe(evidence: &Evidence<'_>, tried: &[Attempt]) -> Option<Recipe> {
+    let view = View::of(evidence)?;
+    let remembered = evidence.remembered.iter().map(|recipe| again(recipe, &view));
+    let ladder = remembered.chain(rungs(&view));
+    let mut new = ladder.filter(|recipe| !tried.iter().any(|attempt| same(&attempt.recipe, recipe)));
+    new.next()
+}
+
+/// Recipes that differ only in their reasons give the same bytes.
+fn same(a: &Recipe, b: &Recipe) -> bool {
+    a.tools == b.tools && a.steps == b.steps && a.env == b.env && a.as_of == b.as_of
+}
+
+/// A recipe that reproduced another release, with this release's version and instant.
+fn again(recipe: &Recipe, view: &View<'_>) -> Recipe {
+    let writes = view.writes();
+    let packing = recipe.steps.iter().filter(|step| step.name != commands::WRITE);
+    let steps = writes.iter().map(|(step, _)| step.clone()).chain(packing.cloned()).collect();
+    Recipe {
+        steps,
+        as_of: view.evidence.uploaded,
+        reasons: vec!["this recipe gave the published bytes of another release".to_owned()],
+        ..recipe.clone()
+    }
+}
+
+/// Every recipe that the evidence suggests. Where all files stand in the commit nothing runs, whatever the package
+/// declares; where some are missing, the build comes first.
+fn rungs(view: &View<'_>) -> Vec<Recipe> {
+    let built = if view.is_whole() { Vec::new() } else { builds::builds(view) };
+    let packed = packs(view);
+    let few = if built.is_empty() { packed.len() } else { 1 };
+    built.into_iter().chain(packed.into_iter().take(few)).collect()
+}
+
+/// Packing as it stands, by the npm that was recorded or that came with the day's Node, then by the other lines.
+fn packs(view: &View<'_>) -> Vec<Recipe> {
+    let (_, of_the_day) = eras::at(view.made());
+    let first = match view.npm_hint() {
+        Some(exact) => (exact.to_owned(), format!("the registry says that npm {exact} published it")),
+        None => (of_the_day.to_owned(), format!("npm {of_the_day} came with the Node of that day")),
+    };
+    let mut choices = vec![first];
+    for npm in eras::NPMS.into_iter().filter(|npm| *npm != of_the_day) {
+        choices.push((npm.to_owned(), format!("other pack rules: npm {npm}")));
+    }
+    choices.into_iter().map(|(npm, why)| pack(view, &npm, why)).collect()
+}
+
+/// One recipe that packs with this npm and runs no script.
+fn pack(view: &View<'_>, npm: &str, why: String) -> Recipe {
+    let node = eras::node_for(npm);
+    let mut steps: Vec<Step> = Vec::new();
+    let mut reasons = vec![view.why_no_build(), why, format!("Node {node} runs npm {npm}")];
+    for (step, reason) in view.writes() {
+        steps.push(step);
+        reasons.push(reason);
+    }
+    if view.has_windows_line_ends() {
+        steps.push(commands::crlf(view.directory()));
+        reasons.push(
+            "published files differ from the commit in line ends alone: a checkout on Windows".to_owned(),
+        );
+    }
+    steps.push(commands::pack(view.directory()));
+    Recipe {
+        format: Recipe::FORMAT,
+        origin: Origin::Inferred,
+        source: SourceKind::Git,
+        tools: BTreeMap::from([("node".to_owned(), node.to_string()), ("npm".to_owned(), npm.to_owned())]),
+        requirements: Vec::new(),
+        constraints: Vec::new(),
+        as_of: view.evidence.uploaded,
+        env: BTreeMap::new(),
+        umask: 0o022,
+        source_date_epoch: None,
+        steps,
+        reasons,
+    }
+}
