@@ -1,9 +1,11 @@
 //! Which compressor, at which level, made a published deflate stream: found by making it again from our bytes.
 //!
 //! RFC 1951 fixes what a stream means, not which of many streams a compressor writes. CPython's `zipfile`
-//! writes with the zlib it was built on; packers written in Rust use miniz or zlib-ng's algorithms. The three
-//! live side by side here: stock zlib through flate2's C back end, zlib-ng's through `zlib-rs`, and miniz.
+//! writes with the zlib it was built on; packers written in Rust use miniz or zlib-ng's algorithms; npm uses Node.js,
+//! which has Chromium's. They
+//! live side by side here: stock zlib through flate2's C back end, zlib-ng's through `zlib-rs`, miniz, and ours.
 
+use super::chromium::{self, Variant};
 use flate2::{Compress, Compression, FlushCompress, Status};
 use miniz_oxide::deflate::core::{CompressorOxide, create_comp_flags_from_zip_params};
 use miniz_oxide::{DataFormat, MZFlush, MZStatus};
@@ -18,6 +20,10 @@ pub enum Compressor {
     ZlibNg(u8),
     /// miniz.
     Miniz(u8),
+    /// Chromium's zlib, as Node.js has it since about 2022; levels 4 to 9.
+    Chromium(u8),
+    /// Chromium's zlib with the hash that processors compute; levels 4 to 9.
+    ChromiumCrc(u8),
 }
 
 /// Levels in the order in which publishers use them.
@@ -26,7 +32,8 @@ const LEVELS: [u8; 9] = [6, 9, 1, 5, 8, 7, 4, 3, 2];
 impl Compressor {
     /// Every compressor that is known, the commonest first.
     pub fn all() -> Vec<Self> {
-        let families: [fn(u8) -> Self; 3] = [Self::Zlib, Self::ZlibNg, Self::Miniz];
+        let families: [fn(u8) -> Self; 5] =
+            [Self::Zlib, Self::ZlibNg, Self::Miniz, Self::Chromium, Self::ChromiumCrc];
         families.into_iter().flat_map(|family| LEVELS.map(family)).collect()
     }
 
@@ -40,7 +47,11 @@ impl Compressor {
     /// The level.
     pub fn level(self) -> u8 {
         match self {
-            Self::Zlib(level) | Self::ZlibNg(level) | Self::Miniz(level) => level,
+            Self::Zlib(level)
+            | Self::ZlibNg(level)
+            | Self::Miniz(level)
+            | Self::Chromium(level)
+            | Self::ChromiumCrc(level) => level,
         }
     }
 
@@ -50,6 +61,8 @@ impl Compressor {
             Self::Zlib(level) => zlib(level, input, stream),
             Self::ZlibNg(level) => zlib_ng(level, input, stream),
             Self::Miniz(level) => miniz(level, input, stream),
+            Self::Chromium(level) => chromium::gives(Variant::Current, level, input, stream),
+            Self::ChromiumCrc(level) => chromium::gives(Variant::Castagnoli, level, input, stream),
         }
     }
 }
@@ -80,6 +93,8 @@ impl fmt::Display for Compressor {
             Self::Zlib(level) => write!(f, "zlib level {level}"),
             Self::ZlibNg(level) => write!(f, "zlib-ng level {level}"),
             Self::Miniz(level) => write!(f, "miniz level {level}"),
+            Self::Chromium(level) => write!(f, "Chromium's zlib level {level}"),
+            Self::ChromiumCrc(level) => write!(f, "Chromium's zlib with CRC-32C level {level}"),
         }
     }
 }
@@ -140,13 +155,13 @@ fn miniz(level: u8, input: &[u8], stream: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use flate2::{Compress, Compression, FlushCompress};
     use trustmill_core::Sha256;
 
     /// Text on which stock zlib, zlib-ng and miniz write different streams.
-    fn sample() -> Vec<u8> {
+    pub(in crate::replay) fn sample() -> Vec<u8> {
         const WORDS: [&str; 18] = [
             "def",
             "return",

@@ -12,6 +12,7 @@
 //! inflates to our bytes, ends where they end and is no longer than a compressor makes it counts as an
 //! encoding of our bytes; the result lists each such member, so that a policy can tell the two apart.
 
+mod chromium;
 mod deflate;
 mod error;
 pub mod tar_gz;
