@@ -191,7 +191,7 @@ pub struct TreeFile {
     pub id: ObjectId,
     /// What it is.
     pub kind: TreeKind,
-    /// Bytes; 0 for a submodule.
+    /// Bytes; 0 for a submodule, and where a partial mirror has the name only.
     pub size: u64,
 }
 

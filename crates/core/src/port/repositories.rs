@@ -28,7 +28,7 @@ pub trait Repositories: Send + Sync {
     async fn tree(&self, repository: &str, commit: &ObjectId) -> Result<Arc<Tree>, RepositoryError>;
 
     /// The files of `tree` whose path `wanted` accepts; a symbolic link that stays inside the tree has the bytes of
-    /// what it leads to, any other is left out. Modes are `0o644` and `0o755`; there are no times.
+    /// what it leads to, any other is left out; so is a file whose bytes a partial mirror lacks. Modes are `0o644` and `0o755`; there are no times.
     async fn read(
         &self,
         repository: &str,

@@ -133,6 +133,25 @@ fn step(world: &World, purl: &Purl, step: impl Into<String>) {
     world.observer.observe(&Event::Step { purl: purl.clone(), step: step.into() });
 }
 
+/// How often a step that takes long says so.
+const LONG: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Tells those who watch that a step began, and again how long it takes as long as it does.
+async fn long_step<T>(world: &World, purl: &Purl, name: &str, work: impl Future<Output = T>) -> T {
+    step(world, purl, name);
+    let mut work = std::pin::pin!(work);
+    let mut taken = std::time::Duration::ZERO;
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            () = tokio::time::sleep(LONG) => {
+                taken += LONG;
+                step(world, purl, format!("{name}, {} s", taken.as_secs()));
+            }
+        }
+    }
+}
+
 /// Runs CPU-bound work away from the async threads.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StepError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| StepError::Internal(error.to_string()))

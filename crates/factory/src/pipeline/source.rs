@@ -3,7 +3,7 @@
 
 use super::fetch::{Opened, Refused, open};
 use super::locate::{Located, Wanted, locate, problem};
-use super::{Archive, blocking, step};
+use super::{Archive, blocking, long_step, step};
 use crate::facts::{self, Problem, SourceReport};
 use crate::{StepError, World};
 use std::sync::Arc;
@@ -12,7 +12,9 @@ use trustmill_core::content::Contents;
 use trustmill_core::package::{Artifact, ArtifactKind};
 use trustmill_core::port::ecosystem::{Ecosystem, Published};
 use trustmill_core::port::repositories::Repositories;
-use trustmill_core::source::{Checkout, Source, SourceFrom, SourceProblem, Sources};
+use trustmill_core::source::{
+    Checkout, Source, SourceCheck, SourceFindingClass, SourceFrom, SourceProblem, Sources, TreeFile, TreeKind,
+};
 use trustmill_inspect::archive::{self, Limits};
 use trustmill_inspect::source::{below, check, directory_of};
 
@@ -128,19 +130,19 @@ impl<'a> Sourcing<'a> {
         report: &mut SourceReport,
     ) -> Result<Option<Arc<Source>>, StepError> {
         let Some(claim) = report.claim.clone() else { return Ok(None) };
-        step(self.world, self.purl, "find commit");
         let nothing = Contents::default();
         let files = release.archive.or(release.file).map_or(&nothing, |(_, contents)| contents);
         let uploaded = release.file.or(release.archive).and_then(|(artifact, _)| artifact.upload_time);
         let wanted =
             Wanted { world: self.world, repositories, purl: self.purl, claim: &claim, uploaded, files };
-        let Located { tree, found_by, problem: partial } = match locate(&wanted).await? {
-            Ok(located) => located,
-            Err(problem) => {
-                report.problem = Some(problem);
-                return Ok(None);
-            }
-        };
+        let Located { tree, found_by, problem: partial } =
+            match long_step(self.world, self.purl, "find commit", locate(&wanted)).await? {
+                Ok(located) => located,
+                Err(problem) => {
+                    report.problem = Some(problem);
+                    return Ok(None);
+                }
+            };
         report.commit = Some(tree.commit.clone());
         report.found_by = Some(found_by.clone());
         report.problem = partial;
@@ -153,9 +155,9 @@ impl<'a> Sourcing<'a> {
             report.problem = Some(Problem { class: SourceProblem::NoDirectory, detail });
             return Ok(None);
         }
-        step(self.world, self.purl, "read commit");
         let in_scope = |path: &str| ecosystem.in_scope(&directory, path);
-        let contents = match repositories.read(&claim.repository, &tree, &in_scope).await {
+        let read = repositories.read(&claim.repository, &tree, &in_scope);
+        let contents = match long_step(self.world, self.purl, "read commit", read).await {
             Ok(contents) => Arc::new(contents),
             Err(error) => {
                 report.problem = Some(problem(&error));
@@ -173,12 +175,31 @@ async fn checked(
     ecosystem: &Arc<dyn Ecosystem>,
     file: &Archive,
     git: &Arc<Source>,
-) -> Result<(String, trustmill_core::source::SourceCheck), StepError> {
+) -> Result<(String, SourceCheck), StepError> {
     let (ecosystem, contents, git) = (Arc::clone(ecosystem), Arc::clone(&file.contents), Arc::clone(git));
     let found = blocking(move || {
         let directory = git.checkout().map_or("", |checkout| checkout.directory.as_str());
-        check(&contents, &git.contents, directory, &|path, bytes| ecosystem.generated(path, bytes))
+        let generated = |path: &str, bytes: &[u8]| ecosystem.generated(path, bytes);
+        let mut found = check(&contents, &git.contents, directory, &generated);
+        if let Some(checkout) = git.checkout() {
+            equal_by_name(&mut found, &contents, checkout);
+        }
+        found
     })
     .await?;
     Ok((file.artifact.filename.clone(), found))
+}
+
+/// A file whose bytes a partial mirror lacks has its name in the tree, and the name is a hash of the bytes.
+fn equal_by_name(check: &mut SourceCheck, archive: &Contents, checkout: &Checkout) {
+    let before = check.findings.len();
+    check.findings.retain(|finding| {
+        let theirs = checkout.tree.files.get(&below(&checkout.directory, &finding.path));
+        let plain = |file: &&TreeFile| matches!(file.kind, TreeKind::File | TreeKind::Executable);
+        let theirs = theirs.filter(|_| finding.class == SourceFindingClass::Extra).filter(plain);
+        let ours = archive.get(&finding.path);
+        !theirs.zip(ours).is_some_and(|(theirs, ours)| theirs.id.names("blob", &ours.bytes))
+    });
+    let equal = u32::try_from(before - check.findings.len()).unwrap_or(u32::MAX);
+    check.equal = check.equal.saturating_add(equal);
 }

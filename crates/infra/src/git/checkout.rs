@@ -115,10 +115,16 @@ async fn sizes(objects: &mut Objects, files: &mut BTreeMap<String, TreeFile>) ->
     let found = objects.info(&ids).await?;
     let mut known = BTreeMap::new();
     for (id, info) in ids.into_iter().zip(found) {
-        let Some((Kind::Blob, size)) = info else {
-            return Err(Failure::malformed(format!("the file {} is missing from the commit", id.short())));
-        };
-        known.insert(id, size);
+        match info {
+            Some((Kind::Blob, size)) => _ = known.insert(id, size),
+            None if objects.partial => {}
+            _ => {
+                return Err(Failure::malformed(format!(
+                    "the file {} is missing from the commit",
+                    id.short()
+                )));
+            }
+        }
     }
     for file in files.values_mut() {
         file.size = known.get(&file.id).copied().unwrap_or(0);
@@ -151,7 +157,7 @@ pub(super) async fn read(
         return Err(Failure::too_large(format!("the files together have more than {limit} MiB")));
     }
     let distinct: BTreeSet<&ObjectId> = chosen.values().map(|file| &file.id).collect();
-    let ids: Vec<&ObjectId> = distinct.into_iter().collect();
+    let ids = present(objects, distinct.into_iter().collect()).await?;
     let read = objects.contents(Kind::Blob, &ids, config.file_bytes).await?;
     let blobs: BTreeMap<&ObjectId, Bytes> = ids.into_iter().zip(read.into_iter().map(Bytes::from)).collect();
     let mut contents = Contents::default();
@@ -164,12 +170,21 @@ pub(super) async fn read(
     Ok(contents)
 }
 
+/// Those of the objects that are there: all of them, but for files that a partial mirror lacks.
+async fn present<'a>(objects: &mut Objects, ids: Vec<&'a ObjectId>) -> Result<Vec<&'a ObjectId>, Failure> {
+    if !objects.partial {
+        return Ok(ids);
+    }
+    let found = objects.info(&ids).await?;
+    Ok(ids.into_iter().zip(found).filter_map(|(id, info)| info.map(|_| id)).collect())
+}
+
 /// The target of every link that is short and text.
 async fn targets<'a>(objects: &mut Objects, tree: &'a Tree) -> Result<BTreeMap<&'a str, String>, Failure> {
     let links: Vec<(&str, &TreeFile)> = tree
         .files
         .iter()
-        .filter(|(_, file)| file.kind == TreeKind::Symlink && file.size <= links::TARGET)
+        .filter(|(_, file)| file.kind == TreeKind::Symlink && (1..=links::TARGET).contains(&file.size))
         .map(|(path, file)| (path.as_str(), file))
         .collect();
     let ids: Vec<&ObjectId> = links.iter().map(|(_, file)| &file.id).collect();

@@ -6,6 +6,7 @@
 use super::failure::Failure;
 use super::parse::{self, Kind};
 use super::program::{Bounds, Git, Job, Running};
+use super::remote::borrows;
 use std::path::Path;
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -21,6 +22,8 @@ pub(super) struct Objects {
     questions: ChildStdin,
     answers: BufReader<ChildStdout>,
     until: Instant,
+    /// Whether files may be missing: see [`borrows`].
+    pub(super) partial: bool,
     _running: Running,
 }
 
@@ -34,7 +37,8 @@ impl Objects {
         let pipes = running.child.stdin.take().zip(running.child.stdout.take());
         let (questions, answers) = pipes.ok_or_else(|| Failure::malformed("git has no pipes"))?;
         let until = Instant::now() + bounds.wall;
-        Ok(Self { questions, answers: BufReader::with_capacity(64 << 10, answers), until, _running: running })
+        let answers = BufReader::with_capacity(64 << 10, answers);
+        Ok(Self { questions, answers, until, partial: borrows(bare), _running: running })
     }
 
     /// What objects are there, with kind and size.

@@ -103,8 +103,25 @@ impl Remote {
             Ok(()) => Ok(()),
             Err(Refused::NoSuchObject) => Err(no_such(commit)),
             Err(Refused::OnlyRefs) => self.fetch_by_refs(address, bare, commit).await,
+            Err(Refused::Failed(failure)) if failure.class != SourceProblem::TooLarge => {
+                if self.borrow(address, bare, commit).await? { Ok(()) } else { Err(failure) }
+            }
             Err(Refused::Failed(failure)) => Err(failure),
         }
+    }
+
+    /// Reads a commit where a local mirror has it. Git gives nothing of a commit of which it lacks a single file, and
+    /// mirrors are made without the largest ones; every object is hashed here in any case.
+    async fn borrow(&self, address: &Address, bare: &Path, commit: &ObjectId) -> Result<bool, Failure> {
+        let Some(mirror) = address.mapped.strip_prefix("file://").map(Path::new) else { return Ok(false) };
+        let stores = [mirror.join("objects"), mirror.join(".git/objects")];
+        let Some(store) = stores.iter().find(|store| store.is_dir()) else { return Ok(false) };
+        let info = bare.join("objects/info");
+        std::fs::create_dir_all(&info)
+            .and_then(|()| std::fs::write(info.join("alternates"), format!("{}\n", store.display())))
+            .map_err(|error| Failure::here("the cache of repositories cannot be written", &error))?;
+        let found = self.local(bare, &["update-ref", &name(commit), &commit.to_string()]).await?;
+        Ok(found.status.success())
     }
 
     /// Fetches several commits at once: all of them or none.
@@ -316,6 +333,11 @@ fn by_name(commit: &ObjectId) -> String {
 /// Whether a commit was fetched whole.
 pub(super) fn holds(bare: &Path, commit: &ObjectId) -> bool {
     bare.join(name(commit)).is_file()
+}
+
+/// Whether some of the objects stand in a local mirror, which may lack files.
+pub(super) fn borrows(bare: &Path) -> bool {
+    bare.join("objects/info/alternates").is_file()
 }
 
 fn no_such(commit: &ObjectId) -> Failure {

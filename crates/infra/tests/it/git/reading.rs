@@ -3,7 +3,7 @@
 use crate::git::repo::{Forge, run};
 use trustmill_core::Timestamp;
 use trustmill_core::port::repositories::Repositories as _;
-use trustmill_core::source::{SourceProblem, TreeKind};
+use trustmill_core::source::{ObjectId, SourceProblem, TreeKind};
 use trustmill_infra::{GitConfig, GitRepositories};
 
 #[tokio::test]
@@ -182,6 +182,25 @@ async fn a_forge_that_gives_branches_and_tags_only_is_read_by_them() {
     }
     let error = git.tree(&repo.address, &fork).await.unwrap_err();
     assert_eq!(error.class, SourceProblem::CommitMissing);
+}
+
+#[tokio::test]
+async fn a_local_mirror_without_the_largest_files_gives_the_others() {
+    let forge = Forge::new();
+    let repo = forge.repo("demo");
+    let commit = repo.files(&[("large.bin", "large"), ("small", "small")], &[], 0);
+    repo.point("refs/heads/main", &commit);
+    let large = ObjectId::blob(b"large");
+    let (head, tail) =
+        (large.to_string().split_at(2).0.to_owned(), large.to_string().split_at(2).1.to_owned());
+    std::fs::remove_file(repo.path.join("objects").join(head).join(tail)).unwrap();
+    let git = forge.open();
+    let tree = git.tree(&repo.address, &commit).await.unwrap();
+    assert_eq!(tree.files.get("large.bin").unwrap().id, large, "its name is known, and that is its hash");
+    assert_eq!(git.read(&repo.address, &tree, &|_| true).await.unwrap().order, ["small"]);
+    assert!(git.reaches(&repo.address, &commit).await.unwrap());
+    let gone = "1".repeat(40).parse().unwrap();
+    assert_eq!(git.tree(&repo.address, &gone).await.unwrap_err().class, SourceProblem::CommitMissing);
 }
 
 #[tokio::test]
