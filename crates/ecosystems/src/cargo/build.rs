@@ -72,7 +72,11 @@ async fn packed(
             tree: &source.contents,
             directory: &checkout.directory,
             style: packing.style,
-            vcs: (packing.vcs != VcsForm::None).then_some(Vcs { commit: &checkout.tree.commit, path }),
+            vcs: (packing.vcs != VcsForm::None).then_some(Vcs {
+                commit: &checkout.tree.commit,
+                path,
+                line_end: packing.vcs == VcsForm::OldCommit,
+            }),
             lock,
         };
         Some(pack::pack(&order))

@@ -3,7 +3,7 @@
 //! The published crate shows what decides: which era's cargo wrote the manifest, whether it has a lock, and what
 //! `.cargo_vcs_info.json` holds. Only the lock's bytes are ever taken from it, in a rung of its own that says so.
 
-use super::pack::{self, LOCK, MANIFEST, Style};
+use super::pack::{self, LOCK, MANIFEST, Style, VCS_INFO};
 use super::source::VcsInfo;
 use trustmill_core::Sha256;
 use trustmill_core::attempt::Attempt;
@@ -31,6 +31,8 @@ pub enum Lock {
 pub enum VcsForm {
     /// It is not there.
     None,
+    /// The commit, with a line end.
+    OldCommit,
     /// The commit.
     Commit,
     /// The commit and the folder.
@@ -61,6 +63,7 @@ impl Packing {
         };
         let vcs = match flag("--vcs-info")? {
             "none" => VcsForm::None,
+            "old-commit" => VcsForm::OldCommit,
             "commit" => VcsForm::Commit,
             "path" => VcsForm::Path,
             _ => return None,
@@ -76,6 +79,7 @@ impl Packing {
         };
         let vcs = match self.vcs {
             VcsForm::None => "none",
+            VcsForm::OldCommit => "old-commit",
             VcsForm::Commit => "commit",
             VcsForm::Path => "path",
         };
@@ -129,16 +133,27 @@ pub(super) fn next(evidence: &Evidence<'_>, tried: &[Attempt]) -> Option<Recipe>
         (Some(theirs), Some(own)) if theirs.bytes == *own => Lock::Source,
         (Some(theirs), _) => Lock::Published(theirs.digest()),
     };
-    let vcs = match VcsInfo::of(published) {
+    let info = VcsInfo::of(published);
+    let dirty = info.as_ref().is_some_and(VcsInfo::is_dirty);
+    let vcs = match info {
         None => VcsForm::None,
         Some(info) if info.path_in_vcs.is_some() => VcsForm::Path,
+        Some(_) if published.get(VCS_INFO).is_some_and(|info| info.bytes.ends_with(b"\n")) => {
+            VcsForm::OldCommit
+        }
         Some(_) => VcsForm::Commit,
     };
     // Where no style gives a manifest, the build says why.
     let manifest = published.text(MANIFEST).unwrap_or_default();
     let newest = Style::all().next()?;
     let style = pack::style_of(&git.contents, &checkout.directory, manifest).unwrap_or(newest);
-    Some(Packing { style, lock, vcs }.recipe(evidence, own.is_some()))
+    let mut recipe = Packing { style, lock, vcs }.recipe(evidence, own.is_some());
+    if dirty {
+        recipe
+            .reasons
+            .push("dirty: cargo recorded that the work tree had changes which no commit holds".to_owned());
+    }
+    Some(recipe)
 }
 
 /// The lock of the package, or of the workspace around it.

@@ -33,6 +33,11 @@ struct Git {
 }
 
 impl VcsInfo {
+    /// Whether the work tree had changes that no commit holds.
+    pub(super) const fn is_dirty(&self) -> bool {
+        self.git.dirty
+    }
+
     /// Reads it out of a crate; `None` where it is not there or is none.
     pub(super) fn of(contents: &Contents) -> Option<Self> {
         let member = contents.get(VCS_INFO).filter(|member| member.bytes.len() <= MAX_INFO)?;

@@ -9,6 +9,8 @@ mod build_world;
 #[cfg(test)]
 mod cargo_lockfile;
 #[cfg(test)]
+mod cargo_pack;
+#[cfg(test)]
 mod cargo_registry;
 #[cfg(test)]
 mod definition;

@@ -52,6 +52,8 @@ pub struct Vcs<'a> {
     pub commit: &'a ObjectId,
     /// The folder, as newer versions of cargo (1.57 and later) add it.
     pub path: Option<&'a str>,
+    /// Whether a line end follows, as older versions of cargo wrote it.
+    pub line_end: bool,
 }
 
 /// Why nothing was packed.
@@ -207,5 +209,6 @@ fn vcs_info(vcs: &Vcs<'_>) -> Bytes {
         info.insert("path_in_vcs".to_owned(), path.into());
     }
     // A map of texts: nothing in it can fail to serialise.
-    Bytes::from(serde_json::to_string_pretty(&info).unwrap_or_default())
+    let text = serde_json::to_string_pretty(&info).unwrap_or_default();
+    Bytes::from(if vcs.line_end { text + "\n" } else { text })
 }
