@@ -75,12 +75,15 @@ fn lockfile(list: &str) -> Result<String, Box<dyn Error>> {
     Ok(text)
 }
 
+/// What the mill prints of a release.
+type Show<'a> = &'a mut dyn FnMut(&str) -> Result<String, Box<dyn Error>>;
+
 /// The table, then every row that did not come out with the published bytes.
 fn report(
     list: &str,
     summary: &Value,
     watched: &measure::Watched,
-    show: &mut dyn FnMut(&str) -> Result<String, Box<dyn Error>>,
+    show: Show<'_>,
 ) -> Result<(), Box<dyn Error>> {
     let empty = Vec::new();
     let rows = summary.get("rows").and_then(Value::as_array).unwrap_or(&empty);
