@@ -5,6 +5,7 @@ pub mod default_registry;
 pub mod discover;
 mod ecosystem;
 pub mod infer;
+pub mod join;
 pub mod lockfile;
 pub mod names;
 pub mod packument;

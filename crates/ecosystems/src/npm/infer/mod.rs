@@ -51,11 +51,14 @@ fn again(recipe: &Recipe, view: &View<'_>) -> Recipe {
     }
 }
 
-/// Every recipe that the evidence suggests. Where all files stand in the commit nothing runs, whatever the package
-/// declares; where some are missing, the build comes first.
+/// Every recipe that the evidence suggests. Where all files stand in the commit it is packed and nothing runs; only if
+/// that gives other files is what the package declares run, since a script may choose what is packed. Where files
+/// are missing, the build comes first.
 fn rungs(view: &View<'_>) -> Vec<Recipe> {
-    let built = if view.is_whole() { Vec::new() } else { builds::builds(view) };
-    let packed = packs(view);
+    let (built, packed) = (builds::builds(view), packs(view));
+    if view.is_whole() {
+        return packed.into_iter().chain(built).collect();
+    }
     let few = if built.is_empty() { packed.len() } else { 1 };
     built.into_iter().chain(packed.into_iter().take(few)).collect()
 }

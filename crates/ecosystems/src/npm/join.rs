@@ -1,0 +1,86 @@
+//! npm as the mill's list of ecosystems has it.
+
+use super::discover::{self, BadRegistry, Credential, Discovered, Registries, Scheme, registry_url};
+use super::lockfile::Target;
+use super::registry::{NpmRegistry, RegistryPorts};
+use super::upstream::Upstream;
+use super::{Npm, NpmParts};
+use crate::join::{BadAddress, Family, Found, Given, Opened, Ports};
+use crate::page_store::FolderStore;
+use crate::pages::PageOptions;
+use std::sync::Arc;
+use trustmill_core::port::ecosystem::Ecosystem;
+
+/// npm.
+pub const FAMILY: Family = Family { ty: "npm", discover };
+
+/// A package that every mirror has: builds need it.
+const PROBE: &str = "npm";
+
+fn discover(given: Option<Given<'_>>) -> Result<Found, BadAddress> {
+    let bad = |BadRegistry { origin }| BadAddress { ty: "npm", origin };
+    let Discovered { registries, origin, credentials } = match given {
+        Some(Given { address, origin }) => {
+            let (url, credential) = registry_url(address, origin).map_err(bad)?;
+            let credentials = credential.into_iter().collect();
+            Discovered { registries: Registries::one(url), origin: origin.to_owned(), credentials }
+        }
+        None => {
+            discover::discover(std::env::vars(), |path| std::fs::read_to_string(path).ok()).map_err(bad)?
+        }
+    };
+    if credentials.iter().any(|credential| matches!(credential.scheme, Scheme::Bearer(_))) {
+        tracing::warn!("npm's token is not sent: credentials belong into the address of [upstream] npm");
+    }
+    Ok(Found {
+        address: registries.default.to_string(),
+        origin,
+        credentials: credentials.iter().filter_map(in_address).collect(),
+        roots: Vec::new(),
+        open: Box::new(move |ports| open(registries, ports)),
+    })
+}
+
+/// A credential as an address that carries it, the form in which the mill's client takes it.
+fn in_address(credential: &Credential) -> Option<String> {
+    let Scheme::Basic(user, password) = &credential.scheme else { return None };
+    let mut url = credential.below.clone();
+    url.set_username(user.expose()).and_then(|()| url.set_password(Some(password.expose()))).ok()?;
+    Some(url.to_string())
+}
+
+fn open(registries: Registries, ports: &Ports) -> Opened {
+    let ports = ports.clone();
+    let upstream = Arc::new(Upstream::with_options(
+        registries,
+        Arc::clone(&ports.fetch),
+        Arc::clone(&ports.clock),
+        Some(Arc::new(FolderStore::new(ports.data.join("packuments")))),
+        PageOptions::default(),
+    ));
+    let registry = RegistryPorts {
+        records: Arc::clone(&ports.records),
+        blobs: Arc::clone(&ports.blobs),
+        fetch: Arc::clone(&ports.fetch),
+        clock: Arc::clone(&ports.clock),
+    };
+    let registry = Arc::new(NpmRegistry::new(Arc::clone(&upstream), registry));
+    let probed = Arc::clone(&upstream);
+    Opened {
+        registry,
+        probe: Box::new(move || Box::pin(async move { probed.project(PROBE).await.map(drop) })),
+        ecosystem: Box::new(move |workshop| {
+            let npm: Arc<dyn Ecosystem> = Arc::new(Npm::new(NpmParts {
+                projects: upstream,
+                sandbox: workshop.sandbox,
+                gateways: workshop.gateways,
+                fetch: ports.fetch,
+                blobs: ports.blobs,
+                target: Target::of_this_machine(),
+                limits: workshop.limits,
+                data: ports.data,
+            }));
+            Box::pin(async move { Ok(npm) })
+        }),
+    }
+}
