@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use tokio::io::AsyncWriteExt as _;
 use trustmill_core::port::fetch::Validators;
 use trustmill_core::{Sha256, Timestamp};
 
@@ -78,14 +79,16 @@ impl FolderStore {
             checked_at: page.checked_at,
             fresh_until: page.fresh_until,
         };
-        let mut file = serde_json::to_vec(&header)?;
-        file.push(b'\n');
-        file.extend_from_slice(&page.body);
+        let mut header = serde_json::to_vec(&header)?;
+        header.push(b'\n');
         let path = self.path(url);
         // Whoever reads while this writes sees the old page or the new one.
         let temporary = path.with_extension(format!("{}.part", std::process::id()));
         tokio::fs::create_dir_all(&self.folder).await?;
-        tokio::fs::write(&temporary, file).await?;
+        let mut file = tokio::fs::File::create(&temporary).await?;
+        file.write_all(&header).await?;
+        file.write_all(&page.body).await?;
+        file.flush().await?;
         tokio::fs::rename(&temporary, &path).await
     }
 }

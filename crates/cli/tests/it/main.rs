@@ -13,5 +13,6 @@ mod crash;
 mod errors;
 mod examples;
 mod gate;
+mod npm_clients;
 mod secure;
 mod support;

@@ -12,7 +12,7 @@ mod render;
 #[cfg(test)]
 mod tests;
 
-pub use read::{PackumentError, parse};
+pub use read::{PackumentError, fuzz, parse};
 pub(crate) use render::{Form, Rendering, Shown};
 
 use super::names;

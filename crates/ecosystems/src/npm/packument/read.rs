@@ -86,6 +86,13 @@ pub fn parse(name: &str, registry: &Url, body: Bytes) -> Result<Packument, Packu
     Ok(packument)
 }
 
+/// For the fuzz target: reads `data` as the packument of `a`.
+#[doc(hidden)]
+pub fn fuzz(data: &[u8]) -> Option<Packument> {
+    let registry = Url::parse("https://registry.invalid/npm/").ok()?;
+    parse("a", &registry, Bytes::copy_from_slice(data)).ok()
+}
+
 fn order_of(versions: &[Listed]) -> Vec<u32> {
     // There are no more versions than an object has keys.
     let mut order: Vec<u32> = (0..u32::try_from(versions.len()).unwrap_or(u32::MAX)).collect();
