@@ -7,16 +7,16 @@
 //! the peers to measure.
 
 #[path = "../measure/mod.rs"]
+#[expect(dead_code, reason = "another bench uses the rest")]
 mod measure;
 #[path = "../bench-serve/process.rs"]
-#[expect(dead_code, reason = "another bench uses the rest")]
 mod process;
 
 mod peers;
 mod server;
 
 use peers::Peer;
-use process::{Failure, Server, bounded, succeed};
+use process::{Failure, bounded, succeed};
 use serde::Serialize;
 use std::fs;
 use std::path::{Path, PathBuf};

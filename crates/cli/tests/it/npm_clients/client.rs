@@ -122,7 +122,7 @@ impl Client {
         let write = |name: &str, text: String| std::fs::write(folder.join(name), text).unwrap();
         match self {
             Self::Npm => {
-                write(".npmrc", format!("registry={registry}\nfetch-retries=0\nupdate-notifier=false\n"))
+                write(".npmrc", format!("registry={registry}\nfetch-retries=0\nupdate-notifier=false\n"));
             }
             Self::Pnpm => write(".npmrc", format!("registry={registry}\nfetch-retries=0\n")),
             Self::YarnClassic => write(".yarnrc", format!("registry \"{registry}\"\n")),

@@ -11,7 +11,7 @@ use trustmill_core::port::clock::Clock;
 use trustmill_core::port::fetch::Fetch;
 use trustmill_core::port::records::Records;
 use trustmill_core::shelf::{Shelf, ShelfRefusal};
-use trustmill_core::{Purl, Sha256, Timestamp};
+use trustmill_core::{Purl, Timestamp};
 use trustmill_ecosystems::npm::registry::{NpmRegistry, RegistryPorts};
 use trustmill_ecosystems::npm::upstream::{
     FolderStore, PageOptions, PageStore, Registries, Upstream, discover, registry_url,
@@ -138,7 +138,7 @@ fn tarball(name: &str, version: &str) -> Vec<u8> {
     put(136, "00000000000\0");
     put(148, "        ");
     put(156, "0");
-    put(257, "ustar\000");
+    put(257, "ustar\x0000");
     let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
     header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
     let mut tar = header.to_vec();
