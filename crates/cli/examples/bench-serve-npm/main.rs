@@ -110,7 +110,10 @@ fn install(registry: &str, data: &Path) -> Result<f64, Failure> {
         "--loglevel=error",
     ]);
     npm.arg("--cache").arg(project.path().join("cache")).args(["--registry", registry]);
-    npm.env("npm_config_userconfig", "/dev/null").env("npm_config_globalconfig", "/dev/null");
+    // Neither is there: nobody's settings count.
+    for name in ["userconfig", "globalconfig"] {
+        npm.env(format!("npm_config_{name}"), project.path().join(name));
+    }
     let begun = Instant::now();
     succeed(&mut npm)?;
     Ok(begun.elapsed().as_secs_f64())
