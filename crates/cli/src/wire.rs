@@ -14,7 +14,7 @@ use trustmill_core::port::Coded;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::clock::Clock;
 use trustmill_core::port::ecosystem::Ecosystem;
-use trustmill_core::port::fetch::{Fetch, FetchError};
+use trustmill_core::port::fetch::Fetch;
 use trustmill_core::port::registry::Registry;
 use trustmill_core::port::repositories::Repositories;
 use trustmill_core::port::sandbox::Sandbox;
@@ -22,7 +22,6 @@ use trustmill_ecosystems::join::{self, Family, Found as FoundUpstream, Given, Op
 use trustmill_ecosystems::pypi::join::interpreters;
 use trustmill_factory::progress::Observer;
 use trustmill_factory::{ServePolicy, World};
-use trustmill_infra::http::RedactedUrl;
 use trustmill_infra::{
     DataDir, DataDirError, FetchConfig, GitConfig, GitRepositories, HttpFetch, SystemClock,
 };
@@ -241,7 +240,7 @@ async fn adapters(global: &Global, config: &Config, data: &DataDir) -> Result<Ad
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let blobs: Arc<dyn Blobs> = Arc::new(data.blobs());
     let found = upstreams(global, config)?;
-    let fetch: Arc<dyn Fetch> = Arc::new(HttpFetch::new(fetch_config(&found)?, data.blobs())?);
+    let fetch: Arc<dyn Fetch> = Arc::new(HttpFetch::new(fetch_config(&found), data.blobs())?);
     let sandbox = sandbox(config)?;
     let ports = ports(data, Arc::clone(&fetch));
     let opened: Vec<Opened> = found.into_iter().map(|(_, found)| (found.open)(&ports)).collect();
@@ -315,13 +314,13 @@ fn upstreams(global: &Global, config: &Config) -> Result<Vec<(Family, FoundUpstr
 }
 
 /// The HTTP client's settings: the credentials of the upstreams and their roots of trust.
-fn fetch_config(found: &[(Family, FoundUpstream)]) -> Result<FetchConfig, FetchError> {
+fn fetch_config(found: &[(Family, FoundUpstream)]) -> FetchConfig {
     let credentials = found.iter().flat_map(|(_, found)| &found.credentials);
-    Ok(FetchConfig {
+    FetchConfig {
         roots: found.iter().flat_map(|(_, found)| found.roots.clone()).collect(),
-        credentials: credentials.map(|url| RedactedUrl::parse(url)).collect::<Result<_, _>>()?,
+        credentials: credentials.cloned().collect(),
         ..FetchConfig::default()
-    })
+    }
 }
 
 /// The chosen sandbox backend.
@@ -476,7 +475,7 @@ fn sandboxes(config: &Config) -> Vec<Backend> {
 /// Asks each upstream for a project that every mirror has.
 async fn reach(global: &Global, config: &Config, data: &DataDir) -> Result<Vec<Reached>, Failure> {
     let found = upstreams(global, config)?;
-    let settings = FetchConfig { tries: 1, ..fetch_config(&found)? };
+    let settings = FetchConfig { tries: 1, ..fetch_config(&found) };
     let fetch: Arc<dyn Fetch> = Arc::new(HttpFetch::new(settings, data.blobs())?);
     let ports = ports(data, fetch);
     let mut reached = Vec::new();

@@ -10,9 +10,9 @@ use trustmill_core::port::Coded;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::clock::Clock;
 use trustmill_core::port::ecosystem::Ecosystem;
-use trustmill_core::port::fetch::{Fetch, FetchError};
+use trustmill_core::port::fetch::{Credential, Fetch, FetchError, Scheme};
 use trustmill_core::port::records::Records;
-use trustmill_core::port::registry::Registry;
+use trustmill_core::port::registry::{Registry, Secret};
 use trustmill_core::port::sandbox::{Gateways, Limits, Sandbox};
 
 /// The ecosystems of this mill.
@@ -43,12 +43,26 @@ pub struct Found {
     pub address: String,
     /// For people: `PIP_INDEX_URL`, a file's path, `default`.
     pub origin: String,
-    /// Addresses with the credentials that requests below them are sent with.
-    pub credentials: Vec<String>,
+    /// What the upstream wants to see of us.
+    pub credentials: Vec<Credential>,
     /// Files with further roots of trust (PEM).
     pub roots: Vec<PathBuf>,
     /// Opens the ecosystem.
     pub open: Box<dyn FnOnce(&Ports) -> Opened + Send>,
+}
+
+/// The user and password that an address carries, for every address of its host: indexes hand out files that stand
+/// elsewhere on it.
+pub(crate) fn in_address(url: &url::Url) -> Option<Credential> {
+    let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+    if url.username().is_empty() {
+        return None;
+    }
+    let user = Secret::new(decoded(url.username()));
+    let password = Secret::new(decoded(url.password().unwrap_or_default()));
+    let mut below = url.join("/").ok()?;
+    below.set_username("").and_then(|()| below.set_password(None)).ok()?;
+    Some(Credential { below, scheme: Scheme::Basic(user, password) })
 }
 
 /// What every ecosystem reads and writes through.

@@ -2,6 +2,7 @@
 
 use crate::Sha256;
 use crate::digest::Checksum;
+use crate::port::registry::Secret;
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::time::Duration;
@@ -25,6 +26,27 @@ pub trait Fetch: Send + Sync {
         expected: Option<&Checksum>,
         limit: u64,
     ) -> Result<(Sha256, u64), FetchError>;
+}
+
+/// What a server wants to see of us before it answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// Requests to this address and below it carry it: an absolute URL, without credentials, that ends with a slash.
+    /// Where several fit, the longest counts.
+    pub below: url::Url,
+    /// How it is sent.
+    pub scheme: Scheme,
+}
+
+/// How a credential is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scheme {
+    /// User and password (RFC 7617).
+    Basic(Secret, Secret),
+    /// A token (RFC 6750), as npm sends it.
+    Bearer(Secret),
+    /// The whole value of `Authorization`, as cargo sends its tokens.
+    Verbatim(Secret),
 }
 
 /// What makes a later request conditional (RFC 9110, section 13).

@@ -3,7 +3,7 @@
 use super::Cargo;
 use super::registry::{CargoRegistry, RegistryPorts};
 use super::upstream::{BadIndexUrl, Discovered, Upstream, UpstreamOptions, index_url, redact};
-use crate::join::{BadAddress, Family, Found, Given, Opened, Ports};
+use crate::join::{BadAddress, Family, Found, Given, Opened, Ports, in_address};
 use crate::page_store::FolderStore;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ fn discover(given: Option<Given<'_>>) -> Result<Found, BadAddress> {
     Ok(Found {
         address: redact(&url),
         origin,
-        credentials: vec![url.to_string()],
+        credentials: in_address(&url).into_iter().collect(),
         roots: roots.into_iter().collect(),
         open: Box::new(move |ports| open(url, ports)),
     })

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+pub use trustmill_core::port::fetch::{Credential, Scheme};
 use trustmill_core::port::registry::Secret;
 use url::Url;
 
@@ -38,24 +39,6 @@ impl Registries {
     pub fn of(&self, name: &str) -> &Url {
         super::names::split(name).0.and_then(|scope| self.scopes.get(scope)).unwrap_or(&self.default)
     }
-}
-
-/// What a registry wants to see of us.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credential {
-    /// Requests to this address and below it carry it.
-    pub below: Url,
-    /// How.
-    pub scheme: Scheme,
-}
-
-/// How a credential is sent (RFC 7617, RFC 6750).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scheme {
-    /// User and password.
-    Basic(Secret, Secret),
-    /// A token.
-    Bearer(Secret),
 }
 
 /// What was found, and who chose it.

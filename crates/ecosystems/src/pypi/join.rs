@@ -7,7 +7,7 @@ use super::platform::Platform;
 use super::registry::{PypiRegistry, RegistryPorts};
 use super::upstream::{BadIndexUrl, Discovered, FolderStore, Upstream, UpstreamOptions, index_url};
 use super::{Pypi, PypiParts};
-use crate::join::{BadAddress, Family, Found, Given, JoinError, Joined, Opened, Ports, Workshop};
+use crate::join::{BadAddress, Family, Found, Given, JoinError, Joined, Opened, Ports, Workshop, in_address};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ fn discover(given: Option<Given<'_>>) -> Result<Found, BadAddress> {
     Ok(Found {
         address: super::upstream::redact(&url),
         origin,
-        credentials: vec![url.to_string()],
+        credentials: in_address(&url).into_iter().collect(),
         roots: roots.into_iter().collect(),
         open: Box::new(move |ports| open(url, ports)),
     })

@@ -5,6 +5,7 @@ use reqwest::{Certificate, Client, ClientBuilder, redirect};
 use std::path::PathBuf;
 use std::time::Duration;
 use trustmill_core::port::Coded;
+use trustmill_core::port::fetch::{Credential, Scheme};
 
 /// A chain of redirects is cut after this many.
 const REDIRECTS: usize = 10;
@@ -40,8 +41,8 @@ pub struct FetchConfig {
     pub per_host: usize,
     /// Files in PEM with roots that are trusted beside those of the system (pip's `cert`).
     pub roots: Vec<PathBuf>,
-    /// URLs whose user and password are sent to their scheme, host and port where a URL carries none.
-    pub credentials: Vec<RedactedUrl>,
+    /// What is sent where a URL carries no credentials of its own.
+    pub credentials: Vec<Credential>,
 }
 
 impl Default for FetchConfig {
@@ -88,28 +89,14 @@ impl FetchConfig {
             .tls_certs_merge(roots))
     }
 
-    /// User and password that were configured for the URL's scheme, host and port.
-    pub(super) fn credentials_for(&self, url: &RedactedUrl) -> Option<(String, Option<String>)> {
-        let origin = url.expose().origin();
-        let known =
-            self.credentials.iter().map(RedactedUrl::expose).find(|known| known.origin() == origin)?;
-        Some((decode(known.username())?, known.password().and_then(decode)))
+    /// What was configured for the URL's place: of those above it the nearest.
+    pub(super) fn credential_for(&self, url: &RedactedUrl) -> Option<&Scheme> {
+        let url = url.expose();
+        let above = self.credentials.iter().filter(|known| {
+            known.below.origin() == url.origin() && url.path().starts_with(known.below.path())
+        });
+        above.max_by_key(|known| known.below.path().len()).map(|known| &known.scheme)
     }
-}
-
-/// Undoes the percent-encoding that a URL's user and password carry.
-fn decode(text: &str) -> Option<String> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte != b'%' {
-            out.push(byte);
-            continue;
-        }
-        let digits = [bytes.next()?, bytes.next()?];
-        out.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
-    }
-    String::from_utf8(out).ok()
 }
 
 /// Follows a bounded chain, and never from an authenticated channel to a plain one.

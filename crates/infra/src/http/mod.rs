@@ -16,12 +16,12 @@ use async_trait::async_trait;
 use failure::{Failure, Patience};
 use flights::Flights;
 use hosts::{Admission, Hosts};
-use reqwest::header::HeaderMap;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Client, Response};
 use std::sync::Arc;
 use trustmill_core::Sha256;
 use trustmill_core::digest::Checksum;
-use trustmill_core::port::fetch::{Fetch, FetchError, Page, Validators};
+use trustmill_core::port::fetch::{Fetch, FetchError, Page, Scheme, Validators};
 
 /// Reads pages, and downloads files into a blob store. Clones share connections and limits.
 #[derive(Debug, Clone)]
@@ -98,10 +98,23 @@ impl Shared {
         headers: HeaderMap,
     ) -> Result<Response, Failure> {
         let mut request = client.get(url.expose().clone()).headers(headers);
-        if let Some((user, password)) = self.config.credentials_for(url)
-            && url.has_no_credentials()
-        {
-            request = request.basic_auth(user, password);
+        if url.has_no_credentials() {
+            request = match self.config.credential_for(url) {
+                None => request,
+                Some(Scheme::Basic(user, password)) => {
+                    request.basic_auth(user.expose(), Some(password.expose()))
+                }
+                Some(Scheme::Bearer(token)) => request.bearer_auth(token.expose()),
+                Some(Scheme::Verbatim(token)) => match HeaderValue::from_str(token.expose()) {
+                    Ok(mut value) => {
+                        value.set_sensitive(true);
+                        request.header(AUTHORIZATION, value)
+                    }
+                    Err(_) => {
+                        return Err(Failure::malformed(url, "the token for it is no header".to_owned()));
+                    }
+                },
+            };
         }
         let sent = tokio::time::timeout(self.config.response_timeout, request.send());
         let response = match sent.await {

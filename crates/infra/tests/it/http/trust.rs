@@ -1,6 +1,8 @@
 //! Whom the client trusts: redirects, credentials, certificates, proxies.
 
 use super::*;
+use trustmill_core::port::fetch::{Credential, Scheme};
+use trustmill_core::port::registry::Secret;
 
 #[tokio::test]
 async fn redirects_are_followed_and_bounded() {
@@ -26,8 +28,12 @@ async fn redirects_are_followed_and_bounded() {
 async fn credentials_go_to_their_host_and_nowhere_else() {
     let mut config = quick();
     let (home, foreign) = (Server::start().await, Server::start().await);
-    config.credentials =
-        vec![RedactedUrl::parse(&format!("http://conf:p%40ss@{}/simple/", home.address())).unwrap()];
+    let below = |path: &str, scheme| Credential { below: home.url(path).parse().unwrap(), scheme };
+    config.credentials = vec![
+        below("/", Scheme::Basic(Secret::new("conf"), Secret::new("p@ss"))),
+        below("/npm/", Scheme::Bearer(Secret::new("npm_token"))),
+        below("/index/", Scheme::Verbatim(Secret::new("cargo token"))),
+    ];
     let world = world_with(config).await;
     home.script("/f", [Reply::redirect("/same")]);
     home.script("/same", [Reply::redirect(&foreign.url("/end"))]);
@@ -43,6 +49,11 @@ async fn credentials_go_to_their_host_and_nowhere_else() {
     assert_eq!(foreign.received()[0].header("referer"), None);
     world.fetch.page(&home.url("/f"), "*/*", None).await.unwrap_err();
     assert_eq!(home.received()[2].header("authorization"), Some("Basic Y29uZjpwQHNz"), "as configured");
+    for (path, expected) in [("/npm/a", "Bearer npm_token"), ("/index/a", "cargo token")] {
+        home.script(path, [Reply::status(404)]);
+        world.fetch.page(&home.url(path), "*/*", None).await.unwrap_err();
+        assert_eq!(home.received().last().unwrap().header("authorization"), Some(expected), "the nearest");
+    }
     world.fetch.page(&foreign.url("/end"), "*/*", None).await.unwrap_err();
     assert_eq!(foreign.received()[2].header("authorization"), None);
 }
