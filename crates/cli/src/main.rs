@@ -14,6 +14,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // The sandbox starts this same binary as the first process inside; nothing else may run before it.
     wire::sandbox_init();
+    wire::give_memory_back();
     let cli = cmd::Cli::parse();
     cmd::init_tracing(cli.global.verbose);
     match cmd::run(cli) {

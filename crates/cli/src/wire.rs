@@ -48,6 +48,11 @@ pub(crate) fn sandbox_init() {
     }
 }
 
+/// Keeps the process small. Before any thread is started.
+pub(crate) fn give_memory_back() {
+    trustmill_sandbox::give_memory_back();
+}
+
 /// Runs a verb on the one async runtime.
 pub(crate) fn runtime(verb: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();

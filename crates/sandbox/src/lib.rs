@@ -7,6 +7,7 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("the sandbox is made of Linux namespaces");
 
+mod allocator;
 mod bubblewrap;
 mod caps;
 mod cgroup;
@@ -28,6 +29,7 @@ mod supervise;
 mod sys;
 mod watch;
 
+pub use allocator::give_memory_back;
 pub use bubblewrap::Bubblewrap;
 pub use init::init_main;
 pub use own::Own;

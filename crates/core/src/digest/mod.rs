@@ -50,8 +50,19 @@ impl Sha256 {
 
 impl fmt::Display for Sha256 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        // Tens of thousands of digests stand on an index page: the digits are made in one piece.
+        let mut digits = [0; 64];
+        let (pairs, _) = digits.as_chunks_mut::<2>();
+        for (pair, byte) in pairs.iter_mut().zip(self.0) {
+            *pair = [hex_digit(byte >> 4), hex_digit(byte & 15)];
+        }
+        f.write_str(str::from_utf8(&digits).unwrap_or_default())
     }
+}
+
+/// The lower-case digit of a value below 16.
+const fn hex_digit(value: u8) -> u8 {
+    if value < 10 { b'0' + value } else { b'a' + value - 10 }
 }
 
 impl fmt::Debug for Sha256 {
@@ -65,16 +76,26 @@ impl FromStr for Sha256 {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let bad = || ParseDigestError { got: text.chars().take(80).collect() };
-        from_hex(text).and_then(|raw| raw.try_into().ok()).map(Self).ok_or_else(bad)
+        let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return Err(bad()) };
+        let pairs: &[[u8; 2]; 32] = pairs.try_into().map_err(|_| bad())?;
+        let mut raw = [0; 32];
+        for (byte, pair) in raw.iter_mut().zip(pairs) {
+            *byte = from_pair(*pair).ok_or_else(bad)?;
+        }
+        Ok(Self(raw))
     }
 }
 
 /// The bytes that hexadecimal digits of either case stand for; `None` if they are anything else.
 pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let nibbles: Vec<u8> =
-        text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
-    let (pairs, rest) = nibbles.as_chunks::<2>();
-    rest.is_empty().then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if rest.is_empty() { pairs.iter().map(|pair| from_pair(*pair)).collect() } else { None }
+}
+
+fn from_pair(pair: [u8; 2]) -> Option<u8> {
+    let [high, low] =
+        pair.map(|digit| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok()));
+    Some(high? << 4 | low?)
 }
 
 impl Serialize for Sha256 {

@@ -110,7 +110,7 @@ impl Pypi {
     /// [`UvError`].
     pub async fn uv(&self) -> Result<&Uv, UvError> {
         let files = async || Ok(self.upstream.project("uv").await?.files.clone());
-        self.uv.get_or_try_init(|| uv::ensure(&self.tools, files, &*self.fetch, &*self.blobs)).await
+        self.uv.get_or_try_init(|| uv::ensure(&self.tools, files, &*self.fetch, self.blobs.clone())).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! PyPI and every index that speaks its protocols.
 
+mod blob_reader;
 pub mod build;
 pub mod claim;
 pub mod default_index;

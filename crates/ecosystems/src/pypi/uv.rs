@@ -1,10 +1,14 @@
 //! `uv`, the tool that makes build environments: one pinned release, taken as a wheel through the mill's
 //! own upstream and checked twice, so that no build depends on what a machine happens to have installed.
 
-use std::io::Read as _;
+use super::blob_reader::BlobReader;
+use std::fs::File;
+use std::io::{self, Read, Seek};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use trustmill_core::attempt::Material;
+use trustmill_core::digest::Hasher;
 use trustmill_core::package::Artifact;
 use trustmill_core::port::Coded;
 use trustmill_core::port::blobs::{BlobError, Blobs};
@@ -14,8 +18,10 @@ use trustmill_core::{Purl, Sha256};
 /// The pinned release.
 pub const VERSION: &str = "0.13.9";
 
-/// A wheel of it is 25 MB; more is not uv.
+/// A wheel of it is 25 MB, the executable 63 MB; more is not uv.
 const LARGEST: u64 = 128 << 20;
+/// The executable passes through memory in pieces of this size, for it would be most of what a run needs.
+const PIECE: usize = 128 << 10;
 
 /// One pinned platform. The builds against musl are static: they run in the sandbox's minimal root
 /// whatever the host's C library is.
@@ -79,7 +85,7 @@ pub enum UvError {
         path: PathBuf,
         /// The cause.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 
@@ -112,7 +118,7 @@ pub async fn ensure(
     tools: &Path,
     files: impl AsyncFnOnce() -> Result<Vec<Artifact>, FetchError>,
     fetch: &dyn Fetch,
-    blobs: &dyn Blobs,
+    blobs: Arc<dyn Blobs>,
 ) -> Result<Uv, UvError> {
     let arch = std::env::consts::ARCH;
     let pin = PINS.iter().find(|pin| pin.arch == arch).ok_or_else(|| UvError::Platform(arch.to_owned()))?;
@@ -123,10 +129,11 @@ pub async fn ensure(
     }
     let files = files().await.map_err(UvError::Fetch)?;
     let listed = files.iter().find(|file| file.sha256 == Some(wheel)).ok_or(UvError::NotListed)?;
-    fetch.file(&listed.url, Some(&wheel.into()), LARGEST).await.map_err(UvError::Fetch)?;
-    let bytes = blobs.get(&wheel).await.map_err(UvError::Store)?.ok_or(UvError::Content)?;
+    let (digest, size) =
+        fetch.file(&listed.url, Some(&wheel.into()), LARGEST).await.map_err(UvError::Fetch)?;
+    let bytes = BlobReader::new(blobs, digest, size);
     let target = uv.path.clone();
-    let written = tokio::task::spawn_blocking(move || unpack(&bytes, executable, &target)).await;
+    let written = tokio::task::spawn_blocking(move || unpack(bytes, executable, &target)).await;
     written.unwrap_or(Err(UvError::Content))?;
     Ok(uv)
 }
@@ -141,30 +148,67 @@ impl Pin {
 }
 
 async fn intact(path: &Path, expected: Sha256) -> bool {
-    tokio::fs::read(path).await.is_ok_and(|bytes| Sha256::of(&bytes) == expected)
+    let path = path.to_path_buf();
+    let is_it =
+        move || File::open(path).is_ok_and(|file| copy(file, io::sink()).is_ok_and(|got| got == expected));
+    tokio::task::spawn_blocking(is_it).await.unwrap_or(false)
 }
 
-/// Takes the executable out of the wheel and puts it in place in one step, so that no half of it is run.
-fn unpack(wheel: &[u8], expected: Sha256, target: &Path) -> Result<(), UvError> {
-    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(wheel)).map_err(|_| UvError::Content)?;
+/// Which side of a copy failed.
+enum Torn {
+    Read(io::Error),
+    Write(io::Error),
+}
+
+/// Copies all of `from`, and says what it was.
+fn copy(mut from: impl Read, mut to: impl io::Write) -> Result<Sha256, Torn> {
+    let (mut hasher, mut piece) = (Hasher::new(), vec![0; PIECE]);
+    loop {
+        let count = from.read(&mut piece).map_err(Torn::Read)?;
+        let read = piece.get(..count).unwrap_or_default();
+        if read.is_empty() {
+            return Ok(hasher.finish());
+        }
+        hasher.update(read);
+        to.write_all(read).map_err(Torn::Write)?;
+    }
+}
+
+/// Takes the executable out of the wheel and puts it in place in one step, so that neither a half of it nor
+/// another one is run.
+fn unpack(wheel: impl Read + Seek, expected: Sha256, target: &Path) -> Result<(), UvError> {
+    let mut archive = zip::ZipArchive::new(wheel).map_err(|_| UvError::Content)?;
     let member = archive.by_name(&format!("uv-{VERSION}.data/scripts/uv")).map_err(|_| UvError::Content)?;
-    let mut bytes = Vec::new();
-    member.take(LARGEST).read_to_end(&mut bytes).map_err(|_| UvError::Content)?;
-    if Sha256::of(&bytes) != expected {
-        return Err(UvError::Content);
-    }
-    place(&bytes, target).map_err(|source| UvError::Write { path: target.to_path_buf(), source })
-}
-
-fn place(bytes: &[u8], target: &Path) -> std::io::Result<()> {
-    if let Some(parent) = target.parent() {
-        std::fs::create_dir_all(parent)?;
-    }
     // Two processes may do this at once: each writes a file of its own, and either rename is right.
     let part = target.with_extension(format!("part-{}", std::process::id()));
-    std::fs::write(&part, bytes)?;
-    std::fs::set_permissions(&part, std::fs::Permissions::from_mode(0o755))?;
-    std::fs::rename(part, target)
+    let placed = place(member.take(LARGEST), expected, &part, target);
+    if placed.is_err() {
+        // What cannot be removed now is written over by the next try.
+        let _ = std::fs::remove_file(&part);
+    }
+    placed
+}
+
+/// Writes `part` and, if it is what is expected, gives it its name.
+fn place(member: impl Read, expected: Sha256, part: &Path, target: &Path) -> Result<(), UvError> {
+    let failed = |source| UvError::Write { path: target.to_path_buf(), source };
+    if let Some(parent) = target.parent() {
+        std::fs::create_dir_all(parent).map_err(failed)?;
+    }
+    let file = File::create(part).map_err(failed)?;
+    let broken = |kind| matches!(kind, io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof);
+    match copy(member, &file) {
+        Ok(got) if got == expected => {}
+        Ok(_) => return Err(UvError::Content),
+        Err(Torn::Read(source)) if broken(source.kind()) => return Err(UvError::Content),
+        Err(Torn::Read(source)) => {
+            return Err(UvError::Store(BlobError::Io { what: "reading the wheel of uv".into(), source }));
+        }
+        Err(Torn::Write(source)) => return Err(failed(source)),
+    }
+    file.set_permissions(std::fs::Permissions::from_mode(0o755)).map_err(failed)?;
+    drop(file);
+    std::fs::rename(part, target).map_err(failed)
 }
 
 #[cfg(test)]
@@ -183,17 +227,19 @@ mod tests {
     #[test]
     fn another_executable_is_not_put_in_place() {
         use std::io::Write as _;
-        let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        let mut writer = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
         let options = zip::write::SimpleFileOptions::default();
         writer.start_file(format!("uv-{VERSION}.data/scripts/uv"), options).unwrap();
         writer.write_all(b"not uv").unwrap();
         let wheel = writer.finish().unwrap().into_inner();
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("tools/uv");
-        let wrong = unpack(&wheel, Sha256::of(b"uv"), &target);
+        let wheel = || io::Cursor::new(&wheel);
+        let wrong = unpack(wheel(), Sha256::of(b"uv"), &target);
         assert!(matches!(wrong, Err(UvError::Content)));
-        assert!(!target.exists());
-        unpack(&wheel, Sha256::of(b"not uv"), &target).unwrap();
+        let left: Vec<_> = std::fs::read_dir(target.parent().unwrap()).unwrap().collect();
+        assert!(left.is_empty(), "{left:?}");
+        unpack(wheel(), Sha256::of(b"not uv"), &target).unwrap();
         assert_eq!(std::fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o755);
     }
 }

@@ -57,12 +57,63 @@ impl Compressor {
 
     /// Whether compressing `input` gives just `stream`; stops at the first byte that differs.
     pub fn gives(self, input: &[u8], stream: &[u8]) -> bool {
-        match self {
-            Self::Zlib(level) => zlib(level, input, stream),
-            Self::ZlibNg(level) => zlib_ng(level, input, stream),
-            Self::Miniz(level) => miniz(level, input, stream),
-            Self::Chromium(level) => chromium::gives(Variant::Current, level, input, stream),
-            Self::ChromiumCrc(level) => chromium::gives(Variant::Castagnoli, level, input, stream),
+        Engine::new(self).gives(input, stream)
+    }
+}
+
+/// A compressor with its tables, a quarter of a megabyte: most members are smaller, and what made one of
+/// them made the next one too.
+pub(super) struct Engine {
+    compressor: Compressor,
+    state: State,
+    /// Compressed bytes are compared in pieces of this size.
+    piece: Vec<u8>,
+}
+
+enum State {
+    Zlib(Compress),
+    ZlibNg(zlib_rs::Deflate),
+    Miniz(Box<CompressorOxide>),
+    /// Ours, which takes its tables anew each time.
+    Chromium(Variant, u8),
+}
+
+impl Engine {
+    pub(super) fn new(compressor: Compressor) -> Self {
+        let state = match compressor {
+            Compressor::Zlib(level) => State::Zlib(Compress::new(Compression::new(level.into()), false)),
+            Compressor::ZlibNg(level) => State::ZlibNg(zlib_rs::Deflate::new(level.into(), false, 15)),
+            Compressor::Miniz(level) => {
+                let window = DataFormat::Raw.to_window_bits();
+                let flags = create_comp_flags_from_zip_params(level.into(), window, 0);
+                State::Miniz(Box::new(CompressorOxide::new(flags)))
+            }
+            Compressor::Chromium(level) => State::Chromium(Variant::Current, level),
+            Compressor::ChromiumCrc(level) => State::Chromium(Variant::Castagnoli, level),
+        };
+        Self { compressor, state, piece: vec![0; PIECE] }
+    }
+
+    pub(super) const fn compressor(&self) -> Compressor {
+        self.compressor
+    }
+
+    /// As [`Compressor::gives`], any number of times.
+    pub(super) fn gives(&mut self, input: &[u8], stream: &[u8]) -> bool {
+        match &mut self.state {
+            State::Zlib(engine) => {
+                engine.reset();
+                same(input, stream, &mut self.piece, |input, out| zlib(engine, input, out))
+            }
+            State::ZlibNg(engine) => {
+                engine.reset();
+                same(input, stream, &mut self.piece, |input, out| zlib_ng(engine, input, out))
+            }
+            State::Miniz(engine) => {
+                engine.reset();
+                same(input, stream, &mut self.piece, |input, out| miniz(engine, input, out))
+            }
+            State::Chromium(variant, level) => chromium::gives(*variant, *level, input, stream),
         }
     }
 }
@@ -105,13 +156,17 @@ const PIECE: usize = 16 << 10;
 /// One call of a compressor: bytes taken, bytes written, whether the stream has ended; `None` on an error.
 type Step = Option<(usize, usize, bool)>;
 
-/// Feeds `input` to `step` and compares what comes out with `stream` as it comes.
-fn same(mut input: &[u8], mut stream: &[u8], mut step: impl FnMut(&[u8], &mut [u8]) -> Step) -> bool {
-    let mut buffer = vec![0; PIECE];
+/// Feeds `input` to `step` and compares what comes out, piece by piece, with `stream`.
+fn same(
+    mut input: &[u8],
+    mut stream: &[u8],
+    piece: &mut [u8],
+    mut step: impl FnMut(&[u8], &mut [u8]) -> Step,
+) -> bool {
     loop {
-        let Some((taken, written, ended)) = step(input, &mut buffer) else { return false };
-        let (Some(left), Some(piece)) = (input.get(taken..), buffer.get(..written)) else { return false };
-        let Some(rest) = stream.strip_prefix(piece) else { return false };
+        let Some((taken, written, ended)) = step(input, piece) else { return false };
+        let (Some(left), Some(made)) = (input.get(taken..), piece.get(..written)) else { return false };
+        let Some(rest) = stream.strip_prefix(made) else { return false };
         (input, stream) = (left, rest);
         if ended {
             return stream.is_empty() && input.is_empty();
@@ -122,36 +177,26 @@ fn same(mut input: &[u8], mut stream: &[u8], mut step: impl FnMut(&[u8], &mut [u
     }
 }
 
-fn zlib(level: u8, input: &[u8], stream: &[u8]) -> bool {
-    let mut engine = Compress::new(Compression::new(level.into()), false);
-    same(input, stream, |input, out| {
-        let before = (engine.total_in(), engine.total_out());
-        let status = engine.compress(input, out, FlushCompress::Finish).ok()?;
-        let taken = usize::try_from(engine.total_in() - before.0).ok()?;
-        let written = usize::try_from(engine.total_out() - before.1).ok()?;
-        Some((taken, written, status == Status::StreamEnd))
-    })
+fn zlib(engine: &mut Compress, input: &[u8], out: &mut [u8]) -> Step {
+    let before = (engine.total_in(), engine.total_out());
+    let status = engine.compress(input, out, FlushCompress::Finish).ok()?;
+    let taken = usize::try_from(engine.total_in() - before.0).ok()?;
+    let written = usize::try_from(engine.total_out() - before.1).ok()?;
+    Some((taken, written, status == Status::StreamEnd))
 }
 
-fn zlib_ng(level: u8, input: &[u8], stream: &[u8]) -> bool {
-    let mut engine = zlib_rs::Deflate::new(level.into(), false, 15);
-    same(input, stream, |input, out| {
-        let before = (engine.total_in(), engine.total_out());
-        let status = engine.compress(input, out, zlib_rs::DeflateFlush::Finish).ok()?;
-        let taken = usize::try_from(engine.total_in() - before.0).ok()?;
-        let written = usize::try_from(engine.total_out() - before.1).ok()?;
-        Some((taken, written, status == zlib_rs::Status::StreamEnd))
-    })
+fn zlib_ng(engine: &mut zlib_rs::Deflate, input: &[u8], out: &mut [u8]) -> Step {
+    let before = (engine.total_in(), engine.total_out());
+    let status = engine.compress(input, out, zlib_rs::DeflateFlush::Finish).ok()?;
+    let taken = usize::try_from(engine.total_in() - before.0).ok()?;
+    let written = usize::try_from(engine.total_out() - before.1).ok()?;
+    Some((taken, written, status == zlib_rs::Status::StreamEnd))
 }
 
-fn miniz(level: u8, input: &[u8], stream: &[u8]) -> bool {
-    let flags = create_comp_flags_from_zip_params(level.into(), DataFormat::Raw.to_window_bits(), 0);
-    let mut engine = CompressorOxide::new(flags);
-    same(input, stream, |input, out| {
-        let result = miniz_oxide::deflate::stream::deflate(&mut engine, input, out, MZFlush::Finish);
-        let ended = result.status.ok()? == MZStatus::StreamEnd;
-        Some((result.bytes_consumed, result.bytes_written, ended))
-    })
+fn miniz(engine: &mut CompressorOxide, input: &[u8], out: &mut [u8]) -> Step {
+    let result = miniz_oxide::deflate::stream::deflate(engine, input, out, MZFlush::Finish);
+    let ended = result.status.ok()? == MZStatus::StreamEnd;
+    Some((result.bytes_consumed, result.bytes_written, ended))
 }
 
 #[cfg(test)]
@@ -224,6 +269,46 @@ pub(super) mod tests {
             assert!(!Compressor::Zlib(level).gives(&sample, &out[..out.len() - 1]));
             assert!(!Compressor::Zlib(level).gives(&sample, &[&out[..], b"x"].concat()));
             assert!(!Compressor::Zlib(level).gives(&sample[1..], &out));
+        }
+    }
+
+    /// Whatever an engine was used for before, complete or given up, it gives what a new one gives.
+    #[test]
+    fn an_engine_remembers_nothing() {
+        let sample = sample();
+        // Ours keeps nothing from one member to the next.
+        let kept = |compressor: &Compressor| {
+            !matches!(compressor, Compressor::Chromium(_) | Compressor::ChromiumCrc(_))
+        };
+        for compressor in Compressor::all().into_iter().filter(kept) {
+            let mut engine = Engine::new(compressor);
+            let (long, short) = (&sample[..], &sample[5000..9000]);
+            let streams = [long, short].map(|input| stream_of(compressor, input));
+            assert!(engine.gives(long, &streams[0]), "{compressor}");
+            assert!(engine.gives(short, &streams[1]), "{compressor}");
+            assert!(!engine.gives(long, &streams[1]), "{compressor}");
+            assert!(engine.gives(short, &streams[1]) && engine.gives(long, &streams[0]), "{compressor}");
+        }
+    }
+
+    /// What a new engine makes of `input`.
+    fn stream_of(compressor: Compressor, mut input: &[u8]) -> Vec<u8> {
+        let mut engine = Engine::new(compressor);
+        let mut piece = vec![0; PIECE];
+        let mut stream = Vec::new();
+        loop {
+            let (taken, written, ended) = match &mut engine.state {
+                State::Zlib(engine) => zlib(engine, input, &mut piece),
+                State::ZlibNg(engine) => zlib_ng(engine, input, &mut piece),
+                State::Miniz(engine) => miniz(engine, input, &mut piece),
+                State::Chromium(..) => panic!("it compresses whole members"),
+            }
+            .unwrap();
+            input = &input[taken..];
+            stream.extend_from_slice(&piece[..written]);
+            if ended {
+                return stream;
+            }
         }
     }
 

@@ -26,6 +26,7 @@ use crate::archive::path::shown;
 use crate::archive::zip::{Archive, Entry, ExtraField, Header};
 use crate::wheel::record;
 use bytes::Bytes;
+use deflate::Engine;
 use std::borrow::Cow;
 use trustmill_core::Sha256;
 use trustmill_core::content::{Contents, Member};
@@ -214,6 +215,8 @@ pub(crate) fn is_executable(member: &Member) -> bool {
 /// The search for compressors; what fitted last is tried first.
 struct Search<'a> {
     order: Vec<Compressor>,
+    /// What fitted last, ready to run again.
+    engine: Option<Engine>,
     used: Vec<Compressor>,
     taken: Vec<String>,
     effort: u64,
@@ -222,7 +225,7 @@ struct Search<'a> {
 
 impl<'l> Search<'l> {
     fn new(order: Vec<Compressor>, limits: &'l Limits) -> Self {
-        Self { order, used: Vec::new(), taken: Vec::new(), effort: 0, limits }
+        Self { order, engine: None, used: Vec::new(), taken: Vec::new(), effort: 0, limits }
     }
 
     fn ours<'a>(
@@ -252,7 +255,13 @@ impl<'l> Search<'l> {
                 return Err(ReplayRefusal::TooLarge { limit: self.limits.effort_bytes, what: "compressed" });
             }
             let Some(candidate) = self.order.get(at).copied() else { break };
-            if candidate.gives(bytes, stream) {
+            let ready = self.engine.take_if(|engine| engine.compressor() == candidate);
+            let mut engine = ready.unwrap_or_else(|| Engine::new(candidate));
+            let fits = engine.gives(bytes, stream);
+            if fits || at == 0 {
+                self.engine = Some(engine);
+            }
+            if fits {
                 self.order.remove(at);
                 self.order.insert(0, candidate);
                 if !self.used.contains(&candidate) {

@@ -3,12 +3,12 @@
 //! The wheel stays in the blob store: only its directory and one member are read, so that a wheel of a
 //! gigabyte costs a few kilobytes of memory.
 
+use crate::pypi::blob_reader::BlobReader;
 use crate::pypi::names;
 use bytes::Bytes;
 use std::borrow::Cow;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek};
 use std::sync::Arc;
-use tokio::runtime::Handle;
 use trustmill_core::Sha256;
 use trustmill_core::port::blobs::Blobs;
 
@@ -16,8 +16,6 @@ use trustmill_core::port::blobs::Blobs;
 pub(super) const MAX_METADATA: u64 = 8 << 20;
 /// Most members of a wheel.
 const MAX_MEMBERS: usize = 200_000;
-/// Bytes read from the store at once.
-const CHUNK: u64 = 64 << 10;
 
 /// Why a wheel has no metadata that could be served.
 #[derive(Debug, thiserror::Error)]
@@ -50,15 +48,7 @@ pub(super) async fn extract(
     project: &str,
 ) -> Result<Bytes, MetadataError> {
     let project = project.to_owned();
-    let source = BlobReader {
-        blobs,
-        runtime: Handle::current(),
-        digest: wheel,
-        size,
-        at: 0,
-        chunk: Bytes::new(),
-        chunk_at: 0,
-    };
+    let source = BlobReader::new(blobs, wheel, size);
     tokio::task::spawn_blocking(move || from_zip(source, &project))
         .await
         .unwrap_or(Err(MetadataError::Cancelled))
@@ -88,53 +78,6 @@ fn is_metadata(member: &str, project: &str) -> bool {
     let folder = member.strip_suffix("/METADATA").and_then(|folder| folder.strip_suffix(".dist-info"));
     let name = folder.filter(|folder| !folder.contains('/')).and_then(|folder| folder.split('-').next());
     name.and_then(names::normalise).as_deref() == Some(project)
-}
-
-/// A blob as the zip reader wants it. Lives on a thread that may block.
-struct BlobReader {
-    blobs: Arc<dyn Blobs>,
-    runtime: Handle,
-    digest: Sha256,
-    size: u64,
-    at: u64,
-    chunk: Bytes,
-    chunk_at: u64,
-}
-
-impl BlobReader {
-    /// What of the current chunk lies at the position.
-    fn buffered(&self) -> Option<&[u8]> {
-        let offset = usize::try_from(self.at.checked_sub(self.chunk_at)?).ok()?;
-        self.chunk.get(offset..).filter(|rest| !rest.is_empty())
-    }
-}
-
-impl Read for BlobReader {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if self.buffered().is_none() && self.at < self.size {
-            let range = self.at..self.at.saturating_add(CHUNK).min(self.size);
-            let read =
-                self.runtime.block_on(self.blobs.read(&self.digest, range)).map_err(io::Error::other)?;
-            self.chunk = read.ok_or(io::ErrorKind::NotFound)?;
-            self.chunk_at = self.at;
-        }
-        let Some(rest) = self.buffered() else { return Ok(0) };
-        let taken = rest.take(out.len() as u64).read(out)?;
-        self.at += taken as u64;
-        Ok(taken)
-    }
-}
-
-impl Seek for BlobReader {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let target = match to {
-            SeekFrom::Start(at) => Some(at),
-            SeekFrom::End(by) => self.size.checked_add_signed(by),
-            SeekFrom::Current(by) => self.at.checked_add_signed(by),
-        };
-        self.at = target.ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(self.at)
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 mod error;
 pub(crate) mod extension;
+mod gunzip;
 mod links;
 mod stream;
 

@@ -1,6 +1,7 @@
 //! The decompressed stream of a tar, metered: a bomb stops while it inflates, not after.
 
 use super::SdistError;
+use super::gunzip::Gunzip;
 use crate::archive::{LimitError, Limits};
 use std::error::Error as StdError;
 use std::io::{self, Read};
@@ -28,7 +29,7 @@ pub(super) struct Stream<'a> {
 pub(super) fn open<'a>(bytes: &'a [u8], compression: Compression, limits: &Limits) -> Stream<'a> {
     let inner: Box<dyn Read + 'a> = match compression {
         Compression::None => Box::new(bytes),
-        Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(bytes)),
+        Compression::Gzip => Box::new(Gunzip::new(bytes)),
         Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(bytes)),
     };
     Stream { inner, compressed: bytes.len() as u64, out: 0, limits: *limits }

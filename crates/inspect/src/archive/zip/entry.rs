@@ -5,8 +5,8 @@ use super::wire::{Central, Cursor, Descriptor, Header, SEE64, extra_fields};
 use crate::archive::limits::Limits;
 use crate::archive::path::{PathError, check, shown};
 use bytes::Bytes;
-use flate2::{Decompress, FlushDecompress, Status};
 use std::ops::Range;
+use zlib_rs::{Inflate, InflateFlush, Status};
 
 /// A kind of extra field (APPNOTE 4.5.2) by its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -237,9 +237,10 @@ impl Entry {
 fn inflate(stream: &[u8], size: usize) -> Option<Vec<u8>> {
     // One byte more than stated, so that a longer stream is seen; deflate grows at most 1032-fold.
     let room = size.min(stream.len().saturating_mul(1032)).saturating_add(1);
-    let mut out = Vec::with_capacity(room);
-    let mut engine = Decompress::new(false);
-    let status = engine.decompress_vec(stream, &mut out, FlushDecompress::Finish).ok()?;
+    let mut out = vec![0; room];
+    let mut engine = Inflate::new(false, 15);
+    let status = engine.decompress(stream, &mut out, InflateFlush::Finish).ok()?;
     let ended = status == Status::StreamEnd && engine.total_in() == stream.len() as u64;
+    out.truncate(usize::try_from(engine.total_out()).ok()?);
     (ended && out.len() == size).then_some(out)
 }
