@@ -12,7 +12,6 @@ use trustmill_core::Sha256;
 use trustmill_core::digest::Checksum;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::fetch::{Fetch, FetchError, Page, Validators};
-use trustmill_infra::http::RedactedUrl;
 use trustmill_infra::store::FsBlobs;
 use trustmill_infra::{FetchConfig, HttpFetch};
 use trustmill_testkit::server::{Reply, Server};
