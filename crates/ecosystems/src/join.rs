@@ -1,7 +1,7 @@
 //! What an ecosystem is to the rest of the mill, and the list of them all. A new one is a folder beside this file
 //! and a line in [`ALL`].
 
-use crate::{cargo, pypi};
+use crate::{cargo, npm, pypi};
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ use trustmill_core::port::registry::{Registry, Secret};
 use trustmill_core::port::sandbox::{Gateways, Limits, Sandbox};
 
 /// The ecosystems of this mill.
-pub const ALL: [Family; 2] = [pypi::join::FAMILY, cargo::join::FAMILY];
+pub const ALL: [Family; 3] = [pypi::join::FAMILY, npm::join::FAMILY, cargo::join::FAMILY];
 
 /// One ecosystem before anything of it is opened.
 #[derive(Clone, Copy)]

@@ -1,6 +1,6 @@
 //! npm as the mill's list of ecosystems has it.
 
-use super::discover::{self, BadRegistry, Credential, Discovered, Registries, Scheme, registry_url};
+use super::discover::{self, BadRegistry, Discovered, Registries, registry_url};
 use super::lockfile::Target;
 use super::registry::{NpmRegistry, RegistryPorts};
 use super::upstream::Upstream;
@@ -8,6 +8,7 @@ use super::{Npm, NpmParts};
 use crate::join::{BadAddress, Family, Found, Given, Opened, Ports};
 use crate::page_store::FolderStore;
 use crate::pages::PageOptions;
+use std::path::PathBuf;
 use std::sync::Arc;
 use trustmill_core::port::ecosystem::Ecosystem;
 
@@ -29,24 +30,15 @@ fn discover(given: Option<Given<'_>>) -> Result<Found, BadAddress> {
             discover::discover(std::env::vars(), |path| std::fs::read_to_string(path).ok()).map_err(bad)?
         }
     };
-    if credentials.iter().any(|credential| matches!(credential.scheme, Scheme::Bearer(_))) {
-        tracing::warn!("npm's token is not sent: credentials belong into the address of [upstream] npm");
-    }
+    // The roots of trust that Node was told of.
+    let roots = std::env::var_os("NODE_EXTRA_CA_CERTS").filter(|path| !path.is_empty()).map(PathBuf::from);
     Ok(Found {
         address: registries.default.to_string(),
         origin,
-        credentials: credentials.iter().filter_map(in_address).collect(),
-        roots: Vec::new(),
+        credentials,
+        roots: roots.into_iter().collect(),
         open: Box::new(move |ports| open(registries, ports)),
     })
-}
-
-/// A credential as an address that carries it, the form in which the mill's client takes it.
-fn in_address(credential: &Credential) -> Option<String> {
-    let Scheme::Basic(user, password) = &credential.scheme else { return None };
-    let mut url = credential.below.clone();
-    url.set_username(user.expose()).and_then(|()| url.set_password(Some(password.expose()))).ok()?;
-    Some(url.to_string())
 }
 
 fn open(registries: Registries, ports: &Ports) -> Opened {
