@@ -133,7 +133,7 @@ pub struct Judgement {
     /// Whether the file is for one platform.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub native: bool,
-    /// Whether the cause lies outside of the release and may pass (a forge out of reach): judged again next time.
+    /// Whether the cause lies outside of the release and may pass (a forge out of reach): judged again after an hour.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub provisional: bool,
     /// What making environments used, over all attempts.

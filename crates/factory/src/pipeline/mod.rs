@@ -15,6 +15,7 @@ mod watch;
 use crate::facts::{self, Judgement};
 use crate::progress::Event;
 use crate::{StepError, World};
+use jiff::SignedDuration;
 pub(crate) use rebuild::attempts;
 use std::sync::Arc;
 use trustmill_core::outcome::Outcome;
@@ -33,6 +34,14 @@ pub async fn reconcile(world: &World, key: &Purl) -> Result<Outcome, StepError> 
     }
 }
 
+/// What rests on a forge that was out of reach is judged again after this long.
+const PROVISIONAL: SignedDuration = SignedDuration::from_hours(1);
+
+/// Whether a provisional judgement has stood for long enough.
+fn is_due(world: &World, judgement: &Judgement) -> bool {
+    world.clock.now().duration_since(judgement.decided_at) >= PROVISIONAL
+}
+
 /// Judges every file of a release that is not judged yet.
 async fn release(world: &World, purl: &Purl, version: &str) -> Result<Outcome, StepError> {
     step(world, purl, "resolve");
@@ -47,7 +56,7 @@ async fn release(world: &World, purl: &Purl, version: &str) -> Result<Outcome, S
         let newest = judged.iter().rev().find(|(fact, _)| fact.subject.as_deref() == Some(&name));
         let known = newest.filter(|(_, judgement)| {
             judgement.pipeline == PIPELINE
-                && !judgement.provisional
+                && !(judgement.provisional && is_due(world, judgement))
                 // What was left alone may be tried by now.
                 && (judgement.verdict != Verdict::NotAttempted || matches!(subject.task, Task::Leave(_)))
                 && (published.is_none() || judgement.published == published)

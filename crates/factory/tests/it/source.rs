@@ -122,7 +122,8 @@ async fn rejudge(stage: &Stage) {
     let judgements = facts::all::<Judgement>(stage.world.records.as_ref(), &purl()).await.unwrap();
     let (fact, judgement) = judgements.into_iter().next_back().unwrap();
     let now = stage.world.clock.now();
-    let again = Judgement { provisional: true, decided_at: now, ..judgement };
+    let long_ago = now.checked_sub(jiff::SignedDuration::from_hours(2)).unwrap();
+    let again = Judgement { provisional: true, decided_at: long_ago, ..judgement };
     let fact = facts::fact(&purl(), fact.subject.as_deref(), now, &again).unwrap();
     stage.world.records.append(&[fact]).await.unwrap();
 }
@@ -196,7 +197,11 @@ async fn a_forge_out_of_reach_is_asked_again_and_the_judgement_waits_for_it() {
         assert!(first.provisional, "with an sdist: {with_sdist}");
         assert_eq!(first.verdict == Verdict::NoSource, !with_sdist);
 
+        let asked = git.asked().len();
         stage.clock.advance(Duration::from_secs(60));
+        reconcile(&stage).await;
+        assert_eq!(git.asked().len(), asked, "a moment later it is not asked again");
+        stage.clock.advance(Duration::from_secs(3_600));
         git.fail(FORGE, None);
         let report = reconcile(&stage).await;
         assert_eq!((class(&report), report.found_by), (None, Some(FoundBy::Tag("v1.0".into()))));
