@@ -120,7 +120,7 @@ impl Coded for StepError {
 
     fn help(&self) -> String {
         match self {
-            Self::UnknownEcosystem { .. } => "this version rebuilds pkg:pypi/… only".into(),
+            Self::UnknownEcosystem { .. } => "this version knows pkg:pypi/…, pkg:npm/… and pkg:cargo/…".into(),
             Self::MovedDigest { .. } => "do not install this file: the mill refuses it and keeps serving nothing under its name; ask the publisher".into(),
             Self::Fetch(error) => error.help(),
             Self::Plan(error) => error.help(),

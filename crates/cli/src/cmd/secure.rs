@@ -22,7 +22,8 @@ use trustmill_factory::report::{self, ReleaseReport};
 
 /// Rebuild and judge everything that lockfiles pin, then exit.
 ///
-/// Reads requirements.txt, pylock.toml and uv.lock. Work that was done before is not done again.
+/// Reads requirements.txt, pylock.toml, uv.lock, package-lock.json, npm-shrinkwrap.json, pnpm-lock.yaml, yarn.lock
+/// and Cargo.lock. Work that was done before is not done again.
 #[derive(Args)]
 pub(super) struct Secure {
     /// Lockfiles
@@ -252,7 +253,9 @@ fn unknown(file: &std::path::Path) -> LockfileError {
         code: "TM0299",
         origin: file.display().to_string(),
         what: "this is no lockfile that the mill reads".into(),
-        help: "give a requirements.txt (or another .txt in its format), a pylock.toml or a uv.lock".into(),
+        help: "give a requirements.txt (or another .txt in its format), pylock.toml, uv.lock, package-lock.json, \
+               npm-shrinkwrap.json, pnpm-lock.yaml, yarn.lock or Cargo.lock"
+            .into(),
     }
 }
 
