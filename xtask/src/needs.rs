@@ -24,6 +24,8 @@ const NEEDS: &[Need] = &[
         debian: &["python3", "python3-venv", "python3-pip"],
         without: None,
     },
+    // The tests of the npm registry run npm, and install the other clients with it.
+    Need { name: "npm", ask: &["--version"], debian: &["nodejs", "npm"], without: None },
     Need {
         name: "bwrap",
         ask: &["--version"],

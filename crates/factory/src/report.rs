@@ -6,6 +6,8 @@ use crate::{StepError, World};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use trustmill_core::attempt::Attempt;
+use trustmill_core::digest::Checksum;
+use trustmill_core::package::Artifact;
 use trustmill_core::{Purl, Sha256, Verdict};
 
 /// One release, as the facts have it.
@@ -19,6 +21,8 @@ pub struct ReleaseReport {
     pub published: Vec<Sha256>,
     /// Where its source is, and how what was uploaded compares with it; `None` if nobody looked.
     pub source: Option<SourceReport>,
+    /// What it promises of each file, in the strongest algorithm that it states.
+    pub promised: Vec<Checksum>,
     /// The files that were judged.
     pub files: Vec<FileReport>,
     /// What a person must look at.
@@ -54,14 +58,16 @@ pub async fn release(world: &World, purl: &Purl) -> Result<ReleaseReport, StepEr
     let alarms = facts::all::<Alarm>(world.records.as_ref(), purl).await?;
     let alarms = alarms.into_iter().map(|(_, alarm)| alarm).collect();
     let listings = facts::all::<Listing>(world.records.as_ref(), purl).await?;
-    let published =
-        listings.iter().flat_map(|(_, listing)| &listing.files).filter_map(|file| file.sha256).collect();
+    let listed = || listings.iter().flat_map(|(_, listing)| &listing.files);
+    let published = listed().filter_map(|file| file.sha256).collect();
+    let promised = listed().filter_map(Artifact::promised).collect();
     let source = facts::all::<SourceReport>(world.records.as_ref(), purl).await?;
     let source = source.into_iter().next_back().map(|(_, report)| report);
     Ok(ReleaseReport {
         purl: purl.clone(),
         verdict: weakest(files.iter().map(|file| (file.judgement.verdict, file.judgement.native))),
         published,
+        promised,
         source,
         files,
         alarms,

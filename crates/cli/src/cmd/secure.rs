@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
+use trustmill_core::digest::Checksum;
 use trustmill_core::lockfile::{LockfileError, Pin, Pins, Skipped};
 use trustmill_core::port::queue::{Enqueue, KeyState};
 use trustmill_core::{Purl, Verdict};
@@ -236,14 +237,25 @@ impl Secure {
 
     /// Whether one of the lockfile's hashes, where it has any, is a file that upstream publishes.
     fn hash_matches(&self, pin: &Pin, release: &ReleaseReport) -> bool {
-        pin.hashes.is_empty() || release.published.iter().any(|digest| pin.hashes.contains(digest))
+        let comparable = |promised: &&Checksum| {
+            pin.checksums.iter().any(|accepted| accepted.algorithm() == promised.algorithm())
+        };
+        let mut promised = release.promised.iter().filter(comparable).peekable();
+        // A lock may state SHA-1 alone where the registry states SHA-512: its client compares, once it has the file.
+        let says_nothing = pin.hashes.is_empty() && promised.peek().is_none();
+        says_nothing
+            || release.published.iter().any(|digest| pin.hashes.contains(digest))
+            || promised.any(|checksum| pin.checksums.contains(checksum))
     }
 }
 
 /// Adds a pin; the same release in two files is one pin with the hashes of both.
 fn merge(pins: &mut Vec<Pin>, pin: Pin) {
     match pins.iter_mut().find(|known| known.purl == pin.purl) {
-        Some(known) => known.hashes.extend(pin.hashes),
+        Some(known) => {
+            known.hashes.extend(pin.hashes);
+            known.checksums.extend(pin.checksums);
+        }
         None => pins.push(pin),
     }
 }
