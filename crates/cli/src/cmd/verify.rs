@@ -167,16 +167,16 @@ impl Kept<'_> {
     async fn bundle(&self, name: &str) -> Result<Option<Vec<u8>>, Failure> {
         let open = || Mill::open(self.global, Purpose::Look, Arc::new(Unobserved));
         let world = &self.mill.get_or_try_init(open).await?.world;
-        let Some(purl) = world.ecosystems.iter().find_map(|ecosystem| ecosystem.release_of(name)) else {
-            return Ok(None);
-        };
-        let facts = world.records.facts(&purl, Some(Shelf::KIND)).await?;
-        let newest = facts.iter().rev().find(|fact| fact.subject.as_deref() == Some(name));
-        let Some(digest) = newest.and_then(|fact| Shelf::read(fact).ok()).and_then(|shelf| shelf.provenance)
-        else {
-            return Ok(None);
-        };
-        Ok(world.blobs.get(&digest).await?.map(|bytes| bytes.to_vec()))
+        // A `.tgz` is a package of npm, and may be an sdist of PyPI: the facts know which.
+        for purl in world.ecosystems.iter().filter_map(|ecosystem| ecosystem.release_of(name)) {
+            let facts = world.records.facts(&purl, Some(Shelf::KIND)).await?;
+            let newest = facts.iter().rev().find(|fact| fact.subject.as_deref() == Some(name));
+            let shelf = newest.and_then(|fact| Shelf::read(fact).ok());
+            if let Some(digest) = shelf.and_then(|shelf| shelf.provenance) {
+                return Ok(world.blobs.get(&digest).await?.map(|bytes| bytes.to_vec()));
+            }
+        }
+        Ok(None)
     }
 }
 
