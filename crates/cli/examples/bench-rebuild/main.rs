@@ -26,10 +26,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         "list             files  identical  replayed  same    other               attempts  env CPU  build CPU  mill CPU  overhead  peak RSS"
     );
     for list in LISTS.iter().filter(|list| args.is_empty() || args.iter().any(|arg| arg == *list)) {
-        // A folder of its own that is deleted afterwards: a file system that has just forgotten ten thousand files
-        // makes the next run pay for it.
-        let run = std::process::id();
-        let folder = root.join("target/bench").join(format!("{list}-{run}"));
+        let folder = root.join("target/bench").join(list);
+        let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder)?;
         let output = folder.join("summary.json");
         let mut child = Command::new(&binary)
@@ -43,7 +41,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         let watched = measure::watch(&mut child)?;
         let summary: Value = serde_json::from_str(&fs::read_to_string(&output)?)?;
         report(list, &summary, &watched);
-        fs::remove_dir_all(&folder)?;
     }
     Ok(())
 }
