@@ -4,6 +4,7 @@
 //! crate points at nothing of ours. A trait in [`port`] is a contract; an adapter in `ecosystems`,
 //! `sandbox` or `infra` keeps it, and `cli` joins the two.
 
+pub mod advisory;
 pub mod attempt;
 pub mod comparison;
 pub mod content;
@@ -15,10 +16,12 @@ pub mod package;
 pub mod port;
 pub mod recipe;
 pub mod release;
+pub mod ruling;
 pub mod shelf;
 pub mod source;
 pub mod trusted;
 pub mod verdict;
+pub mod version;
 
 pub use digest::Sha256;
 pub use jiff::Timestamp;

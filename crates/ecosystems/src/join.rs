@@ -14,6 +14,7 @@ use trustmill_core::port::fetch::{Credential, Fetch, FetchError, Scheme};
 use trustmill_core::port::records::Records;
 use trustmill_core::port::registry::{Registry, Secret};
 use trustmill_core::port::sandbox::{Gateways, Limits, Sandbox};
+use trustmill_core::version::VersionScheme;
 
 /// The ecosystems of this mill.
 pub const ALL: [Family; 3] = [pypi::join::FAMILY, npm::join::FAMILY, cargo::join::FAMILY];
@@ -23,6 +24,8 @@ pub const ALL: [Family; 3] = [pypi::join::FAMILY, npm::join::FAMILY, cargo::join
 pub struct Family {
     /// The package URL type, which is also its key in `[upstream]`: `pypi`.
     pub ty: &'static str,
+    /// The order of its versions.
+    pub versions: &'static dyn VersionScheme,
     /// Finds the upstream registry: the address that the operator gives, else what this machine's own client is
     /// configured to use.
     pub discover: fn(Option<Given<'_>>) -> Result<Found, BadAddress>,

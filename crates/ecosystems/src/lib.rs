@@ -8,4 +8,5 @@ mod page_store;
 mod pages;
 pub mod pypi;
 mod rendered;
+mod scheme;
 mod stop;

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::registry::{self, Registry};
+use trustmill_core::ruling::Action;
 
 /// Everything that answers.
 pub(crate) struct App {
@@ -89,6 +90,8 @@ impl App {
             authorization: text(headers, header::AUTHORIZATION).map(registry::Secret::new),
             origin: asked::origin(headers),
             accept: text(headers, header::ACCEPT).map(str::to_owned),
+            principal: Arc::default(),
+            action: if past_only { Action::Serve } else { Action::Install },
             path,
             as_of,
             mount: mount.to_owned(),

@@ -2,10 +2,13 @@
 //!
 //! An adapter is accepted when it passes the port's conformance suite in `testkit`.
 
+pub mod advisories;
 pub mod blobs;
 pub mod clock;
 pub mod ecosystem;
 pub mod fetch;
+pub mod gate;
+pub mod journal;
 pub mod queue;
 pub mod records;
 pub mod registry;

@@ -1,6 +1,7 @@
 //! What `serve` asks an ecosystem: the answer to a request of a package manager.
 
-use crate::Sha256;
+use crate::ruling::{Action, Principal};
+use crate::{Purl, Sha256};
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -72,6 +73,10 @@ pub struct Request {
     pub body: Bytes,
     /// `Authorization` as it came.
     pub authorization: Option<Secret>,
+    /// Who asks, as far as the server knows.
+    pub principal: Arc<Principal>,
+    /// What for: a client installs, a build of the mill is served.
+    pub action: Action,
     /// The server's address in the client's own words (`http://127.0.0.1:8080`), for protocols whose pages carry
     /// whole addresses; `None` where `Host` is missing or is no plain host. Every client chooses its own: what
     /// is rendered with it MUST NOT be given to one that wrote another.
@@ -137,6 +142,17 @@ pub struct FileAnswer {
     pub content_type: &'static str,
     /// Whether what stands under this URL can ever change.
     pub immutable: bool,
+    /// Which file of which release it is, where it is one: what is handed out is remembered.
+    pub of: Option<Arc<(Purl, String)>>,
+    /// What the person who installs it should know: one line of printable ASCII, sent as a header of its own.
+    pub warning: Option<Arc<str>>,
+}
+
+impl FileAnswer {
+    /// A file that never changes under its URL and of which nothing more is known.
+    pub const fn new(digest: Sha256, size: u64, content_type: &'static str) -> Self {
+        Self { digest, size, content_type, immutable: true, of: None, warning: None }
+    }
 }
 
 /// A short answer for one request.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use trustmill_core::port::ecosystem::Ecosystem;
 
 /// npm.
-pub const FAMILY: Family = Family { ty: "npm", discover };
+pub const FAMILY: Family = Family { ty: "npm", versions: &crate::scheme::Semver("npm"), discover };
 
 /// A package that every mirror has: builds need it.
 const PROBE: &str = "npm";

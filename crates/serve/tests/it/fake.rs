@@ -73,12 +73,8 @@ impl Registry for Fake {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let file = |bytes: &[u8], immutable| {
             let digest = Sha256::of(bytes);
-            Answer::File(FileAnswer {
-                digest,
-                size: bytes.len() as u64,
-                content_type: "application/octet-stream",
-                immutable,
-            })
+            let answer = FileAnswer::new(digest, bytes.len() as u64, "application/octet-stream");
+            Answer::File(FileAnswer { immutable, ..answer })
         };
         match request.path.as_str() {
             "big" => file(&big(), true),

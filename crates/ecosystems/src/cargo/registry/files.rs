@@ -84,7 +84,7 @@ impl Inner {
         let url = config.download(&state.file.name, release);
         let promised = Checksum::Sha256(release.sha256);
         match self.ports.fetch.file(&url, Some(&promised), self.options.max_file).await {
-            Ok((digest, size)) => Ok(FileAnswer { digest, size, content_type: CRATE, immutable: true }),
+            Ok((digest, size)) => Ok(FileAnswer::new(digest, size, CRATE)),
             Err(FetchError::Digest { got: Checksum::Sha256(got), .. }) => {
                 Err(self.moved(state, release, Stop::moved(release.sha256, got)).await)
             }
@@ -126,6 +126,6 @@ impl Inner {
         content_type: &'static str,
     ) -> Result<Option<FileAnswer>, Answer> {
         let size = self.ports.blobs.size(digest).await.map_err(|error| broken(&error))?;
-        Ok(size.map(|size| FileAnswer { digest: *digest, size, content_type, immutable: true }))
+        Ok(size.map(|size| FileAnswer::new(*digest, size, content_type)))
     }
 }

@@ -60,7 +60,7 @@ impl Inner {
             None => self.download(state, &file, &known_as, file.listed.promised.as_ref()).await?,
         };
         self.lock(state, &file, &known_as, digest).await?;
-        let answer = FileAnswer { digest, size, content_type: OCTETS, immutable: true };
+        let answer = FileAnswer::new(digest, size, OCTETS);
         state.remember(file.index, answer.clone());
         Ok(answer)
     }
@@ -183,7 +183,7 @@ impl Inner {
         match self.blobs.size(&digest).await {
             // A later run may add statements under the same URL.
             Ok(Some(size)) => {
-                Answer::File(FileAnswer { digest, size, content_type: BUNDLE, immutable: false })
+                Answer::File(FileAnswer { immutable: false, ..FileAnswer::new(digest, size, BUNDLE) })
             }
             Ok(None) => not_found(),
             Err(error) => broken(&error),

@@ -92,7 +92,7 @@ impl Inner {
         }
         let promised = expected.map(Checksum::Sha256);
         match self.fetch.file(&listed.artifact.url, promised.as_ref(), self.options.max_file).await {
-            Ok((digest, size)) => Ok(FileAnswer { digest, size, content_type: OCTETS, immutable: true }),
+            Ok((digest, size)) => Ok(FileAnswer::new(digest, size, OCTETS)),
             Err(FetchError::Digest {
                 expected: Checksum::Sha256(expected),
                 got: Checksum::Sha256(got),
@@ -155,9 +155,7 @@ impl Inner {
         let Source::Upstream(listed) = source else { return None };
         let url = listed.artifact.metadata_sha256.and_then(|_| metadata_url(&listed.artifact.url))?;
         match self.fetch.file(&url, Some(&digest.into()), MAX_METADATA).await {
-            Ok((digest, size)) => {
-                Some(Ok(FileAnswer { digest, size, content_type: OCTETS, immutable: true }))
-            }
+            Ok((digest, size)) => Some(Ok(FileAnswer::new(digest, size, OCTETS))),
             Err(FetchError::NotFound { .. }) => None,
             Err(error) => Some(Err(failed(error))),
         }
@@ -200,7 +198,7 @@ impl Inner {
             };
             self.records.append(&[fact]).await.map_err(|error| broken(&error))?;
         }
-        Ok(FileAnswer { digest, size, content_type: OCTETS, immutable: true })
+        Ok(FileAnswer::new(digest, size, OCTETS))
     }
 
     /// `files/{name}/{filename}.provenance`.
@@ -226,7 +224,7 @@ impl Inner {
         content_type: &'static str,
     ) -> Result<Option<FileAnswer>, Answer> {
         let size = self.blobs.size(digest).await.map_err(|error| broken(&error))?;
-        Ok(size.map(|size| FileAnswer { digest: *digest, size, content_type, immutable: true }))
+        Ok(size.map(|size| FileAnswer::new(*digest, size, content_type)))
     }
 }
 

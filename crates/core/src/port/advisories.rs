@@ -1,0 +1,67 @@
+//! The advisories that the mill holds.
+
+use crate::Purl;
+use crate::advisory::Advisory;
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// A store of advisories, read far more often than written.
+///
+/// * `replace` MUST be atomic: a reader sees all of a batch or nothing of it, also after a crash.
+/// * A record MUST NOT be replaced by one of the same id and source that was modified earlier.
+/// * `about` MUST leave out records that were withdrawn.
+#[async_trait]
+pub trait Advisories: Send + Sync {
+    /// The records about a project, whichever source they are from, ordered by id.
+    async fn about(&self, project: &Purl) -> Result<Arc<[Arc<Advisory>]>, AdvisoriesError>;
+
+    /// The record with that id, withdrawn or not.
+    async fn record(&self, id: &str) -> Result<Option<Arc<Advisory>>, AdvisoriesError>;
+
+    /// A number that changes whenever an answer may have changed, whichever process wrote. Cheap.
+    fn revision(&self) -> u64;
+
+    /// What is held, by source.
+    async fn sources(&self) -> Result<Vec<SourceState>, AdvisoriesError>;
+}
+
+/// What is held of one feed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceState {
+    /// The feed's name in the configuration.
+    pub name: String,
+    /// Records held, withdrawn ones included.
+    pub records: u64,
+    /// Records that were refused, with the reasons in the log of the last update.
+    pub refused: u64,
+    /// The newest `modified` of any record: an update that lies before it is a rollback.
+    pub newest: Option<Timestamp>,
+    /// When the feed was last read with success.
+    pub read_at: Option<Timestamp>,
+    /// Why the last try failed, if it did.
+    pub failure: Option<String>,
+}
+
+/// Why advisories could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("the advisories cannot be {what}")]
+pub struct AdvisoriesError {
+    /// `read` or `written`.
+    pub what: &'static str,
+    /// The cause.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl super::Coded for AdvisoriesError {
+    fn code(&self) -> &'static str {
+        "TM0630"
+    }
+
+    fn help(&self) -> String {
+        "check that the volume of the data folder is writable and has room; `advisories.db` can be deleted and read anew"
+            .into()
+    }
+}
