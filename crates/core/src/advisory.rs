@@ -58,6 +58,23 @@ pub struct Affected {
     pub versions: Vec<String>,
 }
 
+impl Affected {
+    /// Whether this speaks of a project. crates.io takes `-` for `_` and upper for lower case where it decides whether
+    /// a name is free, so that two spellings are one crate.
+    pub fn is_about(&self, project: &Purl) -> bool {
+        self.project == *project
+            || (project.ty() == "cargo" && lookup_key(&self.project) == lookup_key(project))
+    }
+}
+
+/// The text under which records about a project are looked up: equal for all spellings of one project.
+pub fn lookup_key(project: &Purl) -> String {
+    match project.ty() {
+        "cargo" => project.to_string().to_ascii_lowercase().replace('_', "-"),
+        _ => project.to_string(),
+    }
+}
+
 /// A range: events that switch being affected on and off along the order of versions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VersionRange {

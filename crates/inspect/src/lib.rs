@@ -1,4 +1,4 @@
-//! Bytes in, findings out: archives, replay, normalisation, comparison.
+//! Bytes in, findings out: archives, replay, normalisation, comparison, advisories.
 //!
 //! Pure: no clock, no file, no socket. Every parser takes explicit limits and refuses what two readers
 //! could read in two ways.
@@ -9,4 +9,5 @@ pub mod manifest;
 pub mod normalise;
 pub mod replay;
 pub mod source;
+pub mod vulns;
 pub mod wheel;

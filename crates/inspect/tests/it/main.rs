@@ -24,3 +24,5 @@ mod real_wheels;
 mod record;
 #[cfg(test)]
 mod replay_tar_gz;
+#[cfg(test)]
+mod vulns;
