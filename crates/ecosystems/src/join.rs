@@ -3,9 +3,10 @@
 
 use crate::{cargo, npm, pypi};
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
+use trustmill_core::lockfile::{LockfileError, Pins};
 use trustmill_core::port::Coded;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::clock::Clock;
@@ -26,6 +27,9 @@ pub struct Family {
     pub ty: &'static str,
     /// The order of its versions.
     pub versions: &'static dyn VersionScheme,
+    /// Reads a file if it is a lockfile of this ecosystem, for every platform, extra and group: nothing is opened, and
+    /// what is not for this machine is a pin too. `None` if it is not one.
+    pub lockfile: fn(&Path) -> Option<Result<Pins, LockfileError>>,
     /// Finds the upstream registry: the address that the operator gives, else what this machine's own client is
     /// configured to use.
     pub discover: fn(Option<Given<'_>>) -> Result<Found, BadAddress>,

@@ -10,7 +10,12 @@ use std::sync::Arc;
 use trustmill_core::port::ecosystem::Ecosystem;
 
 /// crates.io.
-pub const FAMILY: Family = Family { ty: "cargo", versions: &crate::scheme::Semver("cargo"), discover };
+pub const FAMILY: Family = Family {
+    ty: "cargo",
+    versions: &crate::scheme::Semver("cargo"),
+    lockfile: super::lockfile::read,
+    discover,
+};
 
 fn discover(given: Option<Given<'_>>) -> Result<Found, BadAddress> {
     let bad = |error: BadIndexUrl| BadAddress { ty: "cargo", origin: error.origin().to_owned() };

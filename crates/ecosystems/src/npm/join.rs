@@ -13,7 +13,12 @@ use std::sync::Arc;
 use trustmill_core::port::ecosystem::Ecosystem;
 
 /// npm.
-pub const FAMILY: Family = Family { ty: "npm", versions: &crate::scheme::Semver("npm"), discover };
+pub const FAMILY: Family = Family {
+    ty: "npm",
+    versions: &crate::scheme::Semver("npm"),
+    lockfile: |path| super::lockfile::read(path, &Target::everywhere()),
+    discover,
+};
 
 /// A package that every mirror has: builds need it.
 const PROBE: &str = "npm";

@@ -12,7 +12,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// PyPI.
-pub const FAMILY: Family = Family { ty: "pypi", versions: &crate::scheme::Pep440, discover };
+pub const FAMILY: Family = Family {
+    ty: "pypi",
+    versions: &crate::scheme::Pep440,
+    lockfile: |path| super::lockfile::read(path, &Target::everywhere()),
+    discover,
+};
 
 /// A project that every mirror has: builds need it.
 const PROBE: &str = "uv";

@@ -17,6 +17,8 @@ mod definition;
 #[cfg(test)]
 mod interpreter;
 #[cfg(test)]
+mod lockfile_graph;
+#[cfg(test)]
 mod lockfile_marker;
 #[cfg(test)]
 mod lockfile_pylock;

@@ -3,6 +3,7 @@
 //! Nothing is dropped silently: each `[[package]]` becomes a pin, a skipped entry with its reason, or an
 //! error with file, line and remedy.
 
+mod graph;
 mod model;
 
 use super::default_index::LOCKED_AS;
@@ -84,6 +85,7 @@ impl Reader<'_> {
             self.take(package, origin, &old_checksums, &mut pins)?;
         }
         self.check_dependencies()?;
+        pins.graph = graph::of(self.lock);
         for unused in self.lock.patch.iter().flat_map(|patch| &patch.unused) {
             let why = "a patch that nothing uses";
             pins.skipped.push(skipped(unused, self.source.at(&unused.name.span()), why.to_owned()));

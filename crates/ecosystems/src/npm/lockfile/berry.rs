@@ -6,6 +6,7 @@
 
 use super::error;
 use super::gather::{Entry, Gathered};
+use super::graph::Draft;
 use super::locator::{Locator, elsewhere, locate};
 use super::target::Target;
 use super::text::{MAX_ENTRIES, Text, shown};
@@ -39,6 +40,7 @@ pub(super) fn read(text: &Text, target: &Target) -> Result<Pins, LockfileError> 
     let mut gathered = Gathered::default();
     for pair in lock.entries.iter().filter(|pair| pair.key != "__metadata") {
         take(pair, text, target, &mut gathered)?;
+        node(pair, &mut gathered.graph);
     }
     Ok(gathered.finish())
 }
@@ -76,6 +78,26 @@ fn take(pair: &Pair, text: &Text, target: &Target, gathered: &mut Gathered) -> R
         return Ok(());
     }
     gathered.pin(&Entry { name, version, integrity: None, scope: Scope::Runtime }, &origin)
+}
+
+/// Puts an entry into the graph, under every descriptor that it answers.
+fn node(pair: &Pair, graph: &mut Draft) {
+    let Some(entry) = pair.value.mapping() else { return };
+    let Some((name, reference)) = entry.text("resolution").and_then(locator) else { return };
+    let keys = pair.key.split(", ").map(str::to_owned);
+    let at = if reference.starts_with("workspace:") {
+        graph.root(name, keys)
+    } else {
+        graph.entry(name, entry.text("version").unwrap_or(reference), keys)
+    };
+    let needs = entry.mapping("dependencies").map(|all| &all.entries);
+    for need in needs.into_iter().flatten() {
+        let Some(range) = need.value.text() else { continue };
+        // Before yarn 4, the protocol that is the default is left out.
+        let bare = format!("{}@{range}", need.key);
+        let key = if range.contains(':') { bare } else { format!("{}@npm:{range}", need.key) };
+        graph.needs(at, key);
+    }
 }
 
 /// Name and reference of `NAME@REFERENCE`.

@@ -1,6 +1,7 @@
 //! Pins gathered: each release once, with the digests that all its entries accept.
 
 use super::error;
+use super::graph::Draft;
 use super::text::shown;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +16,8 @@ pub(super) struct Gathered {
     pins: Vec<Pin>,
     by_purl: HashMap<Purl, usize>,
     skipped: Vec<Skipped>,
+    /// Who needs whom.
+    pub(super) graph: Draft,
 }
 
 /// One release as an entry pins it.
@@ -51,7 +54,8 @@ impl Gathered {
 
     /// What was gathered.
     pub(super) fn finish(self) -> Pins {
-        Pins { pins: self.pins, skipped: self.skipped }
+        let graph = self.graph.finish(|purl| self.by_purl.contains_key(purl));
+        Pins { pins: self.pins, skipped: self.skipped, graph }
     }
 }
 

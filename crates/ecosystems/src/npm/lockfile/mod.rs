@@ -6,6 +6,7 @@
 mod berry;
 mod error;
 mod gather;
+mod graph;
 mod json;
 mod locator;
 mod package_lock;

@@ -5,11 +5,14 @@
 
 use super::error;
 use super::gather::{Entry, Gathered};
+use super::graph::Draft;
 use super::json::Object;
 use super::locator::{Locator, locate};
 use super::target::Target;
 use super::text::{MAX_ENTRIES, Text, shown};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 use trustmill_core::lockfile::{LockfileError, Pins, Scope};
 
 /// Reads a lock.
@@ -28,8 +31,17 @@ pub(super) fn read(text: &Text, target: &Target) -> Result<Pins, LockfileError> 
         let why = "the half that npm 6 and older install from is not read; use npm 7 or later";
         gathered.skip("dependencies", &text.place(older.get()), why);
     }
+    let mut wanted = Vec::new();
     for (path, value) in &packages.entries {
-        Folder::read(text, &packages, path, value)?.take(target, &mut gathered)?;
+        let mut folder = Folder::read(text, &packages, path, value)?;
+        wanted.extend(folder.node(&mut gathered.graph));
+        folder.take(target, &mut gathered)?;
+    }
+    for (at, path, names) in wanted {
+        for name in names {
+            let found = ancestors(path).map(|above| below(above, &name)).find(|key| gathered.graph.has(key));
+            found.into_iter().for_each(|key| gathered.graph.needs(at, key));
+        }
     }
     Ok(gathered.finish())
 }
@@ -86,6 +98,8 @@ struct Folder<'a> {
     platform: [Vec<String>; 3],
     /// For a link: whether the folder that it leads to is listed, and is no link itself.
     leads_somewhere: bool,
+    /// Names of what it needs.
+    needs: Vec<String>,
 }
 
 impl<'a> Folder<'a> {
@@ -121,7 +135,26 @@ impl<'a> Folder<'a> {
             scope: scope(flag("dev")?, flag("optional")? || flag("devOptional")?),
             platform: [list("os")?, list("cpu")?, list("libc")?],
             leads_somewhere,
+            needs: needs(&entry, path),
         })
+    }
+
+    /// Puts the folder into the graph, with what it needs; a link is another name of the folder that it leads to.
+    fn node(&mut self, graph: &mut Draft) -> Option<(usize, &'a str, Vec<String>)> {
+        let key = [self.path.to_owned()];
+        let at = match (self.path.rsplit_once("node_modules/"), &self.version) {
+            (None, _) => graph.root(self.name.as_deref().unwrap_or(self.path), key),
+            (Some((_, folder)), _) if self.link => {
+                let at = graph.root(folder, key);
+                graph.needs(at, self.resolved.clone().unwrap_or_default());
+                at
+            }
+            (Some((_, folder)), Some(version)) => {
+                graph.entry(self.name.as_deref().unwrap_or(folder), version, key)
+            }
+            (Some(_), None) => return None,
+        };
+        Some((at, self.path, std::mem::take(&mut self.needs)))
     }
 
     fn take(&self, target: &Target, gathered: &mut Gathered) -> Result<(), LockfileError> {
@@ -172,6 +205,29 @@ impl<'a> Folder<'a> {
         gathered.skip(folder, &self.origin, format!("a link to the project's folder {:?}", shown(to)));
         Ok(())
     }
+}
+
+/// The names of what a folder needs. What only develops a package is there for the project's own folders alone.
+fn needs(entry: &Object<'_>, path: &str) -> Vec<String> {
+    let own = !path.contains("node_modules/");
+    let kinds = ["dependencies", "optionalDependencies", "peerDependencies", "devDependencies"];
+    let kinds = kinds.into_iter().filter(|kind| own || *kind != "devDependencies");
+    // What is no object is the installer's to complain about: it decides nothing here.
+    let lists = kinds.filter_map(|kind| entry.field::<BTreeMap<String, IgnoredAny>>(kind).ok().flatten());
+    lists.flatten().map(|(name, _)| name).collect()
+}
+
+/// A folder of the tree and those above it, up to the project's: where Node looks for a package, in its order.
+fn ancestors(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path), |path| match path.rsplit_once('/') {
+        Some((above, _)) => Some(above),
+        None if path.is_empty() => None,
+        None => Some(""),
+    })
+}
+
+fn below(folder: &str, name: &str) -> String {
+    if folder.is_empty() { format!("node_modules/{name}") } else { format!("{folder}/node_modules/{name}") }
 }
 
 const fn scope(development: bool, optional: bool) -> Scope {

@@ -5,6 +5,7 @@
 
 use super::error;
 use super::gather::{Entry, Gathered};
+use super::graph::Draft;
 use super::locator::{Locator, elsewhere, locate};
 use super::target::Target;
 use super::text::{MAX_ENTRIES, Text, shown};
@@ -55,6 +56,7 @@ impl Lock<'_> {
     fn take(&self, gathered: &mut Gathered) -> Result<(), LockfileError> {
         let scopes = self.scopes()?;
         self.folders(gathered);
+        self.graph(&mut gathered.graph);
         for pair in self.lock.mapping("patchedDependencies").map(|all| &all.entries).into_iter().flatten() {
             let why = "patched after the download: the patch is the project's own and is not secured";
             gathered.skip(&pair.key, &self.text.line(pair.line), why);
@@ -145,6 +147,33 @@ impl Lock<'_> {
         }
     }
 
+    /// Who needs whom: `snapshots` say it from version 9 on, `packages` before.
+    fn graph(&self, graph: &mut Draft) {
+        let kinds = ["dependencies", "optionalDependencies", "devDependencies"];
+        let projects = self.lock.mapping("importers").map(|all| &all.entries);
+        let projects = projects.into_iter().flatten().map(|pair| (pair.key.as_str(), pair.value.mapping()));
+        let alone = self.lock.mapping("importers").is_none().then_some((".", Some(self.lock)));
+        for (folder, project) in projects.chain(alone) {
+            let at = graph.root(folder, []);
+            for (pair, to) in
+                project.into_iter().flat_map(|one| kinds.map(|kind| self.direct(one, kind))).flatten()
+            {
+                snapshot(&pair.key, to).into_iter().for_each(|key| graph.needs(at, slashless(&key)));
+            }
+        }
+        let entries = self.lock.mapping(if self.major >= 9 { "snapshots" } else { "packages" });
+        for pair in entries.map(|all| &all.entries).into_iter().flatten() {
+            let Some((name, version)) = release(base(&pair.key)) else { continue };
+            let at = graph.entry(name, version, [slashless(&pair.key)]);
+            let node = pair.value.mapping();
+            let needs = node.into_iter().flat_map(|node| kinds.map(|kind| node.mapping(kind))).flatten();
+            for need in needs.flat_map(|all| &all.entries) {
+                let key = need.value.text().and_then(|to| snapshot(&need.key, to));
+                key.into_iter().for_each(|key| graph.needs(at, slashless(&key)));
+            }
+        }
+    }
+
     /// What each release is needed for, by a walk over `snapshots`: once from what runs, once from what may
     /// fail, once from what develops.
     fn scopes(&self) -> Result<BTreeMap<String, Scope>, LockfileError> {
@@ -224,6 +253,11 @@ fn not_a_tarball(resolution: &Mapping) -> Option<String> {
         None => return None,
     };
     Some(why.to_owned())
+}
+
+/// A key without version 6's slash.
+fn slashless(key: &str) -> String {
+    key.strip_prefix('/').unwrap_or(key).to_owned()
 }
 
 /// The key without the peers in parentheses, and without version 6's slash.

@@ -11,12 +11,20 @@ pub struct Target {
     pub libc: String,
     /// Whether what only development needs is secured too: it runs on the machines of those who develop.
     pub development: bool,
+    /// Whether what is for other platforms is taken too: who audits a lockfile audits it for everybody.
+    pub everywhere: bool,
 }
 
 impl Default for Target {
     /// Linux, x86-64, glibc, with development.
     fn default() -> Self {
-        Self { os: "linux".into(), cpu: "x64".into(), libc: "glibc".into(), development: true }
+        Self {
+            os: "linux".into(),
+            cpu: "x64".into(),
+            libc: "glibc".into(),
+            development: true,
+            everywhere: false,
+        }
     }
 }
 
@@ -37,12 +45,20 @@ impl Target {
         };
         let libc = if cfg!(target_env = "musl") { "musl" } else { "glibc" };
         let libc = if os == "linux" { libc } else { "" };
-        Self { os: os.into(), cpu: cpu.into(), libc: libc.into(), development: true }
+        Self { os: os.into(), cpu: cpu.into(), libc: libc.into(), ..Self::default() }
+    }
+
+    /// Every platform, with development.
+    pub fn everywhere() -> Self {
+        Self { everywhere: true, ..Self::default() }
     }
 
     /// Why an entry is not installed here, if it is not. A list holds names, or names that are excluded with
     /// `!`, as npm reads them (<https://docs.npmjs.com/cli/configuring-npm/package-json#os>).
     pub(super) fn excludes(&self, os: &[String], cpu: &[String], libc: &[String]) -> Option<String> {
+        if self.everywhere {
+            return None;
+        }
         let refused = [(os, &self.os), (cpu, &self.cpu), (libc, &self.libc)];
         let (list, here) = refused.into_iter().find(|(list, here)| !accepts(list, here))?;
         Some(format!("for {} only, not for {here}", list.join(", ")))

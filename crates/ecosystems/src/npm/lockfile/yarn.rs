@@ -7,6 +7,7 @@
 use super::berry;
 use super::error;
 use super::gather::{Entry, Gathered};
+use super::graph::Draft;
 use super::locator::{Locator, elsewhere, locate};
 use super::target::Target;
 use super::text::{MAX_ENTRIES, Text, shown};
@@ -32,6 +33,7 @@ pub(super) fn read(text: &Text, target: &Target) -> Result<Pins, LockfileError> 
             }
         }
         block.take(&mut gathered)?;
+        block.node(&mut gathered.graph);
     }
     Ok(gathered.finish())
 }
@@ -44,9 +46,19 @@ struct Block {
     version: Option<String>,
     resolved: Option<String>,
     integrity: Option<String>,
+    /// Patterns of what it needs.
+    needs: Vec<String>,
 }
 
 impl Block {
+    /// Puts the entry into the graph. Classic's lock does not hold the project, so it has no root.
+    fn node(&self, graph: &mut Draft) {
+        let name = self.patterns.first().and_then(|pattern| split(pattern)).map(|(name, _)| name);
+        let (Some(name), Some(version)) = (name, &self.version) else { return };
+        let at = graph.entry(name, version, self.patterns.iter().cloned());
+        self.needs.iter().for_each(|pattern| graph.needs(at, pattern.clone()));
+    }
+
     fn take(&self, gathered: &mut Gathered) -> Result<(), LockfileError> {
         let Some(first) = self.patterns.first() else {
             return Err(error::syntax(&self.origin, "an entry without a name"));
@@ -124,7 +136,11 @@ fn blocks(text: &Text) -> Result<Vec<Block>, LockfileError> {
             }
             (2, Some(block)) => property(block, &words, &origin)?,
             // What a package depends on; each of them has an entry of its own.
-            (4, Some(_)) => {}
+            (4, Some(block)) => {
+                if let [name, range] = words.as_slice() {
+                    block.needs.push(format!("{}@{}", name.text, range.text));
+                }
+            }
             _ => return Err(error::syntax(&origin, "indented as no entry is")),
         }
     }

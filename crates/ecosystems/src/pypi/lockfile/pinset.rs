@@ -4,7 +4,7 @@ use super::error;
 use super::source::{Hashes, shown};
 use pep440_rs::Version;
 use std::collections::HashMap;
-use trustmill_core::lockfile::{LockfileError, Pin, Pins, Scope, Skipped};
+use trustmill_core::lockfile::{Graph, LockfileError, Pin, Pins, Scope, Skipped};
 use trustmill_core::{Purl, Sha256};
 
 /// The pins of a lockfile in the making.
@@ -13,9 +13,16 @@ pub(super) struct PinSet {
     pins: Vec<(Version, Pin)>,
     by_name: HashMap<String, usize>,
     skipped: Vec<Skipped>,
+    /// Whether the pins are those of several environments: then a project may have several versions.
+    everywhere: bool,
 }
 
 impl PinSet {
+    /// Pins of one environment, or of all that a lockfile is for.
+    pub(super) fn new(everywhere: bool) -> Self {
+        Self { everywhere, ..Self::default() }
+    }
+
     /// Adds a release. The same release again is merged as pip does it (what both entries accept); another
     /// version of the same project is a contradiction, since one environment holds one.
     pub(super) fn pin(
@@ -26,9 +33,10 @@ impl PinSet {
         origin: &str,
     ) -> Result<(), LockfileError> {
         let purl = Purl::release("pypi", name, &version.to_string());
-        let known = self.by_name.get(&purl.name()).and_then(|at| self.pins.get_mut(*at));
+        let key = if self.everywhere { purl.to_string() } else { purl.name() };
+        let known = self.by_name.get(&key).and_then(|at| self.pins.get_mut(*at));
         let Some((pinned, pin)) = known else {
-            self.by_name.insert(purl.name(), self.pins.len());
+            self.by_name.insert(key, self.pins.len());
             let pin = Pin {
                 purl,
                 hashes: hashes.to_vec(),
@@ -42,6 +50,13 @@ impl PinSet {
         if pinned != version {
             let what = format!("{name} is pinned to {version} here and to {pinned} at {}", pin.origin);
             return Err(error::contradiction(origin, what));
+        }
+        if self.everywhere {
+            // Each environment has its own files.
+            let new =
+                hashes.iter().filter(|digest| !pin.hashes.contains(digest)).copied().collect::<Vec<_>>();
+            pin.hashes.extend(new);
+            return Ok(());
         }
         pin.hashes = common(&pin.hashes, hashes).ok_or_else(|| {
             let what = format!("{name}=={version} has no digest in common with {}", pin.origin);
@@ -76,7 +91,11 @@ impl PinSet {
 
     /// What was gathered.
     pub(super) fn finish(self) -> Pins {
-        Pins { pins: self.pins.into_iter().map(|(_, pin)| pin).collect(), skipped: self.skipped }
+        Pins {
+            pins: self.pins.into_iter().map(|(_, pin)| pin).collect(),
+            skipped: self.skipped,
+            graph: Graph::default(),
+        }
     }
 }
 

@@ -78,7 +78,7 @@ pub(super) fn read(path: &Path, target: &Target, files: &dyn Files) -> Result<Pi
     unknown(extras, &lock.extras, "extra", &source)?;
     let context = Context { target, extras, groups: &groups };
     check_environments(&lock, &context, &source)?;
-    let mut set = PinSet::default();
+    let mut set = PinSet::new(target.everywhere);
     for package in &lock.packages {
         take(package.get_ref(), &source, &context, &mut set)?;
     }
@@ -116,7 +116,7 @@ pub(super) fn check_python(
     let specifiers: VersionSpecifiers = wanted
         .parse()
         .map_err(|_| error::syntax(origin, format!("{wanted:?} is no version specifier"), "lock again"))?;
-    if specifiers.contains(&target.python_full_version) {
+    if target.everywhere || specifiers.contains(&target.python_full_version) {
         return Ok(());
     }
     let what = format!("{of} is for Python {wanted}; the target is {}", target.python_full_version);
@@ -150,7 +150,7 @@ fn unknown(
 }
 
 fn check_environments(lock: &Lock, context: &Context<'_>, source: &Source) -> Result<(), LockfileError> {
-    let mut held = lock.environments.is_empty();
+    let mut held = lock.environments.is_empty() || context.target.everywhere;
     for environment in &lock.environments {
         held |= holds(environment.get_ref(), context, &source.at(&environment.span()))?;
     }
@@ -180,6 +180,7 @@ fn take(
     let entry = package.version.as_ref().map_or_else(|| name.clone(), |version| format!("{name}=={version}"));
     if let Some(marker) = &package.marker
         && !holds(marker, context, &origin)?
+        && !context.target.everywhere
     {
         set.skip(&entry, &origin, "its marker does not hold for this target and selection");
         return Ok(());

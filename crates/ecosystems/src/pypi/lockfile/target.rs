@@ -31,6 +31,9 @@ pub struct Target {
     pub platform_version: String,
     /// Extras and dependency groups asked for.
     pub selection: Selection,
+    /// Whether what other interpreters, platforms, extras and groups need is taken too, whatever markers say: who
+    /// audits a lockfile audits it for everybody.
+    pub everywhere: bool,
 }
 
 /// Which optional parts of a lock are wanted. Requirements files have none of them.
@@ -67,7 +70,13 @@ impl Target {
             platform_release: String::new(),
             platform_version: String::new(),
             selection: Selection::default(),
+            everywhere: false,
         }
+    }
+
+    /// Every interpreter, platform, extra and group.
+    pub fn everywhere() -> Self {
+        Self { everywhere: true, ..Self::default() }
     }
 
     /// CPython of `python` on the operating system and processor that this program runs on.

@@ -28,7 +28,7 @@ pub(super) fn claims(name: &str) -> bool {
 
 /// Reads a requirements file and its includes.
 pub(super) fn read(path: &Path, target: &Target, files: &dyn Files) -> Result<Pins, LockfileError> {
-    let gathered = Walk::gather(path, files)?;
+    let gathered = Walk::gather(path, files, target.everywhere)?;
     let mut set = gathered.set;
     let mut constraints: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
     for entry in gathered.constraints {
@@ -43,7 +43,7 @@ pub(super) fn read(path: &Path, target: &Target, files: &dyn Files) -> Result<Pi
     }
     let mut used = BTreeSet::new();
     for entry in gathered.requirements {
-        if applies(&entry, target, &mut set)? {
+        if target.everywhere || applies(&entry, target, &mut set)? {
             let name = normalise(&entry.requirement.name);
             let bounds = constraints.get(&name).map(Vec::as_slice).unwrap_or_default();
             settle(&entry, bounds, gathered.hashed, &mut set)?;

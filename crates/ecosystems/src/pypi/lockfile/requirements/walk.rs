@@ -47,8 +47,13 @@ pub(super) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// Reads `path` and what it includes.
-    pub(super) fn gather(path: &Path, files: &'a dyn Files) -> Result<Gathered, LockfileError> {
-        let mut walk = Self { files, open: Vec::new(), done: BTreeSet::new(), out: Gathered::default() };
+    pub(super) fn gather(
+        path: &Path,
+        files: &'a dyn Files,
+        everywhere: bool,
+    ) -> Result<Gathered, LockfileError> {
+        let out = Gathered { set: PinSet::new(everywhere), ..Gathered::default() };
+        let mut walk = Self { files, open: Vec::new(), done: BTreeSet::new(), out };
         walk.file(path, false, &path.display().to_string())?;
         Ok(walk.out)
     }

@@ -3,6 +3,7 @@
 //! The lock is universal: it holds what every platform needs. What this target needs is found by walking
 //! from the workspace's members, as uv does on `uv sync --all-packages`.
 
+mod graph;
 mod model;
 mod walk;
 
@@ -38,11 +39,11 @@ pub(super) fn read(path: &Path, target: &Target, files: &dyn Files) -> Result<Pi
     let lock: Lock = source.toml()?;
     check_target(&lock, target, &source)?;
     let reached = walk::Walk::reached(&lock, &source, target)?;
-    let mut set = PinSet::default();
+    let mut set = PinSet::new(target.everywhere);
     for (index, package) in lock.packages.iter().enumerate() {
-        take(&lock, package, reached.contains(&index), &source, &mut set)?;
+        take(&lock, package, target.everywhere || reached.contains(&index), &source, &mut set)?;
     }
-    Ok(set.finish())
+    Ok(Pins { graph: graph::of(&lock), ..set.finish() })
 }
 
 /// Reads `bytes` as a `uv.lock`: the entry of tests and fuzzing.
@@ -60,7 +61,7 @@ fn check_target(lock: &Lock, target: &Target, source: &Source) -> Result<(), Loc
     }
     let none = BTreeSet::new();
     let context = Context { target, extras: &none, groups: &none };
-    let mut held = lock.supported_markers.is_empty();
+    let mut held = lock.supported_markers.is_empty() || target.everywhere;
     for marker in &lock.supported_markers {
         held |= holds(marker.get_ref(), &context, &source.at(&marker.span()))?;
     }
