@@ -19,6 +19,7 @@ pub mod release;
 pub mod ruling;
 pub mod shelf;
 pub mod source;
+pub mod token;
 pub mod trusted;
 pub mod verdict;
 pub mod version;

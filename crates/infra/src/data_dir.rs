@@ -1,10 +1,12 @@
 //! The data folder: one process owns it, and everything embedded lives in it.
 
+use crate::journal::SqliteJournal;
 use crate::queue::SqliteQueue;
 use crate::records::SqliteRecords;
 use crate::sqlite::{Db, OpenError};
 use crate::store::FsBlobs;
 use crate::store::fs::make_private;
+use crate::tokens::SqliteTokens;
 use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -20,6 +22,8 @@ pub struct DataDir {
     blobs: FsBlobs,
     queue: Arc<SqliteQueue>,
     records: Arc<SqliteRecords>,
+    tokens: Arc<SqliteTokens>,
+    journal: Arc<SqliteJournal>,
 }
 
 impl DataDir {
@@ -53,8 +57,10 @@ impl DataDir {
         let db = Db::open(&state, guard).map_err(|error| DataDirError::state(&state, error))?;
         let db = Arc::new(db);
         let queue = Arc::new(SqliteQueue::new(Arc::clone(&db)));
-        let records = Arc::new(SqliteRecords::new(db));
-        Ok(Self { path: path.to_owned(), blobs, queue, records })
+        let records = Arc::new(SqliteRecords::new(Arc::clone(&db)));
+        let tokens = Arc::new(SqliteTokens::new(Arc::clone(&db)));
+        let journal = Arc::new(SqliteJournal::new(db));
+        Ok(Self { path: path.to_owned(), blobs, queue, records, tokens, journal })
     }
 
     /// The folder.
@@ -75,6 +81,16 @@ impl DataDir {
     /// The records in `state.db`; every call gives the same, so that revisions are shared.
     pub fn records(&self) -> Arc<SqliteRecords> {
         Arc::clone(&self.records)
+    }
+
+    /// The tokens in `state.db`; every call gives the same.
+    pub fn tokens(&self) -> Arc<SqliteTokens> {
+        Arc::clone(&self.tokens)
+    }
+
+    /// The journal in `state.db`; every call gives the same, so that what was noted is known to whoever asks.
+    pub fn journal(&self) -> Arc<SqliteJournal> {
+        Arc::clone(&self.journal)
     }
 }
 

@@ -8,12 +8,16 @@ pub mod clock;
 pub mod data_dir;
 pub mod git;
 pub mod http;
+pub mod journal;
 pub mod queue;
 pub mod records;
 pub mod sqlite;
 pub mod store;
+pub mod tokens;
 
 pub use clock::SystemClock;
 pub use data_dir::{DataDir, DataDirError};
 pub use git::{GitConfig, GitRepositories};
 pub use http::{FetchConfig, HttpFetch};
+pub use journal::SqliteJournal;
+pub use tokens::SqliteTokens;

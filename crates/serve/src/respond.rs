@@ -92,7 +92,9 @@ fn respond_page(page: &RenderedPage, headers: &HeaderMap) -> Response {
     let mut response = with_status(if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
     set(&mut response, header::ETAG, if packed.is_some() { &gzip_etag } else { &page.etag });
     set(&mut response, header::CACHE_CONTROL, &format!("max-age={}", page.max_age.as_secs()));
-    set(&mut response, header::VARY, &format!("{}, Accept-Encoding", page.vary));
+    let vary =
+        if page.vary.is_empty() { "Accept-Encoding" } else { &format!("{}, Accept-Encoding", page.vary) };
+    set(&mut response, header::VARY, vary);
     if known {
         return response;
     }

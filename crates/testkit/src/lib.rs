@@ -22,4 +22,4 @@ pub use clock::ManualClock;
 pub use faults::{Faults, When};
 pub use fetch::ScriptedFetch;
 pub use gate::ScriptedGate;
-pub use memory::{MemBlobs, MemQueue, MemRecords, MemRepositories};
+pub use memory::{MemBlobs, MemJournal, MemQueue, MemRecords, MemRepositories, MemTokens};

@@ -29,6 +29,7 @@ pub struct Handed {
 ///
 /// * `note` MUST NOT wait for the medium; what was noted MUST be durable within a few seconds, and when the process
 ///   ends in order. A crash may lose those seconds, and `docs/state.md` says so.
+/// * `handed`, `releases_since` and `forget_before` MUST know what this process noted before, flushed or not.
 #[async_trait]
 pub trait Journal: Send + Sync {
     /// A file is being handed out now.
@@ -39,6 +40,9 @@ pub trait Journal: Send + Sync {
 
     /// Every release of which a file was handed out since an instant, each once, ordered.
     async fn releases_since(&self, since: Timestamp) -> Result<Vec<Purl>, JournalError>;
+
+    /// Forgets what was last handed out before an instant; how many entries that were.
+    async fn forget_before(&self, at: Timestamp) -> Result<u64, JournalError>;
 
     /// Writes down what was noted so far.
     async fn flush(&self) -> Result<(), JournalError>;

@@ -71,8 +71,8 @@ pub struct Request {
     pub query: Option<String>,
     /// The body where [`Registry::takes`] asked for it, inflated; else empty.
     pub body: Bytes,
-    /// `Authorization` as it came.
-    pub authorization: Option<Secret>,
+    /// Whether the server answers only who shows a token: some protocols say so on their pages.
+    pub auth_required: bool,
     /// Who asks, as far as the server knows.
     pub principal: Arc<Principal>,
     /// What for: a client installs, a build of the mill is served.
@@ -127,7 +127,8 @@ pub struct RenderedPage {
     pub etag: String,
     /// How long a client may use it without asking again.
     pub max_age: Duration,
-    /// Names of request headers that chose this representation.
+    /// Names of request headers that chose this representation, beside what `serve` looks at itself
+    /// (`Accept-Encoding`, `Authorization`); may be empty.
     pub vary: &'static str,
 }
 
@@ -216,6 +217,13 @@ pub trait Registry: Send + Sync {
     /// of the mount, `http://HOST/pypi`.
     fn usage(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// What `WWW-Authenticate` says to a client that must show a token, so that this registry's own client shows the
+    /// one that it was given. `origin` is as in [`Request::origin`].
+    fn challenge(&self, origin: Option<&str>) -> String {
+        let _ = origin;
+        "Basic realm=\"Trustmill\"".to_owned()
     }
 
     /// Answers one request whose method it takes.

@@ -4,12 +4,17 @@
 //! because the ports promise durability and the first-seen digests are worth nothing without it. One
 //! fsync costs milliseconds, so one thread writes and commits whatever arrived meanwhile as one group.
 
+mod flusher;
+mod peek;
 mod readers;
 mod schema;
 mod writer;
 
 pub use schema::OpenError;
 
+pub(crate) use flusher::Flusher;
+
+use peek::Peek;
 use readers::Readers;
 use rusqlite::Connection;
 use std::fs::File;
@@ -39,13 +44,15 @@ impl From<rusqlite::Error> for DbError {
 pub struct Db {
     writer: Writer,
     readers: Readers,
+    peek: Peek,
 }
 
 impl Db {
     /// Opens or creates the file. `guard` is held for as long as the file is open.
     pub fn open(path: &Path, guard: Option<Arc<File>>) -> Result<Self, OpenError> {
         let connection = schema::open(path)?;
-        Ok(Self { writer: Writer::start(connection, guard)?, readers: Readers::new(path.to_owned()) })
+        let (readers, peek) = (Readers::new(path.to_owned()), Peek::new(path.to_owned()));
+        Ok(Self { writer: Writer::start(connection, guard)?, readers, peek })
     }
 
     /// Runs `work` in the writer's next group, all of it or nothing; durable when this returns. Runs even
@@ -66,4 +73,28 @@ impl Db {
     {
         self.readers.run(work).await
     }
+
+    /// As [`Self::write`], for a thread that may block.
+    pub(crate) fn write_blocking<T, F>(&self, work: F) -> Result<T, DbError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        self.writer.run_blocking(work)
+    }
+
+    /// Runs a look of microseconds on the calling thread. For what is asked for every request: reading a counter, and
+    /// [`data_version`].
+    pub(crate) fn peek<T>(
+        &self,
+        look: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, DbError> {
+        self.peek.run(look)
+    }
+}
+
+/// A number that differs from the last one that this connection gave if anybody committed meanwhile, from whichever
+/// process (`PRAGMA data_version`).
+pub(crate) fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
 }

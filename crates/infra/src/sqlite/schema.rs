@@ -8,10 +8,10 @@ use std::time::Duration;
 const APPLICATION_ID: i32 = 0x544D_696C;
 
 /// Each entry brings the file from version `index` to `index + 1` (`PRAGMA user_version`).
-const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("version2.sql")];
 
 /// The version of the shape that this code reads and writes.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// Why the state file could not be opened.
 #[derive(Debug, thiserror::Error)]

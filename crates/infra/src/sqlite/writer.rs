@@ -77,6 +77,17 @@ impl Writer {
         answer.await.map_err(|_| DbError::Closed)?
     }
 
+    /// As [`Self::run`], for a thread that may block.
+    pub(super) fn run_blocking<T, F>(&self, work: F) -> Result<T, DbError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.submit(Box::new(Pending { work: Some(work), value: None, reply }))?;
+        answer.blocking_recv().map_err(|_| DbError::Closed)?
+    }
+
     fn submit(&self, operation: Box<dyn Operation>) -> Result<(), DbError> {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         queue.as_ref().ok_or(DbError::Closed)?.send(operation).map_err(|_| DbError::Closed)

@@ -73,7 +73,7 @@ fn newer_state_is_refused_untouched() {
     drop(newer);
     let error = DataDir::open(folder.path()).unwrap_err();
     assert_eq!(error.code(), "TM0620");
-    assert!(matches!(error, DataDirError::Newer { found: 9, known: 1, .. }), "{error:?}");
+    assert!(matches!(error, DataDirError::Newer { found: 9, known: 2, .. }), "{error:?}");
     let version: u32 = rusqlite::Connection::open(&state)
         .unwrap()
         .pragma_query_value(None, "user_version", |row| row.get(0))

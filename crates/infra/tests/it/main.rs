@@ -9,6 +9,8 @@ mod git;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod journal;
+#[cfg(test)]
 mod medium;
 #[cfg(test)]
 mod queue;
@@ -18,3 +20,5 @@ mod records;
 mod store;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tokens;

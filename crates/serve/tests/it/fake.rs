@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::registry::{
-    Answer, FileAnswer, Method, Refusal, Registry, RenderedPage, Request, Secret, StatusAnswer, Takes,
+    Answer, FileAnswer, Method, Refusal, Registry, RenderedPage, Request, StatusAnswer, Takes,
 };
 use trustmill_core::{Sha256, Timestamp};
 use trustmill_serve::{Drained, Options, Server, ServerLimits, router};
@@ -103,7 +103,7 @@ impl Registry for Fake {
                     "as_of": request.as_of.map(|at: Timestamp| at.to_string()),
                     "method": format!("{:?}", request.method), "query": request.query,
                     "body": String::from_utf8_lossy(&request.body), "origin": request.origin,
-                    "authorization": request.authorization.as_ref().map(Secret::expose),
+                    "team": request.principal.team, "auth_required": request.auth_required,
                 })
                 .to_string(),
             ),

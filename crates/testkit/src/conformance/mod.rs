@@ -4,12 +4,16 @@
 
 mod blobs;
 mod concurrency;
+mod journal;
 mod model;
 mod queue;
 mod records;
+mod tokens;
 
 pub use blobs::blobs;
 pub use concurrency::queue_concurrency;
+pub use journal::journal;
 pub use model::queue_model;
 pub use queue::queue;
 pub use records::records;
+pub use tokens::tokens;

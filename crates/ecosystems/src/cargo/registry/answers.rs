@@ -23,16 +23,6 @@ pub(super) fn refused(stop: &Stop) -> Answer {
     })
 }
 
-/// Who has no token, or a wrong one. cargo asks again with its token when it sees the challenge.
-pub(super) fn unauthorized(origin: Option<&str>) -> Answer {
-    let login = origin.unwrap_or("http://localhost");
-    let detail = "this mill answers only who has its token: run `cargo login` with the token of its operator";
-    Answer::Status(StatusAnswer {
-        challenge: Some(format!("Cargo login_url=\"{login}/\"")),
-        ..StatusAnswer::json(401, &errors(detail))
-    })
-}
-
 /// What the mill is not for.
 pub(super) fn not_here() -> Answer {
     let detail = "the mill serves crates and their index: search and publish at the registry itself";

@@ -10,7 +10,7 @@ mod state;
 
 use super::upstream::Upstream;
 use crate::flights::Flights;
-use answers::{broken, failed, not_here, unauthorized};
+use answers::{broken, failed, not_here};
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::SignedDuration;
@@ -27,7 +27,7 @@ use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::clock::Clock;
 use trustmill_core::port::fetch::Fetch;
 use trustmill_core::port::records::Records;
-use trustmill_core::port::registry::{Answer, Method, Registry, RenderedPage, Request, Secret, Takes};
+use trustmill_core::port::registry::{Answer, Method, Registry, RenderedPage, Request, Takes};
 use trustmill_core::{Purl, Timestamp};
 
 /// How the registry serves.
@@ -41,8 +41,6 @@ pub struct RegistryOptions {
     pub page_memory: u64,
     /// How long an index file bridges an outage of upstream before upstream is asked again.
     pub stale_pause: Duration,
-    /// What `Authorization` must say (`auth-required`); `None` lets everybody in.
-    pub token: Option<Secret>,
 }
 
 impl Default for RegistryOptions {
@@ -52,7 +50,6 @@ impl Default for RegistryOptions {
             max_file: 1 << 30,
             page_memory: 16 << 20,
             stale_pause: Duration::from_secs(5),
-            token: None,
         }
     }
 }
@@ -166,11 +163,14 @@ impl Registry for CargoRegistry {
         ]
     }
 
+    /// cargo asks again with its token when it sees this
+    /// (<https://doc.rust-lang.org/cargo/reference/registry-authentication.html>).
+    fn challenge(&self, origin: Option<&str>) -> String {
+        format!("Cargo login_url=\"{}/\"", origin.unwrap_or("http://localhost"))
+    }
+
     async fn answer(&self, request: &Request) -> Answer {
         let inner = &self.inner;
-        if !inner.is_allowed(request.authorization.as_ref()) {
-            return unauthorized(request.origin.as_deref());
-        }
         match route(&request.path) {
             Route::Config => inner.config(request),
             Route::Index(name) => inner.index(name, request.as_of).await,
@@ -183,17 +183,6 @@ impl Registry for CargoRegistry {
 }
 
 impl Inner {
-    /// Compares digests of both, so that the time it takes tells nothing of the token.
-    fn is_allowed(&self, given: Option<&Secret>) -> bool {
-        let Some(wanted) = &self.options.token else { return true };
-        let digest = |secret: &Secret| trustmill_core::Sha256::of(secret.expose().as_bytes());
-        let (wanted, given) = (digest(wanted), given.map(digest));
-        given.is_some_and(|given| {
-            let pairs = wanted.as_bytes().iter().zip(given.as_bytes());
-            pairs.fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
-        })
-    }
-
     /// `config.json`. Its addresses are whole, in the client's own words, so it is made for each request.
     fn config(&self, request: &Request) -> Answer {
         let Some(origin) = &request.origin else {
@@ -204,7 +193,7 @@ impl Inner {
             "dl": format!("{base}/files/{{crate}}/{{crate}}-{{version}}.crate"),
             "api": base,
         });
-        if let (Some(object), true) = (config.as_object_mut(), self.options.token.is_some()) {
+        if let (Some(object), true) = (config.as_object_mut(), request.auth_required) {
             object.insert("auth-required".to_owned(), true.into());
         }
         Answer::Page(Arc::new(self.page(Bytes::from(config.to_string()), "application/json", "Host")))
@@ -220,8 +209,7 @@ impl Inner {
         let known = self.pages.get(&key).filter(|known| known.state == current.state.id);
         let rendered = known.unwrap_or_else(|| {
             let body = current.state.rendered(as_of);
-            let page =
-                body.map(|body| Arc::new(self.page(body, "text/plain; charset=utf-8", "Authorization")));
+            let page = body.map(|body| Arc::new(self.page(body, "text/plain; charset=utf-8", "")));
             let rendered = Rendered { page, state: current.state.id };
             self.pages.insert(key, rendered.clone());
             rendered

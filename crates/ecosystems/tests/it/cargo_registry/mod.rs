@@ -4,7 +4,7 @@ mod world;
 
 use serde_json::Value;
 use trustmill_core::Sha256;
-use trustmill_core::port::registry::{Answer, Method, Registry, Request, Secret, Takes};
+use trustmill_core::port::registry::{Answer, Method, Registry, Request, Takes};
 use trustmill_core::shelf::{Shelf, ShelfRefusal};
 use world::{INDEX, World, file_url, line};
 
@@ -160,29 +160,17 @@ async fn the_mill_s_statements_are_beside_the_crate() {
 }
 
 #[tokio::test]
-async fn with_a_token_only_who_has_it_is_answered() {
-    let world = World::with_token("secret");
-    world.list(&[line("1.0.0", b"one", "2024-01-01")]);
-    for path in ["config.json", "1/a", "files/a/a-1.0.0.crate", "api/v1/crates"] {
-        for given in [None, Some("wrong"), Some("")] {
-            let request = Request {
-                authorization: given.map(Secret::new),
-                origin: Some("http://h.invalid".into()),
-                ..World::request(path)
-            };
-            let Answer::Status(answer) = world.registry.answer(&request).await else {
-                panic!("{path} {given:?}")
-            };
-            assert_eq!(answer.status, 401);
-            assert_eq!(answer.challenge.as_deref(), Some("Cargo login_url=\"http://h.invalid/\""));
-        }
+async fn a_mill_that_wants_tokens_says_so_in_its_config() {
+    let world = World::new();
+    for auth_required in [true, false] {
+        let origin = Some("http://h.invalid".to_owned());
+        let request = Request { auth_required, origin, ..World::request("config.json") };
+        let Answer::Page(page) = world.registry.answer(&request).await else { panic!("no page") };
+        let config: Value = serde_json::from_slice(&page.body).unwrap();
+        assert_eq!(config.get("auth-required").is_some_and(|said| said == true), auth_required);
     }
-    let origin = Some("http://h.invalid".to_owned());
-    let request =
-        Request { authorization: Some(Secret::new("secret")), origin, ..World::request("config.json") };
-    let Answer::Page(page) = world.registry.answer(&request).await else { panic!("no page") };
-    let config: Value = serde_json::from_slice(&page.body).unwrap();
-    assert_eq!(config["auth-required"], true);
+    let challenge = world.registry.challenge(Some("http://h.invalid"));
+    assert_eq!(challenge, "Cargo login_url=\"http://h.invalid/\"");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use trustmill_core::fact::Fact;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::fetch::FetchError;
 use trustmill_core::port::records::Records;
-use trustmill_core::port::registry::{Answer, Refusal, Registry, RenderedPage, Request, Secret};
+use trustmill_core::port::registry::{Answer, Refusal, Registry, RenderedPage, Request};
 use trustmill_core::shelf::Shelf;
 use trustmill_core::{Purl, Sha256};
 use trustmill_ecosystems::cargo::registry::{CargoRegistry, RegistryOptions, RegistryPorts};
@@ -27,10 +27,6 @@ pub(super) struct World {
 impl World {
     pub(super) fn new() -> Self {
         Self::over(RegistryOptions::default())
-    }
-
-    pub(super) fn with_token(token: &str) -> Self {
-        Self::over(RegistryOptions { token: Some(Secret::new(token)), ..RegistryOptions::default() })
     }
 
     fn over(options: RegistryOptions) -> Self {
