@@ -129,6 +129,10 @@ impl<T: Records + ?Sized> Records for Faulty<T> {
         self.inner.facts(about, kind).await
     }
 
+    async fn of_kind(&self, kind: &str, after: u64) -> Result<Vec<(u64, Fact)>, RecordsError> {
+        self.inner.of_kind(kind, after).await
+    }
+
     fn revision(&self, project: &Purl) -> u64 {
         self.inner.revision(project)
     }

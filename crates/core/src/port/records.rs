@@ -20,6 +20,11 @@ pub trait Records: Send + Sync {
     /// `kind` narrows.
     async fn facts(&self, about: &Purl, kind: Option<&str>) -> Result<Vec<Fact>, RecordsError>;
 
+    /// The facts of one kind about all packages that were appended after `after` (0: all), oldest first; each with
+    /// its place in the order of appending, from 1. What another process appended is among them. It MUST be cheap
+    /// where there are none.
+    async fn of_kind(&self, kind: &str, after: u64) -> Result<Vec<(u64, Fact)>, RecordsError>;
+
     /// A number that changes whenever a fact about the project or one of its releases is appended by
     /// this process. For caches.
     fn revision(&self, project: &Purl) -> u64;

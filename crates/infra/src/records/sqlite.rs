@@ -59,6 +59,18 @@ impl Records for SqliteRecords {
         rows.iter().map(|(format, json)| parse(*format, json)).collect()
     }
 
+    async fn of_kind(&self, kind: &str, after: u64) -> Result<Vec<(u64, Fact)>, RecordsError> {
+        let kind = kind.to_owned();
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        let read = move |c: &Connection| {
+            c.prepare_cached("SELECT id, format, json FROM fact WHERE kind = ?1 AND id > ?2 ORDER BY id")?
+                .query_map(params![kind, after], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+                .collect::<rusqlite::Result<Vec<(u64, u32, String)>>>()
+        };
+        let rows = self.db.read(read).await.map_err(read_failed)?;
+        rows.iter().map(|(id, format, json)| Ok((*id, parse(*format, json)?))).collect()
+    }
+
     fn revision(&self, project: &Purl) -> u64 {
         self.revisions.get(project)
     }

@@ -11,6 +11,7 @@ pub async fn records(open: impl Fn() -> Arc<dyn Records>) {
     facts_come_back_in_order(&*open()).await;
     the_same_fact_is_one(&*open()).await;
     revisions_change_with_the_project(&*open()).await;
+    facts_of_one_kind_are_followed(&*open()).await;
     newer_formats_are_refused(&*open()).await;
     the_first_digest_stays(&*open()).await;
     one_of_many_locks_wins(open()).await;
@@ -78,6 +79,27 @@ async fn revisions_change_with_the_project(records: &dyn Records) {
     assert_eq!(records.revision(&b), before.1, "and no other's");
     records.append(&[fact(&a, "note", 1)]).await.unwrap();
     assert_ne!(records.revision(&a), after);
+}
+
+async fn facts_of_one_kind_are_followed(records: &dyn Records) {
+    let (a, b) = (Purl::release("pypi", "a", "1"), Purl::project("npm", "b"));
+    assert_eq!(records.of_kind("override", 0).await.unwrap(), []);
+    let facts = [fact(&a, "override", 1), fact(&a, "release", 2), fact(&b, "override", 3)];
+    records.append(&facts).await.unwrap();
+    let all = records.of_kind("override", 0).await.unwrap();
+    let found: Vec<_> = all.iter().map(|(_, fact)| fact.clone()).collect();
+    assert_eq!(found, [facts[0].clone(), facts[2].clone()], "of all packages, in the order they came");
+    let (first, last) = (all[0].0, all[1].0);
+    assert!(0 < first && first < last, "places grow");
+    assert_eq!(records.of_kind("override", first).await.unwrap(), all[1..]);
+    assert_eq!(records.of_kind("override", last).await.unwrap(), []);
+    records.append(&[facts[0].clone(), fact(&b, "override", 5)]).await.unwrap();
+    let new = records.of_kind("override", last).await.unwrap();
+    assert_eq!(new.len(), 1, "what was there already does not come again");
+    assert!(new[0].0 > last);
+    let newer = Fact { format: Fact::FORMAT + 1, ..fact(&a, "override", 7) };
+    records.append(&[newer]).await.unwrap();
+    assert!(records.of_kind("override", last).await.is_err(), "a newer format is not left out");
 }
 
 async fn newer_formats_are_refused(records: &dyn Records) {

@@ -21,6 +21,13 @@ struct Tables {
     watched: BTreeMap<String, (Purl, Timestamp)>,
 }
 
+fn readable(fact: &Fact) -> Result<Fact, RecordsError> {
+    match fact.format {
+        found if found > Fact::FORMAT => Err(RecordsError::Newer { found, known: Fact::FORMAT }),
+        _ => Ok(fact.clone()),
+    }
+}
+
 impl MemRecords {
     /// Records of nothing.
     pub fn new() -> Self {
@@ -46,11 +53,13 @@ impl Records for MemRecords {
             let project = about.version().is_none() && fact.about.without_version() == *about;
             (project || fact.about == *about) && kind.is_none_or(|kind| fact.kind == kind)
         };
-        let readable = |fact: &Fact| match fact.format {
-            found if found > Fact::FORMAT => Err(RecordsError::Newer { found, known: Fact::FORMAT }),
-            _ => Ok(fact.clone()),
-        };
         self.0.lock().unwrap().facts.iter().filter(concerns).map(readable).collect()
+    }
+
+    async fn of_kind(&self, kind: &str, after: u64) -> Result<Vec<(u64, Fact)>, RecordsError> {
+        let tables = self.0.lock().unwrap();
+        let new = (1..).zip(&tables.facts).filter(|(place, fact)| *place > after && fact.kind == kind);
+        new.map(|(place, fact)| Ok((place, readable(fact)?))).collect()
     }
 
     fn revision(&self, project: &Purl) -> u64 {

@@ -1,0 +1,17 @@
+//! What policies decide, and what is wrong with those that cannot.
+
+mod decide;
+mod problems;
+mod schema;
+mod shipped;
+
+use std::collections::BTreeMap;
+use trustmill_policy::{Mode, PolicyProblems, PolicySet, Source};
+
+fn source(text: &str) -> Source {
+    Source { file: "own.cedar".into(), text: text.into(), set: "own".into(), mode: Mode::Enforce }
+}
+
+fn parse(text: &str) -> Result<PolicySet, PolicyProblems> {
+    PolicySet::parse(&[source(text)], &BTreeMap::new())
+}
