@@ -34,6 +34,9 @@ pub struct SourceState {
     pub name: String,
     /// Records held, withdrawn ones included.
     pub records: u64,
+    /// Package URL types of the projects that its records speak of, ordered: where a type stands in no source, that
+    /// nothing is found says nothing.
+    pub types: Vec<String>,
     /// Records that were refused, with the reasons in the log of the last update.
     pub refused: u64,
     /// The newest `modified` of any record: an update that lies before it is a rollback.
