@@ -146,6 +146,18 @@ pub struct RecordedRequest {
     pub sha256: Option<Sha256>,
 }
 
+/// An install script of a dependency: what package managers run once they have unpacked it. A `binding.gyp` without a
+/// script is one, too: npm then runs `node-gyp rebuild`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct InstallScript {
+    /// Name and version of the dependency: `core-js@3.36.0`.
+    pub package: String,
+    /// `preinstall`, `install`, `postinstall`.
+    pub event: String,
+    /// The command, as the dependency states it.
+    pub command: String,
+}
+
 /// How one try ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -179,6 +191,9 @@ pub struct Attempt {
     pub materials: Vec<Material>,
     /// Requests of the fetch phase.
     pub requests: Vec<RecordedRequest>,
+    /// Install scripts of dependencies that the recipe had run, in the sandbox, as they stood before anything ran.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub install_scripts: Vec<InstallScript>,
     /// Isolation layers that were really on.
     pub layers: Vec<Layer>,
     /// What making the environment used (nothing, if it was there already).

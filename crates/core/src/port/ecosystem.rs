@@ -1,7 +1,7 @@
 //! What the factory asks an ecosystem: read the registry, plan, infer a recipe, build.
 
 use crate::Purl;
-use crate::attempt::{Attempt, FailureClass, Material, RecordedRequest, Usage};
+use crate::attempt::{Attempt, FailureClass, InstallScript, Material, RecordedRequest, Usage};
 use crate::content::Contents;
 use crate::lockfile::{LockfileError, Pins};
 use crate::package::Artifact;
@@ -169,6 +169,8 @@ pub struct Build {
     pub materials: Vec<Material>,
     /// Requests of the fetch phase.
     pub requests: Vec<RecordedRequest>,
+    /// Install scripts of dependencies that were run, in the sandbox.
+    pub install_scripts: Vec<InstallScript>,
     /// Isolation layers that were on in every phase.
     pub layers: Vec<Layer>,
     /// What the fetch phase used.

@@ -10,14 +10,16 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use trustmill_core::Purl;
+use trustmill_core::Timestamp;
 use trustmill_core::attempt::{Attempt, AttemptResult};
+use trustmill_core::content::Contents;
 use trustmill_core::package::Artifact;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::ecosystem::{BuildRequest, Ecosystem, Evidence, Published};
 use trustmill_core::port::fetch::Fetch;
 use trustmill_core::port::repositories::Repositories;
 use trustmill_core::port::sandbox::Limits as BuildLimits;
-use trustmill_core::source::{Checkout, FoundBy, Source, SourceClaim, SourceFrom, Sources};
+use trustmill_core::source::{Checkout, FoundBy, Source, SourceClaim, SourceFrom, Sources, Tree};
 use trustmill_ecosystems::npm::discover::{self, Discovered};
 use trustmill_ecosystems::npm::lockfile::Target;
 use trustmill_ecosystems::npm::registry::{NpmRegistry, RegistryPorts};
@@ -27,6 +29,7 @@ use trustmill_infra::git::{GitConfig, GitRepositories};
 use trustmill_infra::{DataDir, FetchConfig, HttpFetch, SystemClock};
 use trustmill_inspect::archive::{Limits, published};
 use trustmill_inspect::compare::compare;
+use trustmill_inspect::source::{directory_of, held};
 use trustmill_sandbox::{InitCommand, Own};
 use trustmill_serve::RegistryGateways;
 
@@ -34,6 +37,8 @@ use trustmill_serve::RegistryGateways;
 const INIT: &str = "__sandbox-init";
 /// Attempts for one release, as in the factory.
 const RUNGS: usize = 8;
+/// Commits whose files are looked at where no tag fits, as in the factory.
+const COMMITS: usize = 24;
 
 type Failed = Box<dyn Error + Send + Sync>;
 
@@ -62,6 +67,12 @@ async fn run(mirrors: &Path, lists: &[PathBuf]) -> Result<(), Failed> {
         println!("# {counts:?}");
     }
     Ok(())
+}
+
+/// The usual limits, with more time: the machine that measures may do other work as well.
+fn limits() -> BuildLimits {
+    let usual = BuildLimits::default();
+    BuildLimits { wall: usual.wall * 5, cpu_seconds: usual.cpu_seconds * 3, ..usual }
 }
 
 /// As much of the mill as climbing needs.
@@ -97,7 +108,7 @@ impl Mill {
             fetch: fetch.clone(),
             blobs: blobs.clone(),
             target: Target::default(),
-            limits: BuildLimits::default(),
+            limits: limits(),
             data: path,
         });
         Ok(Self { npm, fetch, blobs, repositories: GitRepositories::new(config), _data: data })
@@ -119,32 +130,63 @@ impl Mill {
         if let Some(moved) = moved {
             claim.repository = trustmill_core::source::clean_address(moved).ok_or("no address")?.0;
         }
-        let sources = self.sources(&claim).await?;
+        let uploaded = artifact.upload_time.ok_or("no upload time")?;
+        let sources = self.sources(&claim, &contents, uploaded).await?;
         let evidence = Evidence {
             purl: &purl,
             published: Some((&artifact, &contents)),
             sources: &sources,
-            uploaded: artifact.upload_time.ok_or("no upload time")?,
+            uploaded,
             remembered: &[],
         };
         self.climb(&evidence, &artifact, &bytes).await
     }
 
-    async fn sources(&self, claim: &SourceClaim) -> Result<Sources, Failed> {
+    /// The commit, found as the pipeline does: by tag, else by content.
+    async fn sources(
+        &self,
+        claim: &SourceClaim,
+        published: &Contents,
+        uploaded: Timestamp,
+    ) -> Result<Sources, Failed> {
         let refs = self.repositories.refs(&claim.repository).await?;
         let named = |tag: &String| refs.iter().find(|one| one.name.strip_prefix("refs/tags/") == Some(tag));
-        let (tag, found) = claim.tags.iter().find_map(|tag| Some((tag, named(tag)?))).ok_or("no tag fits")?;
-        let commit = claim.commit.as_ref().unwrap_or(&found.commit);
-        let tree = self.repositories.tree(&claim.repository, commit).await?;
-        let contents = self.repositories.read(&claim.repository, &tree, &|_| true).await?;
-        let checkout = Checkout {
-            repository: claim.repository.clone(),
-            tree,
-            directory: claim.directory.clone(),
-            found_by: FoundBy::Tag(tag.clone()),
+        let tagged = claim.tags.iter().find_map(|tag| Some((tag, named(tag)?)));
+        let (tree, found_by) = match tagged {
+            Some((tag, found)) => {
+                let commit = claim.commit.as_ref().unwrap_or(&found.commit);
+                (self.repositories.tree(&claim.repository, commit).await?, FoundBy::Tag(tag.clone()))
+            }
+            None => self.by_content(claim, published, uploaded).await?.ok_or("no tag and no commit fits")?,
         };
+        let contents = self.repositories.read(&claim.repository, &tree, &|_| true).await?;
+        let directory = if claim.directory.is_empty() {
+            directory_of(published, &tree).unwrap_or_default()
+        } else {
+            claim.directory.clone()
+        };
+        let checkout = Checkout { repository: claim.repository.clone(), tree, directory, found_by };
         let source = Source { from: SourceFrom::Git(checkout), contents: Arc::new(contents) };
         Ok(Sources { archive: None, git: Some(Arc::new(source)) })
+    }
+
+    async fn by_content(
+        &self,
+        claim: &SourceClaim,
+        published: &Contents,
+        uploaded: Timestamp,
+    ) -> Result<Option<(Arc<Tree>, FoundBy)>, Failed> {
+        let mut best: Option<(Arc<Tree>, u32, u32)> = None;
+        for commit in &self.repositories.commits(&claim.repository, uploaded, COMMITS).await? {
+            let tree = self.repositories.tree(&claim.repository, commit).await?;
+            let directory = directory_of(published, &tree).unwrap_or_else(|| claim.directory.clone());
+            let (count, of) = held(published, &tree, &directory);
+            if best.as_ref().is_none_or(|(_, before, _)| count > *before) {
+                best = Some((tree, count, of));
+            }
+        }
+        let enough = best.filter(|(_, count, of)| *count > 0 && count * 10 >= of * 9);
+        Ok(enough.map(|(tree, held, of)| (tree, FoundBy::Content { held, of })))
     }
 
     async fn climb(
@@ -181,6 +223,7 @@ impl Mill {
                 materials: build.materials,
                 requests: build.requests,
                 layers: build.layers,
+                install_scripts: build.install_scripts,
                 environment_usage: build.environment_usage,
                 build_usage: build.build_usage,
                 log: None,

@@ -31,6 +31,7 @@ pub(super) async fn run(request: BuildRequest<'_>, published: &PublishedCrate<'_
         materials,
         requests: Vec::new(),
         layers: Vec::new(),
+        install_scripts: Vec::new(),
         environment_usage: Usage::default(),
         build_usage: Usage::default(),
         log: Bytes::new(),

@@ -1,6 +1,6 @@
 //! npm behind the factory's port: every question goes to the module that knows the answer.
 
-use super::build::Builder;
+use super::build::{Builder, Kept};
 use super::lockfile::{self, Target};
 use super::toolchain::{Projects, Toolchains};
 use super::upstream::Upstream;
@@ -35,7 +35,7 @@ pub struct NpmParts {
     pub target: Target,
     /// The bounds of a build.
     pub limits: Limits,
-    /// The data folder; `tools/` below it is used.
+    /// The data folder; `tools/` and `unpacked/` below it are used.
     pub data: PathBuf,
 }
 
@@ -47,6 +47,7 @@ pub struct Npm {
     target: Target,
     limits: Limits,
     toolchains: Toolchains,
+    kept: Kept,
 }
 
 #[async_trait]
@@ -61,7 +62,8 @@ impl Npm {
     pub fn new(parts: NpmParts) -> Self {
         let NpmParts { projects, sandbox, gateways, fetch, blobs, target, limits, data } = parts;
         let toolchains = Toolchains::new(data.join("tools"), projects.clone(), fetch, blobs);
-        Self { projects, sandbox, gateways, target, limits, toolchains }
+        let kept = Kept::new(data.join("unpacked"));
+        Self { projects, sandbox, gateways, target, limits, toolchains, kept }
     }
 }
 
@@ -106,6 +108,7 @@ impl Ecosystem for Npm {
     async fn build(&self, request: BuildRequest<'_>) -> Result<Build, SandboxError> {
         let builder = Builder {
             toolchains: &self.toolchains,
+            kept: &self.kept,
             gateways: &*self.gateways,
             sandbox: &*self.sandbox,
             limits: self.limits,

@@ -164,6 +164,7 @@ impl Mill {
                 materials: build.materials.clone(),
                 requests: build.requests.clone(),
                 layers: build.layers.clone(),
+                install_scripts: build.install_scripts.clone(),
                 environment_usage: build.environment_usage,
                 build_usage: build.build_usage,
                 log: None,

@@ -27,6 +27,8 @@ mod lockfile_requirements;
 #[cfg(test)]
 mod lockfile_uv_lock;
 #[cfg(test)]
+mod npm_build;
+#[cfg(test)]
 mod npm_lockfile;
 #[cfg(test)]
 mod npm_registry;

@@ -155,7 +155,7 @@ async fn run(
         source,
         expect: published.map(|archive| archive.artifact.filename.as_str()),
     };
-    let Build { result, materials, requests, layers, environment_usage, build_usage, log } =
+    let Build { result, materials, requests, install_scripts, layers, environment_usage, build_usage, log } =
         world.ecosystem(purl)?.build(request).await?;
     let log = if log.is_empty() { None } else { Some(world.blobs.put(log).await?) };
     let result = match result {
@@ -171,7 +171,17 @@ async fn run(
             }
         }
     };
-    Ok(Attempt { recipe, result, materials, requests, layers, environment_usage, build_usage, log })
+    Ok(Attempt {
+        recipe,
+        result,
+        materials,
+        requests,
+        install_scripts,
+        layers,
+        environment_usage,
+        build_usage,
+        log,
+    })
 }
 
 /// Compares a rebuild with the published file; a rebuild that is no archive is a failure of its class.

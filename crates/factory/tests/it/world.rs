@@ -148,6 +148,7 @@ impl Ecosystem for Demo {
             materials: vec![Material::source(request.purl, request.source)],
             requests: Vec::new(),
             layers: vec![Layer::NetworkNamespace],
+            install_scripts: Vec::new(),
             environment_usage: Usage::default(),
             build_usage: Usage { cpu_ms: 5, wall_ms: 7, max_rss_kib: 9 },
             log: Bytes::from_static(b"built"),

@@ -6,7 +6,7 @@
 use super::statement::{Resource, Statement};
 use super::{AttestError, json};
 use serde::{Deserialize, Serialize};
-use trustmill_core::attempt::{Attempt, AttemptResult, RecordedRequest};
+use trustmill_core::attempt::{Attempt, AttemptResult, InstallScript, RecordedRequest};
 use trustmill_core::port::sandbox::Layer;
 use trustmill_core::recipe::{Recipe, SourceKind};
 use trustmill_core::{Purl, Sha256, Timestamp};
@@ -104,6 +104,9 @@ pub struct InternalParameters {
     pub sandbox: Vec<Layer>,
     /// What the fetch phase asked for. The build phase has no network.
     pub network: NetworkRecord,
+    /// Install scripts of dependencies that ran, in the build phase, as they stood before anything ran.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub install_scripts: Vec<InstallScript>,
 }
 
 /// The requests of the fetch phase: how many, and the digest of their record.
@@ -167,6 +170,7 @@ pub fn statement(build: &Build<'_>) -> Result<Statement<Provenance>, AttestError
             internal_parameters: InternalParameters {
                 sandbox: attempt.layers.clone(),
                 network: NetworkRecord::of(&attempt.requests)?,
+                install_scripts: attempt.install_scripts.clone(),
             },
             resolved_dependencies: attempt.materials.iter().map(Resource::material).collect(),
         },

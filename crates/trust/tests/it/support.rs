@@ -71,6 +71,7 @@ pub(crate) fn attempt(result: AttemptResult) -> Attempt {
             sha256: None,
         }],
         layers: vec![Layer::UserNamespace, Layer::NetworkNamespace, Layer::Seccomp],
+        install_scripts: Vec::new(),
         environment_usage: Usage::default(),
         build_usage: Usage::default(),
         log: Some(Sha256::of(b"log")),

@@ -13,6 +13,13 @@ pub(crate) const NPM: &str = "/tools/npm/bin/npm-cli.js";
 /// The mill's own script for what the tools do not offer.
 pub(crate) const DRIVER: &str = "/build/mill/driver.cjs";
 
+/// Where `yarn pack` leaves the tarball.
+const YARN_OUT: &str = "/build/out/package.tgz";
+/// Where clean-publish writes.
+const CLEANED: &str = "/build/cleaned";
+/// The name of the step that runs the install scripts of dependencies.
+pub(crate) const INSTALL_SCRIPTS: &str = "install-scripts";
+
 /// The name of steps that write into `package.json`.
 pub(crate) const WRITE: &str = "write";
 
@@ -60,6 +67,38 @@ impl Pm {
     }
 }
 
+/// What makes the tarball.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Packer {
+    /// `npm pack`.
+    Npm,
+    /// `pnpm pack`, which replaces `workspace:` ranges and obeys `publishConfig`.
+    Pnpm,
+    /// `yarn pack` of yarn 2 and later, which does so too.
+    Yarn,
+}
+
+impl Packer {
+    /// Its name for people.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Npm => "npm",
+            Self::Pnpm => "pnpm",
+            Self::Yarn => "yarn",
+        }
+    }
+
+    /// What else may have packed a project of this package manager.
+    pub(crate) const fn others(self, kind: Pm) -> Option<Self> {
+        match (self, kind) {
+            (Self::Npm, Pm::Pnpm) => Some(Self::Pnpm),
+            (Self::Npm, Pm::YarnBerry) => Some(Self::Yarn),
+            (Self::Npm, _) => None,
+            (Self::Pnpm | Self::Yarn, _) => Some(Self::Npm),
+        }
+    }
+}
+
 /// The steps of the fetch phase: they have the registry, and run nothing of the project's or its dependencies'.
 pub(crate) const FETCH: [&str; 2] = ["relock", "install"];
 
@@ -69,7 +108,7 @@ pub(crate) fn relock(lockfile: &str) -> Step {
 }
 
 /// Unpacks the dependencies of the project in `root`; a lockfile is followed or the step fails.
-pub(crate) fn install(pm: Pm, root: &str, locked: bool) -> Step {
+pub(crate) fn install(pm: Pm, version: &str, root: &str, locked: bool) -> Step {
     let root = folder(root);
     let mut argv = vec![NODE, pm.entry()];
     match (pm, locked) {
@@ -77,7 +116,15 @@ pub(crate) fn install(pm: Pm, root: &str, locked: bool) -> Step {
         (Pm::Npm, false) => {
             argv.extend(["install", "--ignore-scripts", "--no-package-lock", "--prefix", &root]);
         }
-        (Pm::Pnpm, _) => argv.extend(["--dir", &root, "install", "--frozen-lockfile", "--ignore-scripts"]),
+        // The pnpmfile of a repository is code, and would run with the registry in reach.
+        (Pm::Pnpm, _) => argv.extend([
+            "--dir",
+            &root,
+            "install",
+            "--frozen-lockfile",
+            "--ignore-scripts",
+            "--ignore-pnpmfile",
+        ]),
         (Pm::YarnClassic, _) => {
             argv.extend([
                 "--cwd",
@@ -89,14 +136,27 @@ pub(crate) fn install(pm: Pm, root: &str, locked: bool) -> Step {
                 "--ignore-engines",
             ]);
         }
-        (Pm::YarnBerry, _) => argv.extend(["--cwd", &root, "install", "--immutable", "--mode=skip-build"]),
+        (Pm::YarnBerry, _) => {
+            let skip =
+                if version.split('.').next() == Some("2") { "--skip-builds" } else { "--mode=skip-build" };
+            argv.extend(["--cwd", &root, "install", "--immutable", skip]);
+        }
     }
     step("install", &argv)
 }
 
 /// Runs the install scripts of the dependencies in `root`, `binding.gyp` without a script among them.
-pub(crate) fn rebuild(root: &str) -> Step {
-    step("install-scripts", &[NODE, NPM, "rebuild", "--foreground-scripts", "--prefix", &folder(root)])
+pub(crate) fn rebuild(pm: Pm, root: &str) -> Step {
+    let root = folder(root);
+    let argv = match pm {
+        Pm::Pnpm => vec![NODE, pm.entry(), "--dir", &root, "rebuild", "--pending"],
+        Pm::YarnBerry => vec![NODE, pm.entry(), "--cwd", &root, "rebuild"],
+        // yarn 1 has no such command, and lays folders out as npm does.
+        Pm::Npm | Pm::YarnClassic => {
+            vec![NODE, NPM, "rebuild", "--foreground-scripts", "--prefix", &root]
+        }
+    };
+    step(INSTALL_SCRIPTS, &argv)
 }
 
 /// Runs one declared script of the package.
@@ -104,19 +164,45 @@ pub(crate) fn script(pm: Pm, directory: &str, name: &str) -> Step {
     step("script", &[NODE, pm.entry(), pm.folder_option(), &folder(directory), "run", name])
 }
 
-/// Packs as pnpm does, which replaces `workspace:` ranges and obeys `publishConfig`; runs no script.
-pub(crate) fn pnpm_pack(directory: &str) -> Step {
+/// Runs one of the commands that `&&` joins in a declared script, counted from nought.
+pub(crate) fn part(directory: &str, script: &str, part: usize) -> Step {
+    step("part", &[NODE, DRIVER, "part", &folder(directory), script, &part.to_string()])
+}
+
+/// Lets clean-publish, which the project has installed, write what is to be packed.
+pub(crate) fn clean_publish(directory: &str) -> Step {
     let folder = folder(directory);
-    let argv = [
-        NODE,
-        Pm::Pnpm.entry(),
-        "--dir",
-        &folder,
-        "pack",
-        "--pack-destination",
-        OUT,
-        "--config.ignore-scripts=true",
-    ];
+    step(
+        "clean",
+        &[NODE, DRIVER, "bin", &folder, "clean-publish", "--without-publish", "--temp-dir", CLEANED],
+    )
+}
+
+/// Packs what clean-publish wrote.
+pub(crate) fn pack_cleaned() -> Step {
+    step("pack", &[NODE, NPM, "pack", CLEANED, "--ignore-scripts"])
+}
+
+/// Packs as `packer` does.
+pub(crate) fn pack_by(packer: Packer, directory: &str) -> Step {
+    let folder = folder(directory);
+    let argv = match packer {
+        Packer::Npm => return pack(directory),
+        Packer::Pnpm => vec![
+            NODE,
+            Pm::Pnpm.entry(),
+            "--dir",
+            &folder,
+            "pack",
+            "--pack-destination",
+            OUT,
+            "--config.ignore-scripts=true",
+        ],
+        // It runs `prepack` by itself, and has no option against it.
+        Packer::Yarn => {
+            vec![NODE, Pm::YarnBerry.entry(), "--cwd", &folder, "pack", "--out", YARN_OUT]
+        }
+    };
     step("pack", &argv)
 }
 
@@ -132,9 +218,12 @@ pub(crate) fn pack(directory: &str) -> Step {
 }
 
 /// Writes one field of the `package.json` in `directory` as npm does: the same indentation and line ends, a new
-/// field last.
-pub(crate) fn write(directory: &str, field: &str, value: &str) -> Step {
-    step(WRITE, &[NODE, DRIVER, "write", &format!("{}/package.json", folder(directory)), field, value])
+/// field last. `bare` leaves out the newline at the end.
+pub(crate) fn write(directory: &str, field: &str, value: &str, bare: bool) -> Step {
+    let file = format!("{}/package.json", folder(directory));
+    let mut argv = vec![NODE, DRIVER, "write", &file, field, value];
+    argv.extend(bare.then_some("bare"));
+    step(WRITE, &argv)
 }
 
 /// The package's folder inside.

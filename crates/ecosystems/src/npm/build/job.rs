@@ -3,13 +3,15 @@
 //! project's, hands what it unpacked to the second as an archive, so that both are bounded by their scratch space.
 
 use super::Tools;
-use super::commands::{DRIVER, FETCH, NODE, OUT, Pm, SOURCE};
+use super::commands::{self, DRIVER, FETCH, NODE, OUT, Pm, SOURCE};
 use bytes::Bytes;
 use jiff::tz::TimeZone;
 use std::sync::Arc;
+use trustmill_core::Sha256;
 use trustmill_core::content::{Contents, Member};
 use trustmill_core::port::sandbox::{Gateway, InputFile, Job, Limits, Mount, Network};
 use trustmill_core::recipe::{Recipe, Step};
+use trustmill_core::source::ObjectId;
 
 const DRIVER_TEXT: &str = include_str!("driver.cjs");
 const SCRIPT_SHELL_TEXT: &str = include_str!("script-shell.cjs");
@@ -20,10 +22,12 @@ const STEPS: &str = "/build/mill/steps.json";
 const UNPACKED: &str = "/build/mill/unpacked.tgz";
 /// Its name as it comes back.
 pub(super) const HANDED_ON: &str = "unpacked.tgz";
+/// What the fetch phase says of install scripts: a list of `core::attempt::InstallScript`.
+pub(super) const INSTALL_SCRIPTS: &str = "install-scripts.json";
 
 /// Set before a recipe's own variables, which may replace them: no time zone, no locale and no configuration of
 /// the machine reaches a build, and npm neither asks nor tells anybody anything.
-const FIXED_ENV: [(&str, &str); 23] = [
+const FIXED_ENV: [(&str, &str); 25] = [
     ("TZ", "UTC"),
     ("LANG", "C.UTF-8"),
     ("LC_ALL", "C.UTF-8"),
@@ -41,6 +45,9 @@ const FIXED_ENV: [(&str, &str); 23] = [
     ("npm_config_fund", "false"),
     ("npm_config_manage_package_manager_versions", "false"),
     ("npm_config_script_shell", SCRIPT_SHELL),
+    // Addons are compiled against the headers that come with Node: there is no network to get others.
+    ("npm_config_nodedir", "/tools/node"),
+    ("npm_config_package_manager_strict", "false"),
     ("COREPACK_ENABLE_STRICT", "0"),
     ("YARN_ENABLE_TELEMETRY", "0"),
     ("YARN_ENABLE_GLOBAL_CACHE", "false"),
@@ -56,6 +63,7 @@ const RESERVED: [&str; 4] = ["LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH", "NODE_
 pub(super) struct Parts<'a> {
     pub(super) recipe: &'a Recipe,
     pub(super) source: &'a Contents,
+    pub(super) commit: &'a ObjectId,
     /// The commit's time, which its files carry: git keeps none.
     pub(super) committed: i64,
     pub(super) tools: &'a Tools,
@@ -63,18 +71,46 @@ pub(super) struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// The fetch phase, if the recipe has one.
-    pub(super) fn fetching(&self, gateway: Arc<dyn Gateway>) -> Option<Job> {
-        let mut steps = self.argvs(|step| FETCH.contains(&step.name.as_str()));
+    /// What decides the outcome of the fetch phase, as a digest; `None` where the recipe has none.
+    pub(super) fn fetch_key(&self) -> Option<Sha256> {
+        let steps = self.argvs(|step| FETCH.contains(&step.name.as_str()));
         if steps.is_empty() {
             return None;
         }
-        let archive = format!("{OUT}/{HANDED_ON}");
-        steps.push(["/usr/bin/tar", "-C", "/build", "-czf", &archive, "source"].map(str::to_owned).into());
+        let managers = self.tools.managers.iter().map(|(_, tool)| &tool.material);
+        let materials: Vec<_> = std::iter::once(&self.tools.node.material).chain(managers).collect();
+        let Recipe { as_of, umask, source_date_epoch, .. } = self.recipe;
+        let all = (
+            steps,
+            materials,
+            self.commit.to_string(),
+            self.env(),
+            as_of,
+            umask,
+            source_date_epoch,
+            DRIVER_TEXT,
+        );
+        serde_json::to_vec(&all).ok().map(|bytes| Sha256::of(&bytes))
+    }
+
+    /// Whether the recipe runs the install scripts of dependencies.
+    pub(super) fn runs_install_scripts(&self) -> bool {
+        self.recipe.steps.iter().any(|step| step.name == commands::INSTALL_SCRIPTS)
+    }
+
+    /// The fetch phase.
+    pub(super) fn fetching(&self, gateway: Arc<dyn Gateway>) -> Job {
+        let mut steps = self.argvs(|step| FETCH.contains(&step.name.as_str()));
+        let (archive, list) = (format!("{OUT}/{HANDED_ON}"), format!("{OUT}/{INSTALL_SCRIPTS}"));
+        steps.push([NODE, DRIVER, "installs", SOURCE, &list].map(str::to_owned).into());
+        // Compressed at all, since it passes through memory; quickly, since it is read once.
+        let tar =
+            ["/usr/bin/tar", "-C", "/build", "--use-compress-program=gzip -1", "-cf", &archive, "source"];
+        steps.push(tar.map(str::to_owned).into());
         let mut job = self.job(&steps, self.source_files(), Network::Gateway(gateway));
         job.env.push(("npm_config_ignore_scripts".to_owned(), "true".to_owned()));
         job.env.push(("YARN_ENABLE_SCRIPTS".to_owned(), "false".to_owned()));
-        Some(job)
+        job
     }
 
     /// The build phase; `unpacked` is what the fetch phase handed on.

@@ -4,21 +4,29 @@
 mod classify;
 pub(crate) mod commands;
 mod job;
+mod kept;
+
+pub(super) use kept::Kept;
 
 use super::names;
 use super::toolchain::{Tool, ToolError, Toolchains};
 use bytes::Bytes;
 use commands::Pm;
-use job::{HANDED_ON, Parts};
-use trustmill_core::Purl;
-use trustmill_core::attempt::{FailureClass, Material, RecordedRequest, Usage};
+use job::{HANDED_ON, INSTALL_SCRIPTS, Parts};
+use serde::{Deserialize, Serialize};
+use trustmill_core::attempt::{FailureClass, InstallScript, Material, RecordedRequest, Usage};
 use trustmill_core::port::ecosystem::{Build, BuildFailure, BuildRequest};
-use trustmill_core::port::sandbox::{Exit, Gateways, Limits, OutputFile, Report, Sandbox, SandboxError};
+use trustmill_core::port::sandbox::{
+    Exit, Gateways, Layer, Limits, OutputFile, Report, Sandbox, SandboxError,
+};
+use trustmill_core::{Purl, Sha256};
 
 /// What the mill was made with, whichever recipe runs.
 pub(super) struct Builder<'a> {
     /// Gets Node and the package managers.
     pub toolchains: &'a Toolchains,
+    /// What fetch phases unpacked before.
+    pub kept: &'a Kept,
     /// What the fetch phase reaches.
     pub gateways: &'a dyn Gateways,
     /// Where every step runs.
@@ -33,6 +41,21 @@ pub(super) struct Tools {
     pub(super) managers: Vec<(Pm, Tool)>,
 }
 
+/// What a fetch phase gave.
+#[derive(Serialize, Deserialize)]
+struct Fetched {
+    /// The source and its dependencies, as an archive.
+    #[serde(skip)]
+    unpacked: Bytes,
+    /// Its digest.
+    sha256: Sha256,
+    requests: Vec<RecordedRequest>,
+    /// The install scripts of all that was unpacked.
+    install_scripts: Vec<InstallScript>,
+    layers: Vec<Layer>,
+    log: String,
+}
+
 impl Builder<'_> {
     /// Runs `request`'s recipe to its end.
     ///
@@ -45,6 +68,7 @@ impl Builder<'_> {
             materials: vec![Material::source(request.purl, request.source)],
             requests: Vec::new(),
             layers: Vec::new(),
+            install_scripts: Vec::new(),
             environment_usage: Usage::default(),
             build_usage: Usage::default(),
             log: Bytes::new(),
@@ -74,6 +98,7 @@ impl Builder<'_> {
         let parts = Parts {
             recipe: request.recipe,
             source: &request.source.contents,
+            commit: &checkout.tree.commit,
             committed: checkout.tree.committed.as_second(),
             tools: &tools,
             limits: self.limits,
@@ -89,35 +114,28 @@ impl Builder<'_> {
         request: BuildRequest<'_>,
         build: &mut Build,
     ) -> Result<(), SandboxError> {
-        let gateway = self.gateways.open();
         let mut unpacked = None;
-        let mut log = Vec::new();
+        let mut log = String::new();
         let mut layers = None;
-        if let Some(job) = parts.fetching(gateway.clone()) {
-            let report = self.sandbox.run(job).await?;
-            build.requests = gateway.requests();
-            build.materials.extend(fetched(&build.requests));
-            build.environment_usage = report.usage;
-            build.layers.clone_from(&report.layers);
-            log.extend_from_slice(&report.log);
-            layers = Some(report.layers.clone());
-            let handed = report.files.iter().find(|file| file.path.ends_with(HANDED_ON));
-            let failed = match (report.exit, handed) {
-                (Exit::Code(0), Some(handed)) => {
-                    unpacked = Some(handed.bytes.clone());
-                    None
-                }
-                (Exit::Code(0), None) => Some(BuildFailure {
-                    class: FailureClass::Other,
-                    detail: "the fetch phase ended well and handed nothing on".to_owned(),
-                }),
-                (exit, _) => Some(classify::fetching(exit, &report.log)),
+        if let Some(key) = parts.fetch_key() {
+            let fetched = match self.kept.get(key).await {
+                Some(fetched) => fetched,
+                None => match self.fetch(parts, build).await? {
+                    Some(fetched) => {
+                        self.kept.put(key, &fetched).await;
+                        fetched
+                    }
+                    None => return Ok(()),
+                },
             };
-            if let Some(failure) = failed {
-                build.result = Err(failure);
-                build.log = Bytes::from(log);
-                return Ok(());
+            build.materials.extend(materials(&fetched.requests));
+            build.requests = fetched.requests;
+            if parts.runs_install_scripts() {
+                build.install_scripts = fetched.install_scripts;
             }
+            unpacked = Some(fetched.unpacked);
+            log = fetched.log;
+            layers = Some(fetched.layers);
         }
         let report = self.sandbox.run(parts.building(unpacked)).await?;
         build.result = outcome(&report, request.expect);
@@ -126,9 +144,42 @@ impl Builder<'_> {
             None => report.layers,
         };
         build.build_usage = report.usage;
-        log.extend_from_slice(&report.log);
-        build.log = Bytes::from(log);
+        build.log = Bytes::from([log.as_bytes(), &report.log].concat());
         Ok(())
+    }
+
+    /// Runs the fetch phase; `None` where it failed, and then `build` says why.
+    async fn fetch(&self, parts: &Parts<'_>, build: &mut Build) -> Result<Option<Fetched>, SandboxError> {
+        let gateway = self.gateways.open();
+        let report = self.sandbox.run(parts.fetching(gateway.clone())).await?;
+        build.environment_usage = report.usage;
+        let named = |name: &str| report.files.iter().find(|file| file.path.ends_with(name));
+        let failure = match (report.exit, named(HANDED_ON)) {
+            (Exit::Code(0), Some(handed)) => {
+                // Nothing of the dependencies has run yet, so this list is nobody's word but the mill's.
+                let scripts =
+                    named(INSTALL_SCRIPTS).and_then(|file| serde_json::from_slice(&file.bytes).ok());
+                return Ok(Some(Fetched {
+                    unpacked: handed.bytes.clone(),
+                    sha256: Sha256::of(&handed.bytes),
+                    requests: gateway.requests(),
+                    install_scripts: scripts.unwrap_or_default(),
+                    layers: report.layers,
+                    log: String::from_utf8_lossy(&report.log).into_owned(),
+                }));
+            }
+            (Exit::Code(0), None) => BuildFailure {
+                class: FailureClass::Other,
+                detail: "the fetch phase ended well and handed nothing on".to_owned(),
+            },
+            (exit, _) => classify::fetching(exit, &report.log),
+        };
+        build.requests = gateway.requests();
+        build.materials.extend(materials(&build.requests));
+        build.layers = report.layers;
+        build.log = report.log;
+        build.result = Err(failure);
+        Ok(None)
     }
 
     async fn tools(&self, request: BuildRequest<'_>) -> Result<Tools, ToolError> {
@@ -145,7 +196,7 @@ impl Builder<'_> {
 }
 
 /// The files that the fetch phase got, as materials: each release and its digest.
-fn fetched(requests: &[RecordedRequest]) -> Vec<Material> {
+fn materials(requests: &[RecordedRequest]) -> Vec<Material> {
     let file = |request: &RecordedRequest| {
         let (digest, path) = (request.sha256?, request.path.split('?').next()?);
         let (package, file) = path.rsplit_once("/-/")?;

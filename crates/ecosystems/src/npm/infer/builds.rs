@@ -3,43 +3,57 @@
 
 use super::eras;
 use super::manager::Manager;
+use super::node::Node;
+use super::scripts::{self, Run};
 use super::view::View;
-use crate::npm::build::commands::{self, Pm};
+use crate::npm::build::commands::{self, Packer, Pm};
 use jiff::ToSpan as _;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use trustmill_core::recipe::{Origin, Recipe, SourceKind, Step};
 
-/// Scripts that npm runs by itself before it packs, in its order
-/// (<https://docs.npmjs.com/cli/using-npm/scripts#life-cycle-operation-order>).
-const LIFE_CYCLE: [&str; 3] = ["prepublishOnly", "prepack", "prepare"];
-/// Scripts that people run by hand before they publish, the usual names first.
-const BY_HAND: [&str; 8] =
-    ["build", "compile", "dist", "bundle", "build:all", "prepublish", "transpile", "make"];
-
 /// The recipes, the likeliest first; none where the package declares nothing to run.
 pub(super) fn builds(view: &View<'_>) -> Vec<Recipe> {
-    let (node, npm) = eras::at(view.made());
+    let (_, npm) = eras::at(view.made());
     let manager = Manager::of(view.tree(), view.directory(), npm);
-    let newest = eras::NODE_NEWEST.max(node);
-    let sets = script_sets(view);
+    let node = Node::of(view, &manager);
+    let newest = Node {
+        version: eras::NODE_NEWEST.to_string(),
+        why: format!("Node {} runs tools of any age", eras::NODE_NEWEST),
+    };
+    let mut sets = scripts::sets(view.manifest());
+    if view.is_cleaned() && sets.is_empty() {
+        // Nothing is built, and a tool still rewrites what is packed.
+        sets.push(Vec::new());
+    }
     let Some(first) = sets.first() else { return Vec::new() };
-    let draft = Draft { node, scripts: first, install_scripts: false, seen: Seen::Late };
+    let (packer, sure) = view.packer(manager.kind);
+    let draft = Draft { node: &node, runs: first, packer, install_scripts: false, seen: Seen::Late };
     let mut drafts = vec![draft];
     if manager.lockfile.is_none() {
         drafts.insert(0, Draft { seen: Seen::Published, ..draft });
     }
-    drafts.extend(sets.iter().skip(1).map(|scripts| Draft { scripts, ..draft }));
+    let other = Packer::others(packer, manager.kind).map(|packer| Draft { packer, ..draft });
+    if let (Some(other), false) = (other, sure) {
+        drafts.push(other);
+    }
+    drafts.extend(sets.iter().skip(1).map(|runs| Draft { runs, ..draft }));
+    if newest != node {
+        drafts.push(Draft { node: &newest, ..draft });
+    }
     drafts.push(Draft { install_scripts: true, ..draft });
-    drafts.push(Draft { node: newest, ..draft });
+    if let (Some(other), true) = (other, sure) {
+        drafts.push(other);
+    }
     drafts.into_iter().map(|draft| recipe(view, &manager, draft)).collect()
 }
 
 /// What the recipes of one package differ in.
 #[derive(Clone, Copy)]
 struct Draft<'a> {
-    node: u32,
-    scripts: &'a [&'static str],
+    node: &'a Node,
+    runs: &'a [Run],
+    packer: Packer,
     install_scripts: bool,
     seen: Seen,
 }
@@ -54,80 +68,41 @@ enum Seen {
     Late,
 }
 
-/// Which scripts may have made the published files: those that packing runs, else the one run by hand.
-fn script_sets(view: &View<'_>) -> Vec<Vec<&'static str>> {
-    let has = |name: &&'static str| view.manifest().script(name).is_some();
-    let worth = |name: &&'static str| {
-        let text = view.manifest().script(name).unwrap_or_default();
-        // Set up hooks of a work tree, or guard against publishing by hand: they make no file.
-        !["husky", "not-in-publish", "in-publish", "simple-git-hooks", "patch-package"]
-            .iter()
-            .any(|one| text.starts_with(one))
-    };
-    let packing: Vec<&str> = ["prepack", "prepare"].into_iter().filter(has).filter(worth).collect();
-    let by_hand: Vec<&str> = BY_HAND.into_iter().filter(has).take(1).collect();
-    let all: Vec<&str> = LIFE_CYCLE.into_iter().filter(has).filter(worth).collect();
-    let mut sets: Vec<Vec<&str>> = Vec::new();
-    for set in [packing, by_hand, all] {
-        if !set.is_empty() && !sets.contains(&set) {
-            sets.push(set);
-        }
-    }
-    sets
-}
-
 fn recipe(view: &View<'_>, manager: &Manager, draft: Draft<'_>) -> Recipe {
-    let Draft { node, scripts, install_scripts, seen } = draft;
-    let (_, npm) = eras::at(view.made());
-    let pm = manager.kind;
-    let mut reasons = vec![
-        format!("{}, so it is built", view.why_no_build()),
-        manager.why.clone(),
-        format!("Node {node} was the line with long-term support"),
-    ];
-    let mut steps: Vec<Step> = Vec::new();
-    if let Some(lockfile) = &manager.lockfile {
-        steps.push(commands::relock(lockfile));
-        reasons.push(
-            "the lockfile pins every dependency; only the host of its addresses is replaced".to_owned(),
-        );
-    }
-    steps.push(commands::install(pm, &manager.root, manager.lockfile.is_some()));
-    reasons
-        .push("dependencies are unpacked and none of their install scripts runs with a network".to_owned());
-    if install_scripts {
-        steps.push(commands::rebuild(&manager.root));
-        reasons.push(
-            "install scripts of dependencies run in the sandbox without a network; the log lists each"
-                .to_owned(),
-        );
-    }
+    let (mut steps, mut reasons) = dependencies(view, manager, draft);
     for (step, reason) in view.writes() {
         steps.push(step);
         reasons.push(reason);
     }
-    for script in scripts {
-        steps.push(commands::script(pm, view.directory(), script));
-        reasons.push(format!("package.json declares the script {script}"));
+    for run in draft.runs {
+        let (step, reason) = match run.part {
+            None => (
+                commands::script(manager.kind, view.directory(), &run.script),
+                format!("package.json declares the script {}", run.script),
+            ),
+            Some(part) => (
+                commands::part(view.directory(), &run.script, part),
+                format!("command {} of the script {} makes files, others do not", part + 1, run.script),
+            ),
+        };
+        steps.push(step);
+        reasons.push(reason);
     }
-    let packs_itself = pm == Pm::Pnpm && scripts.len() != 2;
-    steps.push(if packs_itself {
-        commands::pnpm_pack(view.directory())
+    if view.is_cleaned() {
+        steps.push(commands::clean_publish(view.directory()));
+        steps.push(commands::pack_cleaned());
+        reasons.push("clean-publish rewrites what is packed".to_owned());
     } else {
-        commands::pack(view.directory())
-    });
-    let npm = if pm == Pm::Npm { manager.version.clone() } else { npm.to_owned() };
-    let mut tools = BTreeMap::from([("node".to_owned(), node.to_string()), ("npm".to_owned(), npm)]);
-    if pm != Pm::Npm {
-        tools.insert(pm.package().to_owned(), manager.version.clone());
+        steps.push(commands::pack_by(draft.packer, view.directory()));
+        reasons.push(format!("packed by {}", draft.packer.name()));
     }
-    let (as_of, why) = as_of(view, manager, seen);
+    let (as_of, why) = as_of(view, manager, draft.seen);
     reasons.push(why);
     Recipe {
         format: Recipe::FORMAT,
         origin: Origin::Inferred,
         source: SourceKind::Git,
-        tools,
+        tools: tools(view, manager, draft.node),
         requirements: Vec::new(),
         constraints: Vec::new(),
         as_of,
@@ -137,6 +112,52 @@ fn recipe(view: &View<'_>, manager: &Manager, draft: Draft<'_>) -> Recipe {
         steps,
         reasons,
     }
+}
+
+/// The steps that bring the dependencies, and why so.
+fn dependencies(view: &View<'_>, manager: &Manager, draft: Draft<'_>) -> (Vec<Step>, Vec<String>) {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut reasons =
+        vec![format!("{}, so it is built", view.why_no_build()), manager.why.clone(), draft.node.why.clone()];
+    if let Some(lockfile) = &manager.lockfile {
+        steps.push(commands::relock(lockfile));
+        reasons.push(
+            "the lockfile pins every dependency; only the host of its addresses is replaced".to_owned(),
+        );
+    }
+    steps.push(commands::install(manager.kind, &manager.version, &manager.root, manager.lockfile.is_some()));
+    reasons
+        .push("dependencies are unpacked and none of their install scripts runs with a network".to_owned());
+    if draft.install_scripts {
+        steps.push(commands::rebuild(manager.kind, &manager.root));
+        reasons.push(
+            "install scripts of dependencies run in the sandbox without a network; each is recorded"
+                .to_owned(),
+        );
+    }
+    (steps, reasons)
+}
+
+/// Node, npm, the package manager of the lockfile, and those that the scripts call by name.
+fn tools(view: &View<'_>, manager: &Manager, node: &Node) -> BTreeMap<String, String> {
+    let (_, npm) = eras::at(view.made());
+    let npm = if manager.kind == Pm::Npm { &manager.version } else { npm };
+    let mut tools =
+        BTreeMap::from([("node".to_owned(), node.version.clone()), ("npm".to_owned(), npm.to_owned())]);
+    let called = |word: &str| {
+        view.manifest().scripts().any(|(_, text)| text.split_whitespace().any(|one| one == word))
+    };
+    if called("yarn") && manager.kind != Pm::YarnBerry {
+        tools.insert(Pm::YarnClassic.package().to_owned(), "1".to_owned());
+    }
+    if called("pnpm") {
+        tools.insert(Pm::Pnpm.package().to_owned(), eras::pnpm_at(view.made()).to_owned());
+    }
+    tools.insert(
+        manager.kind.package().to_owned(),
+        if manager.kind == Pm::Npm { npm.to_owned() } else { manager.version.clone() },
+    );
+    tools
 }
 
 /// The instant as of which the registry is seen, and why.

@@ -37,6 +37,20 @@ impl Manifest {
         (!text.trim().is_empty()).then_some(text)
     }
 
+    /// Every script that is text, by name.
+    pub(super) fn scripts(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.0.get("scripts").and_then(Value::as_object);
+        let named =
+            all.into_iter().flatten().filter_map(|(name, text)| Some((name.as_str(), text.as_str()?)));
+        named.filter(|(_, text)| !text.trim().is_empty())
+    }
+
+    /// What stands at a path of keys, where it is text.
+    pub(super) fn text_at(&self, keys: &[&str]) -> Option<&str> {
+        let (first, rest) = keys.split_first()?;
+        rest.iter().try_fold(self.0.get(*first)?, |value, key| value.get(key))?.as_str()
+    }
+
     /// Address and folder in `repository`: text, or an object with `url` and perhaps `directory`.
     pub fn repository(&self) -> Option<(&str, Option<&str>)> {
         let value = self.0.get("repository")?;
@@ -50,6 +64,16 @@ impl Manifest {
     pub fn without(&self, except: &[&str]) -> Self {
         let kept = self.0.iter().filter(|(key, _)| !except.contains(&key.as_str()));
         Self(kept.map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+}
+
+#[cfg(test)]
+impl Manifest {
+    /// One with these scripts and nothing else.
+    pub(super) fn with_scripts(scripts: &[(&str, &str)]) -> Self {
+        let scripts: Map<String, Value> =
+            scripts.iter().map(|(name, text)| ((*name).to_owned(), Value::from(*text))).collect();
+        Self(Map::from_iter([("scripts".to_owned(), Value::Object(scripts))]))
     }
 }
 

@@ -8,6 +8,8 @@ mod claim;
 mod eras;
 mod manager;
 mod manifest;
+mod node;
+mod scripts;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -19,18 +21,36 @@ pub use manifest::Manifest;
 
 use super::build::commands;
 use std::collections::BTreeMap;
-use trustmill_core::attempt::Attempt;
+use trustmill_core::attempt::{Attempt, AttemptResult, FailureClass};
 use trustmill_core::port::ecosystem::Evidence;
 use trustmill_core::recipe::{Origin, Recipe, SourceKind, Step};
 use view::View;
+
+/// Builds of a package whose files all stand in the commit that are tried before other pack rules are.
+const CHOOSING: usize = 2;
 
 /// The next recipe to try: remembered ones, then those that the evidence suggests; `None` when the ladder ends.
 pub fn next_recipe(evidence: &Evidence<'_>, tried: &[Attempt]) -> Option<Recipe> {
     let view = View::of(evidence)?;
     let remembered = evidence.remembered.iter().map(|recipe| again(recipe, &view));
     let ladder = remembered.chain(rungs(&view));
-    let mut new = ladder.filter(|recipe| !tried.iter().any(|attempt| same(&attempt.recipe, recipe)));
+    let mut new = ladder.filter(|recipe| {
+        !tried.iter().any(|attempt| same(&attempt.recipe, recipe) || resolved_in_vain(attempt, recipe))
+    });
     new.next()
+}
+
+/// Whether the dependencies of `recipe` were tried and could not be had: what runs after them makes no difference.
+fn resolved_in_vain(attempt: &Attempt, recipe: &Recipe) -> bool {
+    let fetching = |recipe: &Recipe| -> Vec<Step> {
+        recipe.steps.iter().filter(|step| commands::FETCH.contains(&step.name.as_str())).cloned().collect()
+    };
+    let steps = fetching(recipe);
+    matches!(attempt.result, AttemptResult::Failed { class: FailureClass::UnresolvableRequirements, .. })
+        && !steps.is_empty()
+        && attempt.recipe.tools == recipe.tools
+        && attempt.recipe.as_of == recipe.as_of
+        && fetching(&attempt.recipe) == steps
 }
 
 /// Recipes that differ only in their reasons give the same bytes.
@@ -52,12 +72,14 @@ fn again(recipe: &Recipe, view: &View<'_>) -> Recipe {
 }
 
 /// Every recipe that the evidence suggests. Where all files stand in the commit it is packed and nothing runs; only if
-/// that gives other files is what the package declares run, since a script may choose what is packed. Where files
-/// are missing, the build comes first.
+/// that gives other files is what the package declares run, since a script may choose what is packed, and then other
+/// pack rules are tried. Where files are missing, the build comes first.
 fn rungs(view: &View<'_>) -> Vec<Recipe> {
-    let (built, packed) = (builds::builds(view), packs(view));
+    let (mut built, mut packed) = (builds::builds(view), packs(view));
     if view.is_whole() {
-        return packed.into_iter().chain(built).collect();
+        let rules = packed.split_off(packed.len().min(1));
+        let rest = built.split_off(built.len().min(CHOOSING));
+        return packed.into_iter().chain(built).chain(rules).chain(rest).collect();
     }
     let few = if built.is_empty() { packed.len() } else { 1 };
     built.into_iter().chain(packed.into_iter().take(few)).collect()

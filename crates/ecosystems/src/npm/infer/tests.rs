@@ -4,6 +4,7 @@ use super::next_recipe;
 use super::testing::{artifact, contents, sources};
 use trustmill_core::Purl;
 use trustmill_core::attempt::{Attempt, AttemptResult, FailureClass, Usage};
+use trustmill_core::content::Contents;
 use trustmill_core::package::Artifact;
 use trustmill_core::port::ecosystem::Evidence;
 use trustmill_core::recipe::Recipe;
@@ -12,12 +13,29 @@ const PUBLISHED: &str = r#"{"name": "demo", "version": "1.2.3"}"#;
 
 /// Every recipe of the ladder, each tried and failed.
 fn ladder(ours: &str, artifact: &Artifact, remembered: &[Recipe]) -> Vec<Recipe> {
-    let sources = sources(&[("package.json", ours), ("index.js", "x")], "", "2020-12-01T00:00:00Z");
     let published = contents(&[("package.json", PUBLISHED), ("index.js", "x")]);
+    climb(&[("package.json", ours), ("index.js", "x")], &published, artifact, remembered, FailureClass::Other)
+}
+
+/// The ladder of a package that is built: the commit holds these files, and nothing of what is published but the
+/// manifest.
+fn building(files: &[(&str, &str)], theirs: &str) -> Vec<Recipe> {
+    let published = contents(&[("package.json", theirs), ("dist/index.js", "made")]);
+    climb(files, &published, &artifact("demo", "1.2.3"), &[], FailureClass::BackendError)
+}
+
+fn climb(
+    files: &[(&str, &str)],
+    published: &Contents,
+    artifact: &Artifact,
+    remembered: &[Recipe],
+    class: FailureClass,
+) -> Vec<Recipe> {
+    let sources = sources(files, "", "2020-12-01T00:00:00Z");
     let purl = Purl::release("npm", "demo", "1.2.3");
     let evidence = Evidence {
         purl: &purl,
-        published: Some((artifact, &published)),
+        published: Some((artifact, published)),
         sources: &sources,
         uploaded: "2024-02-02T00:00:00Z".parse().unwrap(),
         remembered,
@@ -27,10 +45,11 @@ fn ladder(ours: &str, artifact: &Artifact, remembered: &[Recipe]) -> Vec<Recipe>
         assert!(tried.len() < 20, "the ladder ends");
         tried.push(Attempt {
             recipe,
-            result: AttemptResult::Failed { class: FailureClass::Other, detail: String::new() },
+            result: AttemptResult::Failed { class, detail: String::new() },
             materials: Vec::new(),
             requests: Vec::new(),
             layers: Vec::new(),
+            install_scripts: Vec::new(),
             environment_usage: Usage::default(),
             build_usage: Usage::default(),
             log: None,
@@ -81,4 +100,102 @@ fn a_remembered_recipe_comes_first_with_this_releases_version() {
     assert_eq!(npms(&recipes)[0], "8");
     assert_eq!(recipes[0].steps.len(), 1, "the version that was written then is not written now");
     assert_eq!(recipes.len(), 4, "what was remembered is not tried twice");
+}
+
+const BUILT: &str = r#"{"name": "demo", "version": "1.2.3", "scripts": {"prepare": "tsc", "test": "tap"}}"#;
+const LOCK: (&str, &str) = ("package-lock.json", r#"{"lockfileVersion": 2}"#);
+
+fn names(recipe: &Recipe) -> Vec<&str> {
+    recipe.steps.iter().map(|step| step.name.as_str()).collect()
+}
+
+#[test]
+fn a_build_follows_the_lockfile_and_runs_install_scripts_late() {
+    let recipes = building(&[("package.json", BUILT), LOCK], BUILT);
+    assert_eq!(names(&recipes[0]), ["relock", "install", "script", "pack"]);
+    assert_eq!((recipes[0].tools["node"].as_str(), recipes[0].tools["npm"].as_str()), ("14", "8"));
+    assert!(recipes[0].as_of > "2029-01-01T00:00:00Z".parse().unwrap());
+    let installs = |recipe: &Recipe| names(recipe).contains(&"install-scripts");
+    assert!(!recipes[..2].iter().any(installs) && recipes.iter().any(installs));
+}
+
+#[test]
+fn dependencies_that_cannot_be_had_are_not_asked_for_again() {
+    let published = contents(&[("package.json", BUILT), ("dist/index.js", "made")]);
+    let class = FailureClass::UnresolvableRequirements;
+    let recipes = climb(&[("package.json", BUILT), LOCK], &published, &artifact("demo", "1.2.3"), &[], class);
+    let fetched: Vec<_> = recipes
+        .iter()
+        .filter(|one| names(one).contains(&"install"))
+        .map(|one| (&one.tools, one.as_of))
+        .collect();
+    assert_eq!(fetched.len(), 2, "one for each Node: {fetched:?}");
+}
+
+#[test]
+fn the_published_manifest_tells_whether_pnpm_packed_it() {
+    let lock = ("pnpm-lock.yaml", "lockfileVersion: '6.0'\n");
+    let by = |theirs: &str| {
+        let first = building(&[("package.json", BUILT), lock], theirs).remove(0);
+        first.steps.last().unwrap().argv[1].clone()
+    };
+    assert!(by(BUILT).contains("npm-cli"), "what pnpm takes out is still there");
+    assert!(by(PUBLISHED).contains("pnpm"));
+}
+
+#[test]
+fn what_the_repository_says_of_node_counts() {
+    let node = |files: &[(&str, &str)]| {
+        let mut all = vec![LOCK];
+        all.extend(files);
+        building(&all, BUILT)[0].tools["node"].clone()
+    };
+    let with = |field: &str| BUILT.replace("\"name\"", &format!("{field}, \"name\""));
+    assert_eq!(node(&[("package.json", BUILT)]), "14");
+    assert_eq!(node(&[("package.json", BUILT), (".nvmrc", "v16.3.0\n")]), "16.3.0");
+    assert_eq!(
+        node(&[("package.json", &with(r#""volta": {"node": "12.22.0"}"#)), (".nvmrc", "16")]),
+        "12.22.0"
+    );
+    assert_eq!(node(&[("package.json", &with(r#""engines": {"node": ">=18"}"#))]), "18");
+}
+
+#[test]
+fn clean_publish_packs_what_it_wrote() {
+    let ours = r#"{"name": "demo", "version": "1.2.3", "devDependencies": {"clean-publish": "^3.0.0"}}"#;
+    let recipes = building(&[("package.json", ours), LOCK], PUBLISHED);
+    assert_eq!(names(&recipes[0]), ["relock", "install", "clean", "pack"]);
+    let other = building(&[("package.json", ours), LOCK], ours);
+    assert!(other.iter().all(|recipe| !names(recipe).contains(&"clean")), "the published one is not cleaned");
+}
+
+#[test]
+fn a_package_in_an_unnamed_folder_is_found_by_its_name_and_circles_of_workspaces_end() {
+    let files = [
+        ("package.json", r#"{"name": "root", "workspaces": ["packages/*", "."]}"#),
+        ("packages/demo/package.json", BUILT),
+        ("packages/demo/node_modules/demo/package.json", BUILT),
+        ("packages/other/package.json", r#"{"name": "other", "workspaces": [".."]}"#),
+    ];
+    let first = building(&files, BUILT).remove(0);
+    assert!(first.steps[0].argv.ends_with(&["--prefix".to_owned(), "/build/source".to_owned()]));
+    assert!(first.steps[1].argv.contains(&"/build/source/packages/demo".to_owned()));
+}
+
+#[test]
+fn a_script_that_chooses_files_comes_after_plain_packing_and_before_other_pack_rules() {
+    let ours = r#"{"name": "demo", "version": "1.2.3", "scripts": {"prepack": "npmignore --auto"}}"#;
+    let recipes = ladder(ours, &artifact("demo", "1.2.3"), &[]);
+    assert_eq!(names(&recipes[0]), ["pack"]);
+    assert_eq!(names(&recipes[1]), ["install", "script", "pack"]);
+    assert_eq!(recipes[1].as_of, "2024-02-02T00:00:00Z".parse().unwrap(), "nothing pins the dependencies");
+    assert!(recipes[3..6].iter().all(|recipe| names(recipe) == ["pack"]));
+}
+
+#[test]
+fn a_release_tool_that_drops_the_last_newline_is_followed() {
+    let ours = format!("{PUBLISHED}\n");
+    let recipes = ladder(&ours, &artifact("demo", "1.2.3"), &[]);
+    assert_eq!(recipes[0].steps[0].argv.last().map(String::as_str), Some("bare"));
+    assert!(recipes[0].reasons.iter().any(|reason| reason.contains("newline")));
 }

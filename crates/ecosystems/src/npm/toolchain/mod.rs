@@ -204,7 +204,11 @@ fn unpack_into(bytes: &[u8], folder: &Path, package: &str) -> Result<(), ToolErr
     }
     std::fs::create_dir_all(&part).map_err(write)?;
     match unpack::unpack(bytes, &part) {
-        Ok(()) => std::fs::rename(&part, folder).map_err(write),
+        Ok(()) => match std::fs::rename(&part, folder) {
+            // The folder's name holds the digest, so whoever was first wrote the same.
+            Err(_) if folder.is_dir() => std::fs::remove_dir_all(&part).map_err(write),
+            done => done.map_err(write),
+        },
         Err(error) => {
             // Best effort: what is left is in the way of nothing but disk space.
             let _ = std::fs::remove_dir_all(&part);

@@ -156,6 +156,7 @@ impl Log {
             materials: vec![source],
             requests: Vec::new(),
             layers: Vec::new(),
+            install_scripts: Vec::new(),
             environment_usage: Usage::default(),
             build_usage: Usage::default(),
             log: Bytes::new(),

@@ -22,6 +22,7 @@ fn attempt(recipe: &Recipe, result: AttemptResult) -> Attempt {
         materials: Vec::new(),
         requests: Vec::new(),
         layers: Vec::new(),
+        install_scripts: Vec::new(),
         environment_usage: Usage::default(),
         build_usage: Usage::default(),
         log: None,
