@@ -15,6 +15,7 @@ use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::clock::Clock;
 use trustmill_core::port::ecosystem::Ecosystem;
 use trustmill_core::port::fetch::Fetch;
+use trustmill_core::port::gate::Open;
 use trustmill_core::port::registry::Registry;
 use trustmill_core::port::repositories::Repositories;
 use trustmill_core::port::sandbox::Sandbox;
@@ -272,6 +273,7 @@ fn ports(data: &DataDir, fetch: Arc<dyn Fetch>) -> Ports {
         clock: Arc::new(SystemClock),
         blobs: Arc::new(data.blobs()),
         records: data.records(),
+        gate: Arc::new(Open),
         data: data.path().to_owned(),
         fetch,
     }

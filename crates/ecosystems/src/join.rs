@@ -12,6 +12,7 @@ use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::clock::Clock;
 use trustmill_core::port::ecosystem::Ecosystem;
 use trustmill_core::port::fetch::{Credential, Fetch, FetchError, Scheme};
+use trustmill_core::port::gate::Gate;
 use trustmill_core::port::records::Records;
 use trustmill_core::port::registry::{Registry, Secret};
 use trustmill_core::port::sandbox::{Gateways, Limits, Sandbox};
@@ -83,6 +84,8 @@ pub struct Ports {
     pub fetch: Arc<dyn Fetch>,
     /// Facts, first-seen digests.
     pub records: Arc<dyn Records>,
+    /// Decides what is handed out.
+    pub gate: Arc<dyn Gate>,
     /// The data folder.
     pub data: PathBuf,
 }

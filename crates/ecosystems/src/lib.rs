@@ -8,5 +8,6 @@ mod page_store;
 mod pages;
 pub mod pypi;
 mod rendered;
+mod rulings;
 mod scheme;
 mod stop;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use trustmill_core::advisory::Finding;
 use trustmill_core::port::gate::{Gate, GateError};
-use trustmill_core::ruling::{Decision, Question, Ruling};
+use trustmill_core::ruling::{Action, Decision, Effect, Listed, Principal, Question, Ruling};
 use trustmill_core::{Purl, Timestamp};
 
 /// Allows everything that no test told it otherwise about.
@@ -20,7 +20,23 @@ struct Script {
     findings: Vec<Finding>,
     advisories: bool,
     broken: bool,
-    asked: usize,
+    questions: Vec<Questioned>,
+}
+
+/// A question that was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Questioned {
+    /// By whom.
+    pub principal: Principal,
+    /// For what.
+    pub action: Action,
+    /// About which releases.
+    pub releases: Vec<Listed<'static>>,
+}
+
+/// A decision with a reason.
+pub fn decision(effect: Effect, code: &'static str, reason: &str) -> Decision {
+    Decision { effect, code: code.into(), reason: reason.to_owned(), ..Decision::allow() }
 }
 
 impl ScriptedGate {
@@ -65,7 +81,32 @@ impl ScriptedGate {
 
     /// How many rulings were asked for.
     pub fn asked(&self) -> usize {
-        self.script(|script| script.asked)
+        self.script(|script| script.questions.len())
+    }
+
+    /// The last question.
+    ///
+    /// # Panics
+    /// Nothing was asked yet.
+    pub fn last(&self) -> Questioned {
+        self.script(|script| script.questions.last().cloned()).unwrap()
+    }
+}
+
+impl Questioned {
+    fn of(question: &Question<'_>) -> Self {
+        let owned = |listed: &Listed<'_>| Listed {
+            version: listed.version.clone().into_owned().into(),
+            published: listed.published,
+            yanked: listed.yanked,
+            install_script: listed.install_script,
+            licence: listed.licence.clone().map(|licence| licence.into_owned().into()),
+        };
+        Self {
+            principal: question.principal.clone(),
+            action: question.action,
+            releases: question.releases.iter().map(owned).collect(),
+        }
     }
 }
 
@@ -77,7 +118,7 @@ impl Gate for ScriptedGate {
 
     async fn rule(&self, question: &Question<'_>, now: Timestamp) -> Result<Ruling, GateError> {
         self.script(|script| {
-            script.asked += 1;
+            script.questions.push(Questioned::of(question));
             if script.broken {
                 let source = Box::new(std::io::Error::other("the test says so"));
                 return Err(GateError {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::clock::Clock;
 use trustmill_core::port::fetch::Fetch;
+use trustmill_core::port::gate::Open;
 use trustmill_ecosystems::npm::registry::{NpmRegistry, RegistryPorts};
 use trustmill_ecosystems::npm::upstream::{FolderStore, PageOptions, Upstream};
 use trustmill_infra::{DataDir, FetchConfig, HttpFetch, SystemClock};
@@ -34,7 +35,8 @@ async fn serve(folder: &Path, port: u16) -> Result<(), Failure> {
         Some(Arc::new(FolderStore::new(folder.join("pages")))),
         PageOptions::default(),
     ));
-    let ports = RegistryPorts { records: data.records(), blobs: blobs.clone(), fetch, clock };
+    let ports =
+        RegistryPorts { records: data.records(), blobs: blobs.clone(), fetch, clock, gate: Arc::new(Open) };
     let registry = Arc::new(NpmRegistry::new(upstream, ports));
     let server = Server::bind(([127, 0, 0, 1], port).into(), ServerLimits::default()).await?;
     server.run(router(vec![registry], blobs, Options::default()), std::future::pending()).await;

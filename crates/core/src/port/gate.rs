@@ -1,7 +1,7 @@
 //! What a registry asks before it shows or hands out a release.
 
 use crate::advisory::Finding;
-use crate::ruling::{Question, Ruling};
+use crate::ruling::{Decision, Question, Ruling};
 use crate::{Purl, Timestamp};
 use async_trait::async_trait;
 
@@ -25,6 +25,30 @@ pub trait Gate: Send + Sync {
 
     /// Whether any advisories are here at all: without them an audit that finds nothing would lie.
     fn has_advisories(&self) -> bool;
+}
+
+/// The gate of a mill that holds no advisories and no policies: it lets everything through.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Open;
+
+#[async_trait]
+impl Gate for Open {
+    fn revision(&self) -> u64 {
+        0
+    }
+
+    async fn rule(&self, question: &Question<'_>, _now: Timestamp) -> Result<Ruling, GateError> {
+        let decisions = question.releases.iter().map(|_| Decision::allow()).collect();
+        Ok(Ruling { decisions, until: None })
+    }
+
+    async fn findings(&self, _release: &Purl) -> Result<Vec<Finding>, GateError> {
+        Ok(Vec::new())
+    }
+
+    fn has_advisories(&self) -> bool {
+        false
+    }
 }
 
 /// Why nothing could be decided: then nothing is handed out.

@@ -17,6 +17,7 @@ use trustmill_core::package::Artifact;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::ecosystem::{BuildRequest, Ecosystem, Evidence, Published};
 use trustmill_core::port::fetch::Fetch;
+use trustmill_core::port::gate::Open;
 use trustmill_core::port::repositories::Repositories;
 use trustmill_core::port::sandbox::Limits as BuildLimits;
 use trustmill_core::source::{Checkout, FoundBy, Source, SourceClaim, SourceFrom, Sources, Tree};
@@ -94,8 +95,13 @@ impl Mill {
         let Discovered { registries, .. } =
             discover::discover(std::env::vars(), |path| std::fs::read_to_string(path).ok())?;
         let upstream = Arc::new(Upstream::new(registries, fetch.clone(), clock.clone()));
-        let ports =
-            RegistryPorts { records: data.records(), blobs: blobs.clone(), fetch: fetch.clone(), clock };
+        let ports = RegistryPorts {
+            records: data.records(),
+            blobs: blobs.clone(),
+            fetch: fetch.clone(),
+            clock,
+            gate: Arc::new(Open),
+        };
         let registry = Arc::new(NpmRegistry::new(upstream.clone(), ports));
         let mut config = GitConfig::new(path.join("git"));
         config.mirrors = mirror_map(mirrors)?;

@@ -56,6 +56,7 @@ fn open(url: url::Url, ports: &Ports) -> Opened {
         blobs: Arc::clone(&ports.blobs),
         fetch: Arc::clone(&ports.fetch),
         clock: Arc::clone(&ports.clock),
+        gate: Arc::clone(&ports.gate),
     };
     let registry = Arc::new(CargoRegistry::new(Arc::clone(&upstream), registry));
     let probed = Arc::clone(&upstream);

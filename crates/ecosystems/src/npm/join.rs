@@ -60,6 +60,7 @@ fn open(registries: Registries, ports: &Ports) -> Opened {
         blobs: Arc::clone(&ports.blobs),
         fetch: Arc::clone(&ports.fetch),
         clock: Arc::clone(&ports.clock),
+        gate: Arc::clone(&ports.gate),
     };
     let registry = Arc::new(NpmRegistry::new(Arc::clone(&upstream), registry));
     let probed = Arc::clone(&upstream);

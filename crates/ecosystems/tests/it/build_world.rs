@@ -11,6 +11,7 @@ use trustmill_core::package::{Artifact, ArtifactKind};
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::ecosystem::{Build, BuildRequest, Ecosystem, Evidence, Task};
 use trustmill_core::port::fetch::Fetch;
+use trustmill_core::port::gate::Open;
 use trustmill_core::port::sandbox::{Gateways, Sandbox};
 use trustmill_core::source::{Source, Sources};
 use trustmill_core::{Purl, Sha256};
@@ -95,8 +96,13 @@ impl Mill {
         let clock = Arc::new(SystemClock);
         let upstream =
             Arc::new(Upstream::new(Upstream::discover().unwrap().url, fetch.clone(), clock.clone()));
-        let ports =
-            RegistryPorts { records: data.records(), blobs: blobs.clone(), fetch: fetch.clone(), clock };
+        let ports = RegistryPorts {
+            records: data.records(),
+            blobs: blobs.clone(),
+            fetch: fetch.clone(),
+            clock,
+            gate: Arc::new(Open),
+        };
         let registry = Arc::new(PypiRegistry::new(upstream.clone(), ports));
         let gateways: Arc<dyn Gateways> = Arc::new(RegistryGateways::new(vec![registry], blobs.clone()));
         let sandbox: Arc<dyn Sandbox> = Arc::new(sandbox());

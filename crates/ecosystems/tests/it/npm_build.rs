@@ -13,6 +13,7 @@ use trustmill_core::package::ArtifactKind;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::ecosystem::{Build, BuildRequest, Ecosystem, Evidence};
 use trustmill_core::port::fetch::Fetch;
+use trustmill_core::port::gate::Open;
 use trustmill_core::port::sandbox::Limits;
 use trustmill_core::recipe::Recipe;
 use trustmill_core::source::{Checkout, FoundBy, ObjectId, Source, SourceFrom, Sources, Tree};
@@ -46,8 +47,13 @@ impl Mill {
         let Discovered { registries, .. } =
             discover::discover(std::env::vars(), |path| std::fs::read_to_string(path).ok()).unwrap();
         let upstream = Arc::new(Upstream::new(registries, fetch.clone(), clock.clone()));
-        let ports =
-            RegistryPorts { records: data.records(), blobs: blobs.clone(), fetch: fetch.clone(), clock };
+        let ports = RegistryPorts {
+            records: data.records(),
+            blobs: blobs.clone(),
+            fetch: fetch.clone(),
+            clock,
+            gate: Arc::new(Open),
+        };
         let registry = Arc::new(NpmRegistry::new(upstream.clone(), ports));
         let npm = Npm::new(NpmParts {
             projects: upstream,

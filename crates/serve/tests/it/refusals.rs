@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::process::Command;
 use trustmill_core::fact::Fact;
 use trustmill_core::port::blobs::Blobs;
+use trustmill_core::port::gate::Open;
 use trustmill_core::port::records::Records;
 use trustmill_core::shelf::{OwnFile, Shelf, ShelfRefusal};
 use trustmill_core::{Purl, Sha256, Timestamp};
@@ -101,7 +102,13 @@ impl Mill {
         let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
         let index = index_url("http://index.invalid/simple/", "test").unwrap();
         let upstream = Arc::new(Upstream::new(index, fetch.clone(), clock.clone()));
-        let ports = RegistryPorts { records: records.clone(), blobs: blobs.clone(), fetch, clock };
+        let ports = RegistryPorts {
+            records: records.clone(),
+            blobs: blobs.clone(),
+            fetch,
+            clock,
+            gate: Arc::new(Open),
+        };
         let registry = Arc::new(PypiRegistry::new(upstream, ports));
         let server = serve(vec![registry], blobs.clone(), Options::default(), ServerLimits::default()).await;
         Self { server, records, blobs, out: tempfile::tempdir().unwrap() }

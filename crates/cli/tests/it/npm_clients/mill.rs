@@ -9,6 +9,7 @@ use trustmill_core::fact::Fact;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::clock::Clock;
 use trustmill_core::port::fetch::Fetch;
+use trustmill_core::port::gate::Open;
 use trustmill_core::port::records::Records;
 use trustmill_core::shelf::{Shelf, ShelfRefusal};
 use trustmill_core::{Purl, Timestamp};
@@ -71,7 +72,13 @@ impl Mill {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let options = PageOptions::default();
         let upstream = Upstream::with_options(registries, fetch.clone(), clock.clone(), store, options);
-        let ports = RegistryPorts { records: records.clone(), blobs: blobs.clone(), fetch, clock };
+        let ports = RegistryPorts {
+            records: records.clone(),
+            blobs: blobs.clone(),
+            fetch,
+            clock,
+            gate: Arc::new(Open),
+        };
         let registry = Arc::new(NpmRegistry::new(Arc::new(upstream), ports));
         let app = router(vec![registry], blobs, Options::default());
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), ServerLimits::default()).await.unwrap();

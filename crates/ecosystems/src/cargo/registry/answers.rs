@@ -1,7 +1,7 @@
 //! The answers that are no page and no file, in the shape that cargo shows to a person
 //! (<https://doc.rust-lang.org/cargo/reference/registry-web-api.html>: `{"errors":[{"detail":…}]}`).
 
-use super::state::Stop;
+use crate::stop::Stop;
 use bytes::Bytes;
 use trustmill_core::port::Coded;
 use trustmill_core::port::fetch::FetchError;
@@ -42,10 +42,4 @@ pub(super) fn failed(error: FetchError) -> Answer {
             Answer::Unavailable { why: line, retry_after: None }
         }
     }
-}
-
-/// The mill's own store or records failed: nothing is served that could not be checked.
-pub(super) fn broken(error: &impl Coded) -> Answer {
-    tracing::error!(code = error.code(), %error, source = ?std::error::Error::source(error), "a request cannot be answered");
-    Answer::Unavailable { why: format!("{}: {error}", error.code()), retry_after: None }
 }

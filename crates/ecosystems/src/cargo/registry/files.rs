@@ -1,10 +1,13 @@
 //! Files: out of the blob store, brought there by one download whose digest was checked and locked.
 
-use super::answers::{broken, failed, refused};
-use super::state::{State, Stop};
-use super::{Inner, alarm};
+use super::Inner;
+use super::answers::{failed, refused};
+use super::judged::Judged;
+use super::state::State;
 use crate::cargo::index::Release;
 use crate::cargo::names;
+use crate::rulings::Asker;
+use crate::stop::{Stop, broken};
 use std::sync::Arc;
 use trustmill_core::digest::Checksum;
 use trustmill_core::port::fetch::FetchError;
@@ -21,42 +24,38 @@ impl Inner {
     /// for a cold file finds it warm when it comes again.
     pub(super) async fn file(
         self: &Arc<Self>,
+        asker: &Asker,
         name: &str,
         version: &str,
         as_of: Option<Timestamp>,
     ) -> Answer {
-        let (state, release) = match self.found(name, version, as_of).await {
-            Ok(found) => found,
+        let judged = match self.found(asker, name).await {
+            Ok(judged) => judged,
             Err(answer) => return answer,
         };
-        if let Some(stop) = state.stop(version) {
+        let Some(served) = judged.release(version, as_of) else { return no_release(name, version) };
+        if let Some(stop) = served.stop {
             return refused(stop);
         }
-        if let Some(answer) = state.answered(version) {
-            return Answer::File(answer);
+        if let Some(answer) = judged.state.answered(version) {
+            return Answer::File(judged.warned(served, answer));
         }
-        let (inner, shared) = (self.clone(), state.clone());
-        let task = tokio::spawn(async move { inner.bring(&shared, &release).await });
+        let (inner, state, release) = (self.clone(), judged.state.clone(), served.release.clone());
+        let task = tokio::spawn(async move { inner.bring(&state, &release).await });
         match task.await {
-            Ok(Ok(answer)) => Answer::File(answer),
+            Ok(Ok(answer)) => Answer::File(judged.warned(served, answer)),
             Ok(Err(answer)) => answer,
             Err(_) => Answer::Unavailable { why: "the download was cut short".into(), retry_after: None },
         }
     }
 
-    /// The state of a crate and one of its releases.
-    async fn found(
-        &self,
-        name: &str,
-        version: &str,
-        as_of: Option<Timestamp>,
-    ) -> Result<(Arc<State>, Release), Answer> {
-        let state = self.current(&name.to_ascii_lowercase()).await?.state;
-        let release = state.release(version, as_of).filter(|_| state.file.name == name).cloned();
-        match release {
-            Some(release) => Ok((state, release)),
-            None => Err(Answer::NotFound(format!("{name} has no release {version}"))),
+    /// The crate of that very name.
+    async fn found(&self, asker: &Asker, name: &str) -> Result<Judged, Answer> {
+        let (_, judged) = self.judged(asker).await?;
+        if judged.state.file.name == name {
+            return Ok(judged);
         }
+        Err(Answer::NotFound(format!("there is no crate {name}: {} is", judged.state.file.name)))
     }
 
     /// Brings a file that nothing stops into the store, checked and locked.
@@ -75,6 +74,8 @@ impl Inner {
         if let FirstSeen::Conflict { first } = seen.map_err(|error| broken(&error))? {
             return Err(self.moved(state, release, Stop::moved(first, answer.digest)).await);
         }
+        let of = Some(Arc::new((state.project.at(&release.version), filename)));
+        let answer = FileAnswer { of, ..answer };
         state.remember(&release.version, answer.clone());
         Ok(answer)
     }
@@ -94,7 +95,8 @@ impl Inner {
 
     /// Raises the alarm about a file that is not what it was, and refuses it.
     async fn moved(&self, state: &State, release: &Release, stop: Stop) -> Answer {
-        let alarm = alarm(&state.file.name, &release.version, &stop, self.ports.clock.now());
+        let filename = names::filename(&state.file.name, &release.version);
+        let alarm = stop.alarm(state.project.at(&release.version), &filename, self.ports.clock.now());
         match self.ports.records.append(&[alarm]).await {
             Ok(()) => refused(&stop),
             Err(error) => broken(&error),
@@ -102,12 +104,19 @@ impl Inner {
     }
 
     /// `files/{name}/{name}-{version}.crate.provenance`.
-    pub(super) async fn provenance(&self, name: &str, version: &str, as_of: Option<Timestamp>) -> Answer {
-        let (state, release) = match self.found(name, version, as_of).await {
-            Ok(found) => found,
+    pub(super) async fn provenance(
+        &self,
+        asker: &Asker,
+        name: &str,
+        version: &str,
+        as_of: Option<Timestamp>,
+    ) -> Answer {
+        let judged = match self.found(asker, name).await {
+            Ok(judged) => judged,
             Err(answer) => return answer,
         };
-        let Some(digest) = state.provenance(&release) else {
+        let Some(served) = judged.release(version, as_of) else { return no_release(name, version) };
+        let Some(digest) = judged.state.provenance(served.release) else {
             return Answer::NotFound(format!("there are no statements about {name} {version}"));
         };
         match self.stored(&digest, BUNDLE).await {
@@ -128,4 +137,8 @@ impl Inner {
         let size = self.ports.blobs.size(digest).await.map_err(|error| broken(&error))?;
         Ok(size.map(|size| FileAnswer::new(*digest, size, content_type)))
     }
+}
+
+fn no_release(name: &str, version: &str) -> Answer {
+    Answer::NotFound(format!("{name} has no release {version}"))
 }

@@ -5,18 +5,22 @@
 
 mod answers;
 mod files;
+mod judged;
 mod route;
 mod state;
 
 use super::upstream::Upstream;
 use crate::flights::Flights;
-use answers::{broken, failed, not_here};
+use crate::rulings::{Asker, Rulings};
+use crate::stop::{ALARM, Stop, broken};
+use answers::{failed, not_here};
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::SignedDuration;
+use judged::Judged;
 use quick_cache::sync::Cache;
 use route::{Route, route};
-use state::{State, Stop};
+use state::State;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,9 +30,10 @@ use trustmill_core::fact::Fact;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::clock::Clock;
 use trustmill_core::port::fetch::Fetch;
+use trustmill_core::port::gate::Gate;
 use trustmill_core::port::records::Records;
 use trustmill_core::port::registry::{Answer, Method, Registry, RenderedPage, Request, Takes};
-use trustmill_core::{Purl, Timestamp};
+use trustmill_core::{Purl, Sha256, Timestamp};
 
 /// How the registry serves.
 #[derive(Debug, Clone)]
@@ -65,6 +70,8 @@ pub struct RegistryPorts {
     pub fetch: Arc<dyn Fetch>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Decides what is handed out.
+    pub gate: Arc<dyn Gate>,
 }
 
 /// The serving side of crates.io.
@@ -75,6 +82,7 @@ pub struct CargoRegistry {
 struct Inner {
     upstream: Arc<Upstream>,
     ports: RegistryPorts,
+    rulings: Rulings,
     options: RegistryOptions,
     states: Cache<String, Current, StateWeight>,
     pages: Cache<PageKey, Rendered, PageWeight>,
@@ -94,13 +102,15 @@ struct Current {
 struct PageKey {
     name: String,
     as_of: Option<Timestamp>,
+    /// What the file shows of a ruling.
+    shown: Sha256,
 }
 
-/// A rendered index file and the state that it is of; no page where nothing existed yet.
+/// A rendered index file, and what makes it still right; no page where nothing existed yet.
 #[derive(Clone)]
 struct Rendered {
     page: Option<Arc<RenderedPage>>,
-    state: u64,
+    current: Current,
 }
 
 #[derive(Clone)]
@@ -135,6 +145,7 @@ impl CargoRegistry {
     pub fn with_options(upstream: Arc<Upstream>, ports: RegistryPorts, options: RegistryOptions) -> Self {
         let inner = Inner {
             upstream,
+            rulings: Rulings::new(ports.gate.clone(), ports.clock.clone()),
             ports,
             states: Cache::with_weighter(1024, STATE_MEMORY, StateWeight),
             pages: Cache::with_weighter(1024, options.page_memory, PageWeight),
@@ -173,9 +184,15 @@ impl Registry for CargoRegistry {
         let inner = &self.inner;
         match route(&request.path) {
             Route::Config => inner.config(request),
-            Route::Index(name) => inner.index(name, request.as_of).await,
-            Route::File(name, version) => inner.file(name, version, request.as_of).await,
-            Route::Provenance(name, version) => inner.provenance(name, version, request.as_of).await,
+            Route::Index(name) => inner.index(&Asker::new(name, request), request.as_of).await,
+            Route::File(name, version) => {
+                let asker = Asker::new(&name.to_ascii_lowercase(), request);
+                inner.file(&asker, name, version, request.as_of).await
+            }
+            Route::Provenance(name, version) => {
+                let asker = Asker::new(&name.to_ascii_lowercase(), request);
+                inner.provenance(&asker, name, version, request.as_of).await
+            }
             Route::Api => not_here(),
             Route::Unknown => Answer::NotFound("there is nothing under this path".into()),
         }
@@ -200,24 +217,29 @@ impl Inner {
     }
 
     /// An index file. A hot one costs two look-ups.
-    async fn index(&self, name: &str, as_of: Option<Timestamp>) -> Answer {
-        let current = match self.current(name).await {
-            Ok(current) => current,
+    async fn index(&self, asker: &Asker, as_of: Option<Timestamp>) -> Answer {
+        let key = |shown| PageKey { name: asker.project().to_owned(), as_of, shown };
+        if let Some(given) = self.rulings.standing(asker)
+            && let Some(hot) = self.pages.get(&key(given.ruled.shown()))
+            && hot.current.state.id == given.state
+            && self.is_current(&hot.current)
+        {
+            return existing(hot.page);
+        }
+        let (current, judged) = match self.judged(asker).await {
+            Ok(judged) => judged,
             Err(answer) => return answer,
         };
-        let key = PageKey { name: name.to_owned(), as_of };
-        let known = self.pages.get(&key).filter(|known| known.state == current.state.id);
-        let rendered = known.unwrap_or_else(|| {
-            let body = current.state.rendered(as_of);
-            let page = body.map(|body| Arc::new(self.page(body, "text/plain; charset=utf-8", "")));
-            let rendered = Rendered { page, state: current.state.id };
-            self.pages.insert(key, rendered.clone());
-            rendered
-        });
-        match rendered.page {
-            Some(page) => Answer::Page(page),
-            None => Answer::NotFound("this crate has no release before that instant".into()),
-        }
+        let key = key(judged.ruled.shown());
+        let known = self.pages.get(&key).filter(|known| known.current.state.id == current.state.id);
+        let page = match known {
+            Some(known) => known.page,
+            None => {
+                judged.rendered(as_of).map(|body| Arc::new(self.page(body, "text/plain; charset=utf-8", "")))
+            }
+        };
+        self.pages.insert(key, Rendered { page: page.clone(), current });
+        existing(page)
     }
 
     fn page(&self, body: Bytes, content_type: &'static str, vary: &'static str) -> RenderedPage {
@@ -226,6 +248,16 @@ impl Inner {
         // Half of a SHA-256 tells any two files apart and keeps headers short.
         let etag = format!("\"{:.32}\"", hasher.finish().to_hex());
         RenderedPage { content_type, body, gzip: None, etag, max_age: self.options.page_max_age, vary }
+    }
+
+    /// What one who asks sees of a crate just now.
+    async fn judged(&self, asker: &Asker) -> Result<(Current, Judged), Answer> {
+        let current = self.current(asker.project()).await?;
+        let state = &current.state;
+        let ruled = self.rulings.of(asker, state.id, &state.project, || state.releases()).await;
+        let ruled = ruled.map_err(|error| broken(&error))?;
+        let judged = Judged { state: state.clone(), ruled };
+        Ok((current, judged))
     }
 
     /// What is known about a crate just now. `name` is in lower case.
@@ -272,20 +304,22 @@ impl Inner {
     fn is_current(&self, current: &Current) -> bool {
         let now = self.ports.clock.now();
         let fresh = current.since <= now && now < current.until;
-        let project = Purl::project("cargo", &current.state.file.name);
-        fresh && current.state.revision == self.ports.records.revision(&project)
+        fresh && current.state.revision == self.ports.records.revision(&current.state.project)
     }
 
     /// One alarm per release and digest that upstream moved; those that were raised before stay as they are.
     async fn raise_alarms(&self, state: &State) -> Result<(), Answer> {
         let now = self.ports.clock.now();
-        let mut alarms: Vec<Fact> =
-            state.moved().map(|(version, stop)| alarm(&state.file.name, version, stop, now)).collect();
+        let alarm = |version: &str, stop: &Stop| {
+            let filename = super::names::filename(&state.file.name, version);
+            stop.alarm(state.project.at(version), &filename, now)
+        };
+        let mut alarms: Vec<Fact> = state.moved().map(|(version, stop)| alarm(version, stop)).collect();
         if alarms.is_empty() {
             return Ok(());
         }
-        let project = Purl::project("cargo", &state.file.name);
-        let raised = self.ports.records.facts(&project, Some(ALARM)).await.map_err(|error| broken(&error))?;
+        let raised =
+            self.ports.records.facts(&state.project, Some(ALARM)).await.map_err(|error| broken(&error))?;
         let raised: BTreeSet<_> = raised.iter().map(Fact::address).collect();
         alarms.retain(|alarm| !raised.contains(&alarm.address()));
         if alarms.is_empty() {
@@ -295,19 +329,9 @@ impl Inner {
     }
 }
 
-/// The kind of the facts that a person must look at: `{"code": …, "what": …}`.
-const ALARM: &str = "alarm";
-
-/// An alarm about a release's file.
-fn alarm(name: &str, version: &str, stop: &Stop, at: Timestamp) -> Fact {
-    tracing::error!(name, version, code = %stop.code, what = stop.line, "alarm");
-    let digests = stop.moved.map(|(first, now)| serde_json::json!({ "first": first, "now": now }));
-    Fact {
-        format: Fact::FORMAT,
-        about: Purl::release("cargo", name, version),
-        kind: ALARM.into(),
-        subject: Some(super::names::filename(name, version)),
-        at,
-        body: serde_json::json!({ "code": stop.code, "what": stop.line, "digests": digests }),
+fn existing(page: Option<Arc<RenderedPage>>) -> Answer {
+    match page {
+        Some(page) => Answer::Page(page),
+        None => Answer::NotFound("this crate has no release before that instant".into()),
     }
 }

@@ -5,48 +5,16 @@
 
 use crate::cargo::index::{IndexFile, Release};
 use crate::cargo::names;
-use bytes::{BufMut as _, Bytes, BytesMut};
+use crate::stop::Stop;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use trustmill_core::fact::Fact;
 use trustmill_core::port::records::{Records, RecordsError};
 use trustmill_core::port::registry::FileAnswer;
+use trustmill_core::ruling::Listed;
 use trustmill_core::shelf::Shelf;
-use trustmill_core::{Purl, Sha256, Timestamp};
-
-/// Why a file is not handed out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stop {
-    /// Stable code.
-    pub(super) code: Cow<'static, str>,
-    /// `CODE: reason`, one line of printable ASCII.
-    pub(super) line: String,
-    /// Both digests, where the file is not what it was.
-    pub(super) moved: Option<(Sha256, Sha256)>,
-}
-
-impl Stop {
-    pub(super) fn new(code: impl Into<Cow<'static, str>>, reason: &str) -> Self {
-        let code = code.into();
-        let clean: String = format!("{code}: {reason}")
-            .chars()
-            .map(|c| if c.is_ascii_graphic() { c } else { ' ' })
-            .take(240)
-            .collect();
-        Self { code, line: clean.split_whitespace().collect::<Vec<_>>().join(" "), moved: None }
-    }
-
-    /// A file whose digest is not the one that was seen first.
-    pub(super) fn moved(first: Sha256, now: Sha256) -> Self {
-        let reason = format!(
-            "this crate changed after it was first seen: SHA-256 was {}..., is {}...",
-            first.short(),
-            now.short()
-        );
-        Self { moved: Some((first, now)), ..Self::new("TM0704", &reason) }
-    }
-}
+use trustmill_core::{Purl, Sha256};
 
 /// What the mill knows of one release's file.
 #[derive(Debug, Clone, Default)]
@@ -61,6 +29,8 @@ struct Overlay {
 pub(super) struct State {
     /// Distinguishes states: what was rendered from this one stays valid as long as this one is.
     pub(super) id: u64,
+    /// The crate.
+    pub(super) project: Purl,
     /// Upstream's index file.
     pub(super) file: Arc<IndexFile>,
     /// The records' revision before the facts were read.
@@ -90,15 +60,21 @@ impl State {
             apply_shelf(&mut overlays, &fact);
         }
         apply_locks(&mut overlays, records, &file).await?;
-        Ok(Self { id, file, revision, stale, overlays, served: Mutex::default() })
+        Ok(Self { id, project, file, revision, stale, overlays, served: Mutex::default() })
     }
 
-    /// The release of that version, if it exists before `as_of`.
-    pub(super) fn release(&self, version: &str, as_of: Option<Timestamp>) -> Option<&Release> {
-        self.file.release(version).filter(|release| exists(release, as_of))
+    /// Every release as the gate is asked about it, in the index's order.
+    pub(super) fn releases(&self) -> Vec<Listed<'_>> {
+        let listed = |release: &Release| Listed {
+            version: Cow::Owned(release.version.clone()),
+            published: release.published,
+            yanked: release.yanked,
+            ..Listed::default()
+        };
+        self.file.releases.iter().map(listed).collect()
     }
 
-    /// Why a release is not handed out.
+    /// What the mill says of a release's file by itself.
     pub(super) fn stop(&self, version: &str) -> Option<&Stop> {
         self.overlay(version)?.stop.as_ref()
     }
@@ -107,19 +83,6 @@ impl State {
     pub(super) fn provenance(&self, release: &Release) -> Option<Sha256> {
         let (blob, of) = self.overlay(&release.version)?.provenance?;
         of.is_none_or(|of| of == release.sha256).then_some(blob)
-    }
-
-    /// The index file as it is served; `None` where nothing existed before `as_of`.
-    pub(super) fn rendered(&self, as_of: Option<Timestamp>) -> Option<Bytes> {
-        let mut out = BytesMut::new();
-        for release in self.file.releases.iter().filter(|release| exists(release, as_of)) {
-            match self.stop(&release.version) {
-                Some(_) => out.put(release.yanked_line()),
-                None => out.put(release.line.clone()),
-            }
-            out.put_u8(b'\n');
-        }
-        (!out.is_empty()).then(|| out.freeze())
     }
 
     /// The answer that was given for a file in this state.
@@ -148,11 +111,6 @@ impl State {
     fn overlay(&self, version: &str) -> Option<&Overlay> {
         self.overlays.get(&names::filename(&self.file.name, version))
     }
-}
-
-/// Without a publication time nobody can say that a release existed, so a view of the past has it not.
-fn exists(release: &Release, as_of: Option<Timestamp>) -> bool {
-    as_of.is_none_or(|instant| release.published.is_some_and(|published| published < instant))
 }
 
 /// The newest entry per file counts; one that this version cannot read refuses the file.

@@ -19,6 +19,7 @@ use super::names;
 use crate::pages::Parsed;
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use trustmill_core::digest::Checksum;
 use trustmill_core::{Sha256, Timestamp};
 
@@ -64,6 +65,10 @@ pub struct Listed {
     pub promised: Option<Checksum>,
     /// Whether its publisher advises against it.
     pub deprecated: bool,
+    /// Whether installing it runs something.
+    pub install_script: bool,
+    /// Its licence, in its publisher's words. One text for all versions that say the same.
+    pub licence: Option<Arc<str>>,
     span: Span,
 }
 

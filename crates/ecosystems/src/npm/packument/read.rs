@@ -6,8 +6,10 @@ use crate::npm::{names, version};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
+use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use trustmill_core::digest::Checksum;
 use trustmill_core::{Sha256, Timestamp};
 use url::Url;
@@ -16,6 +18,12 @@ use url::Url;
 pub(crate) const MAX_BODY: usize = 100 << 20;
 /// Longest URL of a file.
 const MAX_URL: usize = 2048;
+/// Longest licence.
+const MAX_LICENCE: usize = 512;
+/// Most licences to choose from.
+const MAX_LICENCES: usize = 16;
+/// Scripts that run when a package is installed.
+const INSTALL_SCRIPTS: [&str; 3] = ["preinstall", "install", "postinstall"];
 /// Most `dist-tags`.
 const MAX_TAGS: usize = 10_000;
 
@@ -54,7 +62,7 @@ pub fn parse(name: &str, registry: &Url, body: Bytes) -> Result<Packument, Packu
     }
     let listed = document.get("versions").and_then(Object::read).ok_or(PackumentError::NoVersions)?;
     let mut times = document.get("time").map(read_times).unwrap_or_default();
-    let place = Place { name, registry, whole };
+    let mut place = Place { name, registry, whole, licences: HashSet::new() };
     let mut versions: Vec<Listed> = Vec::new();
     for (version, raw) in listed.iter() {
         match place.listed(version, raw, times.remove(version)) {
@@ -123,10 +131,12 @@ struct Place<'a> {
     name: &'a str,
     registry: &'a Url,
     whole: &'a str,
+    /// Those that were read, each once.
+    licences: HashSet<Arc<str>>,
 }
 
 impl Place<'_> {
-    fn listed(&self, version: &str, raw: &str, time: Option<Timestamp>) -> Option<Listed> {
+    fn listed(&mut self, version: &str, raw: &str, time: Option<Timestamp>) -> Option<Listed> {
         let manifest = Object::read(raw)?;
         let says = |key: &str, expected: &str| manifest.text(key).is_none_or(|stated| stated == expected);
         if !version::is_safe(version) || !says("name", self.name) || !says("version", version) {
@@ -140,8 +150,19 @@ impl Place<'_> {
             tarball: self.tarball(version, dist.text("tarball").as_deref()),
             promised: promised(dist.text("integrity"), dist.text("shasum")),
             deprecated,
+            install_script: has_install_script(&manifest),
+            licence: licence(&manifest).map(|text| self.once(&text)),
             span: self.span(raw)?,
         })
+    }
+
+    fn once(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.licences.get(text) {
+            return known.clone();
+        }
+        let text: Arc<str> = text.into();
+        self.licences.insert(text.clone());
+        text
     }
 
     /// `raw` is a part of the whole, and the whole is shorter than 4 GiB.
@@ -177,6 +198,32 @@ impl Place<'_> {
 /// `{name}/-/{base}-{version}.tgz`.
 pub(super) fn usual_path(name: &str, version: &str) -> String {
     format!("{name}/-/{}", names::tarball(name, version))
+}
+
+/// Whether an installer would run something. A `binding.gyp` is an install script too; `gypfile` says so.
+pub(super) fn has_install_script(manifest: &Object<'_>) -> bool {
+    let scripts = || manifest.get("scripts").and_then(Object::read).unwrap_or_default();
+    let runs = |scripts: &Object<'_>| {
+        let runs = |name: &&str| scripts.text(name).is_some_and(|script| !script.trim().is_empty());
+        INSTALL_SCRIPTS.iter().any(runs)
+    };
+    let said = |key: &str| manifest.get(key) == Some("true");
+    said("hasInstallScript") || said("gypfile") || runs(&scripts())
+}
+
+/// The licence: an SPDX expression as a rule. In the early years an object had its name, and a list was a choice.
+fn licence(manifest: &Object<'_>) -> Option<String> {
+    let one = |raw: &str| match Object::read(raw) {
+        Some(object) => object.text("type").map(Cow::into_owned),
+        None => text(raw).map(Cow::into_owned),
+    };
+    let several = |raw: &str| {
+        let raw: Vec<&RawValue> = serde_json::from_str(raw).ok()?;
+        let names: Option<Vec<String>> = raw.iter().take(MAX_LICENCES).map(|raw| one(raw.get())).collect();
+        names.filter(|names| !names.is_empty()).map(|names| names.join(" OR "))
+    };
+    let raw = manifest.get("license").or_else(|| manifest.get("licenses"))?;
+    one(raw).or_else(|| several(raw)).filter(|text| !text.is_empty() && text.len() <= MAX_LICENCE)
 }
 
 /// The strongest digest that is stated (Subresource Integrity, and the hexadecimal SHA-1 of the early years).

@@ -50,9 +50,6 @@ const SHORT: [&str; 21] = [
     "hasInstallScript",
 ];
 
-/// Scripts that run when a package is installed.
-const INSTALL_SCRIPTS: [&str; 3] = ["preinstall", "install", "postinstall"];
-
 /// A version that a page shows.
 pub(crate) struct Shown<'a> {
     /// It.
@@ -150,7 +147,7 @@ impl Rendering<'_> {
             fields.key("dist");
             self.dist(fields.out, Object::default(), &shown.listed.version);
         }
-        if self.form == Form::Short && !says_scripts && has_install_script(&manifest) {
+        if self.form == Form::Short && !says_scripts && shown.listed.install_script {
             fields.raw("hasInstallScript", "true");
         }
         fields.end();
@@ -185,13 +182,6 @@ impl Rendering<'_> {
 /// As JavaScript's `toISOString` writes it: three digits.
 fn instant(time: Timestamp) -> String {
     format!("{time:.3}")
-}
-
-/// Whether an installer would run something. A `binding.gyp` is an install script too; `gypfile` says so.
-fn has_install_script(manifest: &Object<'_>) -> bool {
-    let scripts = manifest.get("scripts").and_then(Object::read).unwrap_or_default();
-    let runs = |name: &&str| scripts.text(name).is_some_and(|script| !script.trim().is_empty());
-    INSTALL_SCRIPTS.iter().any(runs) || manifest.get("gypfile") == Some("true")
 }
 
 fn write_map<'a>(out: &mut String, entries: impl Iterator<Item = (&'a str, &'a str)>) {

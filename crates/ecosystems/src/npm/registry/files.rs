@@ -2,8 +2,10 @@
 
 use super::Inner;
 use super::answers::{failed, not_found, refused};
-use super::state::{Served, State, statement};
+use super::judged::{Judged, Served};
+use super::state::{State, statement};
 use crate::npm::names;
+use crate::rulings::Asker;
 use crate::stop::{Stop, broken};
 use std::sync::Arc;
 use trustmill_core::digest::{Checksum, ChecksumHasher};
@@ -23,33 +25,34 @@ impl Inner {
     /// warm when it comes again.
     pub(super) async fn file(
         self: &Arc<Self>,
-        name: &str,
+        asker: &Asker,
         filename: &str,
         as_of: Option<Timestamp>,
     ) -> Answer {
-        let state = match self.state(name).await {
-            Ok(state) => state,
+        let judged = match self.judged(asker).await {
+            Ok((_, judged)) => judged,
             Err(answer) => return answer,
         };
-        let Some(file) = state.file(filename, as_of) else { return not_found() };
+        let Some(file) = judged.file(filename, as_of) else { return not_found() };
         if let Some(stop) = file.stop {
             return refused(stop);
         }
-        if let Some(answer) = state.answered(file.index) {
-            return Answer::File(answer);
+        if let Some(answer) = judged.state.answered(file.index) {
+            return Answer::File(judged.warned(&file, answer));
         }
-        let (inner, shared, filename) = (self.clone(), state.clone(), filename.to_owned());
-        let task = tokio::spawn(async move { inner.bring(&shared, &filename).await });
+        let (inner, shared, wanted) = (self.clone(), judged.clone(), filename.to_owned());
+        let task = tokio::spawn(async move { inner.bring(&shared, &wanted).await });
         match task.await {
-            Ok(Ok(answer)) => Answer::File(answer),
+            Ok(Ok(answer)) => Answer::File(judged.warned(&file, answer)),
             Ok(Err(answer)) => answer,
             Err(_) => Answer::Unavailable { why: "the download was cut short".into(), retry_after: None },
         }
     }
 
     /// Brings a file that nothing stops into the store, checked and locked.
-    async fn bring(&self, state: &State, filename: &str) -> Result<FileAnswer, Answer> {
-        let file = state.file(filename, None).ok_or_else(not_found)?;
+    async fn bring(&self, judged: &Judged, filename: &str) -> Result<FileAnswer, Answer> {
+        let file = judged.file(filename, None).ok_or_else(not_found)?;
+        let state = &judged.state;
         let known_as = names::filename(&state.packument.name, &file.listed.version);
         let _turn = self.flights.enter(&known_as).await;
         if let Some(answer) = state.answered(file.index) {
@@ -60,7 +63,8 @@ impl Inner {
             None => self.download(state, &file, &known_as, file.listed.promised.as_ref()).await?,
         };
         self.lock(state, &file, &known_as, digest).await?;
-        let answer = FileAnswer::new(digest, size, OCTETS);
+        let of = Some(Arc::new((state.project.at(&file.listed.version), known_as)));
+        let answer = FileAnswer { of, ..FileAnswer::new(digest, size, OCTETS) };
         state.remember(file.index, answer.clone());
         Ok(answer)
     }
@@ -171,12 +175,12 @@ impl Inner {
     }
 
     /// `{name}/-/{file}.provenance`.
-    pub(super) async fn provenance(&self, name: &str, filename: &str, as_of: Option<Timestamp>) -> Answer {
-        let state = match self.state(name).await {
-            Ok(state) => state,
+    pub(super) async fn provenance(&self, asker: &Asker, filename: &str, as_of: Option<Timestamp>) -> Answer {
+        let judged = match self.judged(asker).await {
+            Ok((_, judged)) => judged,
             Err(answer) => return answer,
         };
-        let Some(file) = state.file(filename, as_of) else { return not_found() };
+        let Some(file) = judged.file(filename, as_of) else { return not_found() };
         // Statements speak of certain bytes; about others the mill has said nothing.
         let speaks_of = |of: &Option<Sha256>| of.is_none_or(|of| Some(of) == file.locked);
         let Some((digest, _)) = file.provenance.filter(|(_, of)| speaks_of(of)) else { return not_found() };

@@ -5,16 +5,19 @@
 
 mod answers;
 mod files;
+mod judged;
 mod pages;
 mod route;
 mod state;
 
 use super::upstream::Upstream;
 use crate::flights::Flights;
+use crate::rulings::{Asker, Rulings};
 use crate::stop::{ALARM, Stop, broken};
 use answers::{error, failed, json, not_found, refused};
 use async_trait::async_trait;
 use jiff::SignedDuration;
+use judged::Judged;
 use pages::{PageKey, PageWeight, Rendered};
 use quick_cache::sync::Cache;
 use route::{Route, route};
@@ -28,6 +31,7 @@ use trustmill_core::fact::Fact;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::clock::Clock;
 use trustmill_core::port::fetch::{Fetch, FetchError};
+use trustmill_core::port::gate::Gate;
 use trustmill_core::port::records::Records;
 use trustmill_core::port::registry::{Answer, Method, Registry, Request, StatusAnswer, Takes};
 use trustmill_core::{Purl, Timestamp};
@@ -67,6 +71,8 @@ pub struct RegistryPorts {
     pub fetch: Arc<dyn Fetch>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Decides what is handed out.
+    pub gate: Arc<dyn Gate>,
 }
 
 /// The serving side of npm.
@@ -80,6 +86,7 @@ struct Inner {
     blobs: Arc<dyn Blobs>,
     fetch: Arc<dyn Fetch>,
     clock: Arc<dyn Clock>,
+    rulings: Rulings,
     options: RegistryOptions,
     states: Cache<String, Current, StateWeight>,
     pages: Cache<PageKey, Rendered, PageWeight>,
@@ -123,6 +130,7 @@ impl NpmRegistry {
             records: ports.records,
             blobs: ports.blobs,
             fetch: ports.fetch,
+            rulings: Rulings::new(ports.gate, ports.clock.clone()),
             clock: ports.clock,
             states: Cache::with_weighter(1024, STATE_MEMORY, StateWeight),
             pages: Cache::with_weighter(1024, options.page_memory, PageWeight),
@@ -164,9 +172,9 @@ impl Registry for NpmRegistry {
             Route::Root | Route::Ping => json(&serde_json::json!({})),
             Route::Packument(name) => inner.packument(name, request).await,
             Route::Version(name, version) => inner.version(name, version, request).await,
-            Route::File(name, file) => inner.file(name, file, as_of).await,
-            Route::Provenance(name, file) => inner.provenance(name, file, as_of).await,
-            Route::Tags(name) => inner.tags(name, as_of).await,
+            Route::File(name, file) => inner.file(&Asker::new(name, request), file, as_of).await,
+            Route::Provenance(name, file) => inner.provenance(&Asker::new(name, request), file, as_of).await,
+            Route::Tags(name) => inner.tags(&Asker::new(name, request), as_of).await,
             Route::Login => error(401, "nobody logs in here: the mill serves everybody alike"),
             // What upstream finds or signed today was not there in the past.
             Route::Search | Route::Signed if as_of.is_none() => inner.passed_on(request).await,
@@ -200,18 +208,26 @@ impl Inner {
         }
     }
 
-    /// What is known about a package just now.
-    async fn state(&self, name: &str) -> Result<Arc<State>, Answer> {
-        Ok(self.current(name).await?.state)
+    /// What one who asks sees of a package just now.
+    async fn judged(&self, asker: &Asker) -> Result<(Current, Judged), Answer> {
+        let current = self.current(asker.project()).await?;
+        let state = &current.state;
+        let ruled = self.rulings.of(asker, state.id, &state.project, || state.releases()).await;
+        let ruled = ruled.map_err(|error| broken(&error))?;
+        let judged = Judged { state: state.clone(), ruled };
+        Ok((current, judged))
     }
 
+    /// Whether a state is what upstream and the facts say just now.
+    fn is_current(&self, current: &Current) -> bool {
+        let now = self.clock.now();
+        let fresh = current.since <= now && now < current.until;
+        fresh && current.state.revision == self.records.revision(&current.state.project)
+    }
+
+    /// What is known about a package just now.
     async fn current(&self, name: &str) -> Result<Current, Answer> {
-        let project = Purl::project("npm", name);
-        let is_current = |current: &Current| {
-            let now = self.clock.now();
-            let fresh = current.since <= now && now < current.until;
-            fresh && current.state.revision == self.records.revision(&project)
-        };
+        let is_current = |current: &Current| self.is_current(current);
         if let Some(current) = self.states.get(name).filter(is_current) {
             return Ok(current);
         }
@@ -226,6 +242,7 @@ impl Inner {
         if let Some(current) = known.clone().filter(is_current) {
             return Ok(current);
         }
+        let project = Purl::project("npm", name);
         let revision = self.records.revision(&project);
         let same = known.filter(|known| {
             let state = &known.state;

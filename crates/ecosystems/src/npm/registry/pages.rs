@@ -1,14 +1,16 @@
 //! Packuments and version documents, rendered once and kept as long as nothing changes.
 
 use super::answers::{failed, json, not_found};
+use super::judged::Judged;
 use super::state::State;
 use super::{Current, Inner, RENDERING};
 use crate::npm::packument::{Form, Rendering};
 use crate::rendered;
+use crate::rulings::Asker;
 use std::sync::Arc;
 use trustmill_core::port::fetch::FetchError;
 use trustmill_core::port::registry::{Answer, RenderedPage, Request};
-use trustmill_core::{Purl, Timestamp};
+use trustmill_core::{Sha256, Timestamp};
 
 /// Longest `Accept` that is read.
 const MAX_ACCEPT: usize = 2048;
@@ -21,17 +23,15 @@ pub(super) struct PageKey {
     base: String,
     as_of: Option<Timestamp>,
     form: Form,
+    /// What the page shows of a ruling.
+    shown: Sha256,
 }
 
 /// A rendered page, and what makes it still right.
 #[derive(Clone)]
 pub(super) struct Rendered {
     page: Arc<RenderedPage>,
-    project: Arc<Purl>,
-    state: u64,
-    revision: u64,
-    since: Timestamp,
-    until: Timestamp,
+    current: Current,
 }
 
 #[derive(Clone)]
@@ -45,10 +45,10 @@ impl quick_cache::Weighter<PageKey, Rendered> for PageWeight {
 }
 
 impl PageKey {
-    fn new(name: &str, form: Form, request: &Request) -> Self {
+    fn new(name: &str, form: Form, shown: Sha256, request: &Request) -> Self {
         let origin = request.origin.as_deref().unwrap_or_default();
         let base = format!("{origin}{}", request.mount);
-        Self { name: name.to_owned(), base, as_of: request.as_of, form }
+        Self { name: name.to_owned(), base, as_of: request.as_of, form, shown }
     }
 }
 
@@ -59,57 +59,43 @@ fn form(accept: Option<&str>) -> Form {
 }
 
 impl Inner {
-    /// `{name}`. A hot page costs one look-up.
+    /// `{name}`. A hot page costs two look-ups.
     pub(super) async fn packument(&self, name: &str, request: &Request) -> Answer {
-        let key = PageKey::new(name, form(request.accept.as_deref()), request);
-        let cached = self.pages.get(&key);
-        if let Some(hot) = cached.as_ref().filter(|hot| self.is_current(hot)) {
-            return Answer::Page(hot.page.clone());
-        }
-        let current = match self.current(name).await {
-            Ok(current) => current,
-            Err(answer) => return answer,
-        };
-        let _turn = self.flights.enter(&format!("render {name}")).await;
-        if let Some(hot) = self.pages.get(&key).filter(|hot| self.is_current(hot)) {
+        let (asker, form) = (Asker::new(name, request), form(request.accept.as_deref()));
+        let key = |shown| PageKey::new(name, form, shown, request);
+        if let Some(given) = self.rulings.standing(&asker)
+            && let Some(hot) = self.pages.get(&key(given.ruled.shown()))
+            && hot.current.state.id == given.state
+            && self.is_current(&hot.current)
+        {
             return Answer::Page(hot.page);
         }
-        let page = match cached.filter(|cached| cached.state == current.state.id) {
-            Some(cached) => cached.page,
-            None => match self.rendered(&current.state, &key).await {
+        let (current, judged) = match self.judged(&asker).await {
+            Ok(judged) => judged,
+            Err(answer) => return answer,
+        };
+        let key = key(judged.ruled.shown());
+        let _turn = self.flights.enter(&format!("render {name}")).await;
+        let known = self.pages.get(&key).filter(|known| known.current.state.id == current.state.id);
+        let page = match known {
+            Some(known) => known.page,
+            None => match self.rendered(judged, &key).await {
                 Ok(page) => page,
                 Err(error) => return failed(error),
             },
         };
-        self.keep(key, &current, &page);
+        self.pages.insert(key, Rendered { page: page.clone(), current });
         Answer::Page(page)
-    }
-
-    fn keep(&self, key: PageKey, current: &Current, page: &Arc<RenderedPage>) {
-        let rendered = Rendered {
-            page: page.clone(),
-            project: Arc::new(Purl::project("npm", &key.name)),
-            state: current.state.id,
-            revision: current.state.revision,
-            since: current.since,
-            until: current.until,
-        };
-        self.pages.insert(key, rendered);
-    }
-
-    fn is_current(&self, page: &Rendered) -> bool {
-        let now = self.clock.now();
-        page.since <= now && now < page.until && page.revision == self.records.revision(&page.project)
     }
 
     /// Tens of megabytes and their compression take a while: off the threads that answer, and few at once, for
     /// memory's sake.
-    async fn rendered(&self, state: &Arc<State>, key: &PageKey) -> Result<Arc<RenderedPage>, FetchError> {
-        let (state, key, max_age) = (state.clone(), key.clone(), self.options.page_max_age);
-        self.with_body(&state.clone(), move |body| {
+    async fn rendered(&self, judged: Judged, key: &PageKey) -> Result<Arc<RenderedPage>, FetchError> {
+        let (state, key, max_age) = (judged.state.clone(), key.clone(), self.options.page_max_age);
+        self.with_body(&state, move |body| {
             let PageKey { base, as_of, form, .. } = &key;
-            let rendering = Rendering { packument: &state.packument, body, base, form: *form };
-            let page = rendering.page(&state.shown(*as_of), &state.tags(*as_of), as_of.is_some())?;
+            let rendering = Rendering { packument: &judged.state.packument, body, base, form: *form };
+            let page = rendering.page(&judged.shown(*as_of), &judged.tags(*as_of), as_of.is_some())?;
             Some(Arc::new(rendered::page(form.content_type(), page, max_age)))
         })
         .await
@@ -135,28 +121,28 @@ impl Inner {
 
     /// `{name}/{version or tag}`.
     pub(super) async fn version(&self, name: &str, version: &str, request: &Request) -> Answer {
-        let state = match self.state(name).await {
-            Ok(state) => state,
+        let judged = match self.judged(&Asker::new(name, request)).await {
+            Ok((_, judged)) => judged,
             Err(answer) => return answer,
         };
-        if state.named(version, request.as_of).is_none() {
+        if judged.named(version, request.as_of).is_none() {
             return not_found();
         }
-        let key = PageKey::new(name, Form::Full, request);
-        let (shared, version, max_age) = (state.clone(), version.to_owned(), self.options.page_max_age);
+        let key = PageKey::new(name, Form::Full, judged.ruled.shown(), request);
+        let (state, version, max_age) = (judged.state.clone(), version.to_owned(), self.options.page_max_age);
         let page = self.with_body(&state, move |body| {
             let PageKey { base, as_of, form, .. } = &key;
-            let rendering = Rendering { packument: &shared.packument, body, base, form: *form };
-            let document = rendering.version(&shared.named(&version, *as_of)?.shown())?;
+            let rendering = Rendering { packument: &judged.state.packument, body, base, form: *form };
+            let document = rendering.version(&judged.named(&version, *as_of)?.shown())?;
             Some(rendered::page(form.content_type(), document, max_age))
         });
         page.await.map_or_else(failed, |page| Answer::Page(Arc::new(page)))
     }
 
     /// `-/package/{name}/dist-tags`.
-    pub(super) async fn tags(&self, name: &str, as_of: Option<Timestamp>) -> Answer {
-        match self.state(name).await {
-            Ok(state) => json(&serde_json::json!(state.tags(as_of))),
+    pub(super) async fn tags(&self, asker: &Asker, as_of: Option<Timestamp>) -> Answer {
+        match self.judged(asker).await {
+            Ok((_, judged)) => json(&serde_json::json!(judged.tags(as_of))),
             Err(answer) => answer,
         }
     }

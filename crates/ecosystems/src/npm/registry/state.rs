@@ -3,30 +3,28 @@
 //! Built once per change of upstream or of the facts, and shared by pages and files alike, so that a page never
 //! lists what the file then contradicts.
 
-use crate::npm::packument::{Listed, Packument, Shown, Tarball};
-use crate::npm::{names, version};
+use crate::npm::names;
+use crate::npm::packument::{Listed, Packument, Tarball};
 use crate::stop::Stop;
-use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use trustmill_core::digest::Checksum;
 use trustmill_core::fact::Fact;
 use trustmill_core::port::records::{Records, RecordsError};
 use trustmill_core::port::registry::FileAnswer;
+use trustmill_core::ruling;
 use trustmill_core::shelf::Shelf;
-use trustmill_core::{Purl, Sha256, Timestamp};
-
-/// The tag that an installer takes when nobody names another.
-pub(super) const LATEST: &str = "latest";
+use trustmill_core::{Purl, Sha256};
 
 /// What the mill knows of one version's file.
 #[derive(Debug, Default)]
-struct Overlay {
-    stop: Option<Stop>,
-    provenance: Option<(Sha256, Option<Sha256>)>,
-    locked: Option<Sha256>,
+pub(super) struct Overlay {
+    pub(super) stop: Option<Stop>,
+    pub(super) provenance: Option<(Sha256, Option<Sha256>)>,
+    pub(super) locked: Option<Sha256>,
     /// The stated digest is the one that the locked bytes were checked against.
-    confirmed: bool,
+    pub(super) confirmed: bool,
 }
 
 /// A package at one state of upstream and of the facts.
@@ -34,29 +32,17 @@ struct Overlay {
 pub(super) struct State {
     /// Distinguishes states: what was rendered from this one stays valid as long as this one is.
     pub(super) id: u64,
+    /// The package.
+    pub(super) project: Purl,
     /// Upstream's words.
     pub(super) packument: Arc<Packument>,
     /// The records' revision before the facts were read.
     pub(super) revision: u64,
     /// Whether upstream is down and the packument is what it said before.
     pub(super) stale: bool,
-    overlays: HashMap<usize, Overlay>,
+    /// What the mill knows, by a version's place in the packument.
+    pub(super) overlays: HashMap<usize, Overlay>,
     served: Mutex<HashMap<usize, FileAnswer>>,
-}
-
-/// A version's file as it is served.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Served<'a> {
-    pub(super) index: usize,
-    pub(super) listed: &'a Listed,
-    /// Why it is not handed out, if it is not.
-    pub(super) stop: Option<&'a Stop>,
-    /// The digest that was seen first.
-    pub(super) locked: Option<Sha256>,
-    /// Whether `locked` is known to be of the bytes that upstream states.
-    pub(super) confirmed: bool,
-    /// The mill's statements about it, and the bytes they speak of.
-    pub(super) provenance: Option<(Sha256, Option<Sha256>)>,
 }
 
 impl State {
@@ -85,64 +71,20 @@ impl State {
             apply_shelf(&mut overlays, &packument, &fact);
         }
         apply_locks(&mut overlays, records, &packument).await?;
-        Ok(Self { id, packument, revision, stale, overlays, served: Mutex::default() })
+        let project = project.clone();
+        Ok(Self { id, project, packument, revision, stale, overlays, served: Mutex::default() })
     }
 
-    /// Every version that exists before `as_of`, in the registry's order.
-    fn versions(&self, as_of: Option<Timestamp>) -> impl Iterator<Item = Served<'_>> {
-        let all = self.packument.versions.iter().enumerate();
-        all.filter(move |(_, listed)| exists(listed, as_of)).map(|(index, listed)| self.served(index, listed))
-    }
-
-    /// The versions as a page shows them: what is refused says so where installers look for a warning.
-    pub(super) fn shown(&self, as_of: Option<Timestamp>) -> Vec<Shown<'_>> {
-        self.versions(as_of).map(Served::shown).collect()
-    }
-
-    /// The file of that name, if it exists before `as_of`.
-    pub(super) fn file(&self, filename: &str, as_of: Option<Timestamp>) -> Option<Served<'_>> {
-        let (index, listed) = self.packument.find_file(filename)?;
-        exists(listed, as_of).then(|| self.served(index, listed))
-    }
-
-    /// The version that a version or a tag names.
-    pub(super) fn named(&self, name: &str, as_of: Option<Timestamp>) -> Option<Served<'_>> {
-        let tagged = self.tags(as_of).remove(name);
-        let (index, listed) = self.packument.find(tagged.as_deref().unwrap_or(name))?;
-        exists(listed, as_of).then(|| self.served(index, listed))
-    }
-
-    /// The tags of a page. `latest` leads to what can be installed: where its version is refused, or does not
-    /// exist yet, to the newest by time that is neither. Other tags stay where their publisher put them, or go.
-    pub(super) fn tags(&self, as_of: Option<Timestamp>) -> BTreeMap<String, String> {
-        let there = |version: &String| {
-            self.packument.find(version).filter(|(_, listed)| exists(listed, as_of)).map(|(index, _)| index)
+    /// The releases as the gate is asked about them, in the packument's order.
+    pub(super) fn releases(&self) -> Vec<ruling::Listed<'_>> {
+        let listed = |listed: &'_ Listed| ruling::Listed {
+            version: Cow::Owned(listed.version.to_string()),
+            published: listed.time,
+            yanked: listed.deprecated,
+            install_script: Some(listed.install_script),
+            licence: listed.licence.as_deref().map(|text| Cow::Owned(text.to_owned())),
         };
-        let mut tags = self.packument.tags.clone();
-        tags.retain(|_, version| there(version).is_some());
-        let latest = tags.get(LATEST).and_then(there);
-        if latest.is_none_or(|index| self.stop(index).is_some())
-            && let Some(best) = self.versions(as_of).max_by(|a, b| preference(a, b))
-        {
-            tags.insert(LATEST.to_owned(), best.listed.version.to_string());
-        }
-        tags
-    }
-
-    fn stop(&self, index: usize) -> Option<&Stop> {
-        self.overlays.get(&index)?.stop.as_ref()
-    }
-
-    fn served<'a>(&'a self, index: usize, listed: &'a Listed) -> Served<'a> {
-        let overlay = self.overlays.get(&index);
-        Served {
-            index,
-            listed,
-            stop: overlay.and_then(|overlay| overlay.stop.as_ref()),
-            locked: overlay.and_then(|overlay| overlay.locked),
-            confirmed: overlay.is_some_and(|overlay| overlay.confirmed),
-            provenance: overlay.and_then(|overlay| overlay.provenance),
-        }
+        self.packument.versions.iter().map(listed).collect()
     }
 
     /// The answer that was given for a file in this state.
@@ -168,26 +110,6 @@ impl State {
         use crate::pages::Parsed as _;
         1024 + self.overlays.len() * 384 + self.packument.weight()
     }
-}
-
-impl<'a> Served<'a> {
-    pub(super) fn shown(self) -> Shown<'a> {
-        Shown { listed: self.listed, warning: self.stop.map(|stop| stop.line.as_str()) }
-    }
-}
-
-/// The better one to lead `latest` to: what is not refused, is no prerelease, is not deprecated, is newer.
-fn preference(a: &Served<'_>, b: &Served<'_>) -> Ordering {
-    let rank = |served: &Served<'_>| {
-        let prerelease = version::is_prerelease(&served.listed.version);
-        (served.stop.is_none(), !prerelease, !served.listed.deprecated, served.listed.time)
-    };
-    rank(a).cmp(&rank(b)).then_with(|| version::compare(&a.listed.version, &b.listed.version))
-}
-
-/// Without a time nobody can say that a version existed, so a view of the past has it not.
-fn exists(listed: &Listed, as_of: Option<Timestamp>) -> bool {
-    as_of.is_none_or(|instant| listed.time.is_some_and(|published| published < instant))
 }
 
 /// The newest entry per file counts; one that this version cannot read refuses the file.

@@ -1,9 +1,11 @@
 //! Files: out of the blob store, brought there by one download whose digest was checked and locked.
 
 use super::answers::{broken, chain, failed, refused};
+use super::judged::{Judged, Served, Source};
 use super::metadata::{self, MAX_METADATA};
-use super::state::{METADATA_KIND, Served, Source, State};
+use super::state::{METADATA_KIND, State};
 use super::{Inner, alarm};
+use crate::rulings::Asker;
 use crate::stop::Stop;
 use std::sync::Arc;
 use trustmill_core::digest::Checksum;
@@ -24,42 +26,44 @@ impl Inner {
     /// file finds it warm when it comes again.
     pub(super) async fn file(
         self: &Arc<Self>,
-        name: &str,
+        asker: &Asker,
         filename: &str,
         as_of: Option<Timestamp>,
     ) -> Answer {
-        let state = match self.state(name).await {
-            Ok(state) => state,
+        let judged = match self.judged(asker).await {
+            Ok((_, judged)) => judged,
             Err(answer) => return answer,
         };
-        let Some(file) = state.file(filename, as_of) else { return no_file(filename) };
+        let Some(file) = judged.file(filename, as_of) else { return no_file(filename) };
         if let Some(stop) = file.stop {
             return refused(stop);
         }
-        if let Some(answer) = state.answered(filename) {
-            return Answer::File(answer);
+        if let Some(answer) = judged.state.answered(filename) {
+            return Answer::File(judged.warned(&file, answer));
         }
-        let (inner, shared, filename) = (self.clone(), state.clone(), filename.to_owned());
-        let task = tokio::spawn(async move { inner.bring(&shared, &filename).await });
+        let (inner, shared, wanted) = (self.clone(), judged.clone(), filename.to_owned());
+        let task = tokio::spawn(async move { inner.bring(&shared, &wanted).await });
         match task.await {
-            Ok(Ok(answer)) => Answer::File(answer),
+            Ok(Ok(answer)) => Answer::File(judged.warned(&file, answer)),
             Ok(Err(answer)) => answer,
             Err(_) => Answer::Unavailable { why: "the download was cut short".into(), retry_after: None },
         }
     }
 
     /// Brings a file that nothing stops into the store, checked and locked.
-    async fn bring(self: &Arc<Self>, state: &State, filename: &str) -> Result<FileAnswer, Answer> {
+    async fn bring(self: &Arc<Self>, judged: &Judged, filename: &str) -> Result<FileAnswer, Answer> {
         let _turn = self.flights.enter(filename).await;
+        let state = &judged.state;
         if let Some(answer) = state.answered(filename) {
             return Ok(answer);
         }
-        let file = state.file(filename, None).ok_or_else(|| no_file(filename))?;
+        let file = judged.file(filename, None).ok_or_else(|| no_file(filename))?;
         let answer = match file.source {
             Source::Own(own) => self.bring_own(own, filename).await?,
             Source::Upstream(_) => self.bring_upstream(state, &file).await?,
         };
         self.lock(state, &file, answer.digest).await?;
+        let answer = FileAnswer { of: judged.identity(&file), ..answer };
         state.remember(filename, answer.clone());
         Ok(answer)
     }
@@ -123,24 +127,29 @@ impl Inner {
     /// `files/{name}/{filename}.metadata`.
     pub(super) async fn metadata(
         self: &Arc<Self>,
-        name: &str,
+        asker: &Asker,
         filename: &str,
         as_of: Option<Timestamp>,
     ) -> Answer {
-        let state = match self.state(name).await {
-            Ok(state) => state,
+        let judged = match self.judged(asker).await {
+            Ok((_, judged)) => judged,
             Err(answer) => return answer,
         };
-        let Some(file) = state.file(filename, as_of).filter(|file| file.entry.filename.ends_with(".whl"))
+        let Some(file) = judged.file(filename, as_of).filter(|file| file.entry.filename.ends_with(".whl"))
         else {
             return no_file(filename);
         };
-        let answer = match (file.entry.metadata, file.source) {
-            (Some(digest), source) => match self.known_metadata(source, digest).await {
-                Some(answer) => answer,
-                None => self.extracted(&state, filename, as_of, Some(digest)).await,
-            },
-            (None, _) => self.extracted(&state, filename, as_of, None).await,
+        // An installer that reads of a wheel what it may not have asks for no other.
+        if let Some(stop) = file.stop {
+            return refused(stop);
+        }
+        let known = match file.entry.metadata {
+            Some(digest) => self.known_metadata(file.source, digest).await,
+            None => None,
+        };
+        let answer = match known {
+            Some(answer) => answer,
+            None => self.extracted(asker, &judged, &file, as_of).await,
         };
         answer.map_or_else(|answer| answer, Answer::File)
     }
@@ -164,16 +173,17 @@ impl Inner {
     /// Metadata taken out of the wheel, remembered as a fact so that the page can advertise it.
     async fn extracted(
         self: &Arc<Self>,
-        state: &Arc<State>,
-        filename: &str,
+        asker: &Asker,
+        judged: &Judged,
+        wheel: &Served<'_>,
         as_of: Option<Timestamp>,
-        expected: Option<Sha256>,
     ) -> Result<FileAnswer, Answer> {
-        let file = match self.file(&state.page.name, filename, as_of).await {
+        let (filename, expected) = (wheel.entry.filename, wheel.entry.metadata);
+        let file = match self.file(asker, filename, as_of).await {
             Answer::File(file) => file,
             other => return Err(other),
         };
-        let project = state.page.name.as_str();
+        let project = judged.state.page.name.as_str();
         let bytes = metadata::extract(self.blobs.clone(), file.digest, file.size, project).await.map_err(
             |error| {
                 tracing::warn!(project, filename, error = %chain(&error), "no metadata for a wheel");
@@ -187,10 +197,9 @@ impl Inner {
         let size = bytes.len() as u64;
         self.blobs.put(bytes).await.map_err(|error| broken(&error))?;
         if expected.is_none() {
-            let version = state.file(filename, None).map_or("0", |file| file.entry.version).to_owned();
             let fact = Fact {
                 format: Fact::FORMAT,
-                about: Purl::release("pypi", project, &version),
+                about: Purl::release("pypi", project, wheel.entry.version),
                 kind: METADATA_KIND.into(),
                 subject: Some(filename.to_owned()),
                 at: self.clock.now(),
@@ -202,12 +211,12 @@ impl Inner {
     }
 
     /// `files/{name}/{filename}.provenance`.
-    pub(super) async fn provenance(&self, name: &str, filename: &str, as_of: Option<Timestamp>) -> Answer {
-        let state = match self.state(name).await {
-            Ok(state) => state,
+    pub(super) async fn provenance(&self, asker: &Asker, filename: &str, as_of: Option<Timestamp>) -> Answer {
+        let judged = match self.judged(asker).await {
+            Ok((_, judged)) => judged,
             Err(answer) => return answer,
         };
-        let Some(digest) = state.file(filename, as_of).and_then(|file| file.provenance) else {
+        let Some(digest) = judged.file(filename, as_of).and_then(|file| file.provenance) else {
             return Answer::NotFound(format!("there are no statements about {filename}"));
         };
         match self.stored(&digest, BUNDLE).await {

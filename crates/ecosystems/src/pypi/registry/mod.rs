@@ -5,17 +5,21 @@
 
 mod answers;
 mod files;
+mod judged;
 mod metadata;
+mod releases;
 mod route;
 mod state;
 
 use super::index::{self, Representation, negotiate};
 use super::upstream::Upstream;
 use crate::flights::Flights;
+use crate::rulings::{Asker, Rulings};
 use crate::stop::{ALARM, Stop};
 use answers::{broken, failed};
 use async_trait::async_trait;
 use jiff::SignedDuration;
+use judged::Judged;
 use quick_cache::sync::Cache;
 use route::{Route, route};
 use state::State;
@@ -28,9 +32,10 @@ use trustmill_core::fact::Fact;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::clock::Clock;
 use trustmill_core::port::fetch::{Fetch, FetchError};
+use trustmill_core::port::gate::Gate;
 use trustmill_core::port::records::Records;
 use trustmill_core::port::registry::{Answer, Registry, RenderedPage, Request};
-use trustmill_core::{Purl, Timestamp};
+use trustmill_core::{Purl, Sha256, Timestamp};
 
 /// How the registry serves.
 #[derive(Debug, Clone)]
@@ -67,6 +72,8 @@ pub struct RegistryPorts {
     pub fetch: Arc<dyn Fetch>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Decides what is handed out.
+    pub gate: Arc<dyn Gate>,
 }
 
 /// The serving side of PyPI.
@@ -80,6 +87,7 @@ struct Inner {
     blobs: Arc<dyn Blobs>,
     fetch: Arc<dyn Fetch>,
     clock: Arc<dyn Clock>,
+    rulings: Rulings,
     options: RegistryOptions,
     states: Cache<String, Current, StateWeight>,
     pages: Cache<PageKey, Rendered, PageWeight>,
@@ -101,17 +109,15 @@ struct PageKey {
     project: String,
     as_of: Option<Timestamp>,
     representation: Representation,
+    /// What the page shows of a ruling.
+    shown: Sha256,
 }
 
 /// A rendered page, and what makes it still right.
 #[derive(Clone)]
 struct Rendered {
     page: Arc<RenderedPage>,
-    project: Arc<Purl>,
-    state: u64,
-    revision: u64,
-    since: Timestamp,
-    until: Timestamp,
+    current: Current,
 }
 
 #[derive(Clone)]
@@ -151,6 +157,7 @@ impl PypiRegistry {
             records: ports.records,
             blobs: ports.blobs,
             fetch: ports.fetch,
+            rulings: Rulings::new(ports.gate, ports.clock.clone()),
             clock: ports.clock,
             states: Cache::with_weighter(1024, STATE_MEMORY, StateWeight),
             pages: Cache::with_weighter(1024, options.page_memory, PageWeight),
@@ -181,12 +188,19 @@ impl Registry for PypiRegistry {
         match route(&request.path) {
             Route::Root => inner.root(negotiate(request.accept.as_deref())).await,
             Route::Project(name) => {
-                inner.page(name, request.as_of, negotiate(request.accept.as_deref())).await
+                let representation = negotiate(request.accept.as_deref());
+                inner.page(&Asker::new(name, request), request.as_of, representation).await
             }
             Route::Moved(path) => Answer::Redirect(format!("{}/{path}", request.mount)),
-            Route::File(name, filename) => inner.file(name, filename, request.as_of).await,
-            Route::Metadata(name, filename) => inner.metadata(name, filename, request.as_of).await,
-            Route::Provenance(name, filename) => inner.provenance(name, filename, request.as_of).await,
+            Route::File(name, filename) => {
+                inner.file(&Asker::new(name, request), filename, request.as_of).await
+            }
+            Route::Metadata(name, filename) => {
+                inner.metadata(&Asker::new(name, request), filename, request.as_of).await
+            }
+            Route::Provenance(name, filename) => {
+                inner.provenance(&Asker::new(name, request), filename, request.as_of).await
+            }
             Route::Unknown => Answer::NotFound("there is nothing under this path".into()),
         }
     }
@@ -205,78 +219,77 @@ impl Inner {
         Answer::Page(Arc::new(index::root(&names, representation, self.options.page_max_age)))
     }
 
-    /// `simple/{name}/`. A hot page costs one look-up.
-    async fn page(&self, name: &str, as_of: Option<Timestamp>, representation: Representation) -> Answer {
-        let key = PageKey { project: name.to_owned(), as_of, representation };
-        let cached = self.pages.get(&key);
-        if let Some(hot) = cached.as_ref().filter(|hot| self.is_current(hot)) {
-            return Answer::Page(hot.page.clone());
-        }
-        let current = match self.current(name).await {
-            Ok(current) => current,
-            Err(answer) => return answer,
-        };
-        let _turn = self.flights.enter(&format!("render {name}")).await;
-        if let Some(hot) = self.pages.get(&key).filter(|hot| self.is_current(hot)) {
+    /// `simple/{name}/`. A hot page costs two look-ups.
+    async fn page(&self, asker: &Asker, as_of: Option<Timestamp>, representation: Representation) -> Answer {
+        let project = asker.project();
+        let key = |shown| PageKey { project: project.to_owned(), as_of, representation, shown };
+        if let Some(given) = self.rulings.standing(asker)
+            && let Some(hot) = self.pages.get(&key(given.ruled.shown()))
+            && hot.current.state.id == given.state
+            && self.is_current(&hot.current)
+        {
             return Answer::Page(hot.page);
         }
-        let page = match cached.filter(|cached| cached.state == current.state.id) {
-            Some(cached) => cached.page,
-            None => match self.rendered(&current.state, as_of, representation).await {
+        let (current, judged) = match self.judged(asker).await {
+            Ok(judged) => judged,
+            Err(answer) => return answer,
+        };
+        let key = key(judged.ruled.shown());
+        let _turn = self.flights.enter(&format!("render {project}")).await;
+        let known = self.pages.get(&key).filter(|known| known.current.state.id == current.state.id);
+        let page = match known {
+            Some(known) => known.page,
+            None => match self.rendered(judged, as_of, representation).await {
                 Some(page) => page,
                 None => {
                     return Answer::Unavailable { why: "the page was cut short".into(), retry_after: None };
                 }
             },
         };
-        let rendered = Rendered {
-            page: page.clone(),
-            project: Arc::new(Purl::project("pypi", name)),
-            state: current.state.id,
-            revision: current.state.revision,
-            since: current.since,
-            until: current.until,
-        };
-        self.pages.insert(key, rendered);
+        self.pages.insert(key, Rendered { page: page.clone(), current });
         Answer::Page(page)
     }
 
-    fn is_current(&self, page: &Rendered) -> bool {
+    /// Whether a state is what upstream and the facts say just now.
+    fn is_current(&self, current: &Current) -> bool {
         let now = self.clock.now();
-        page.since <= now && now < page.until && page.revision == self.records.revision(&page.project)
+        let fresh = current.since <= now && now < current.until;
+        fresh && current.state.revision == self.records.revision(&current.state.project)
     }
 
     /// Thousands of files and their compression take tens of milliseconds: off the threads that answer,
     /// and few at once, for memory's sake.
     async fn rendered(
         &self,
-        state: &Arc<State>,
+        judged: Judged,
         as_of: Option<Timestamp>,
         representation: Representation,
     ) -> Option<Arc<RenderedPage>> {
         let _turn = self.rendering.acquire().await.ok()?;
-        let (state, max_age) = (state.clone(), self.options.page_max_age);
+        let max_age = self.options.page_max_age;
         let rendering = move || {
-            let files: Vec<_> = state.files(as_of).collect();
-            let versions = state.versions(&files, as_of);
+            let state = &judged.state;
+            let files: Vec<_> = judged.files(as_of).collect();
+            let versions = judged.versions(&files, as_of);
             let entries: Vec<_> = files.into_iter().map(|file| file.entry).collect();
             index::project(&state.page.name, &entries, &versions, state.stale, representation, max_age)
         };
         tokio::task::spawn_blocking(rendering).await.ok().map(Arc::new)
     }
 
-    /// What is known about a project just now.
-    async fn state(&self, name: &str) -> Result<Arc<State>, Answer> {
-        Ok(self.current(name).await?.state)
+    /// What one who asks sees of a project just now.
+    async fn judged(&self, asker: &Asker) -> Result<(Current, Judged), Answer> {
+        let current = self.current(asker.project()).await?;
+        let state = &current.state;
+        let ruled = self.rulings.of(asker, state.id, &state.project, || state.releases.listed()).await;
+        let ruled = ruled.map_err(|error| broken(&error))?;
+        let judged = Judged { state: state.clone(), ruled };
+        Ok((current, judged))
     }
 
+    /// What is known about a project just now.
     async fn current(&self, name: &str) -> Result<Current, Answer> {
-        let project = Purl::project("pypi", name);
-        let is_current = |current: &Current| {
-            let now = self.clock.now();
-            let fresh = current.since <= now && now < current.until;
-            fresh && current.state.revision == self.records.revision(&project)
-        };
+        let is_current = |current: &Current| self.is_current(current);
         if let Some(current) = self.states.get(name).filter(is_current) {
             return Ok(current);
         }
@@ -289,6 +302,7 @@ impl Inner {
         if let Some(current) = known.clone().filter(is_current) {
             return Ok(current);
         }
+        let project = Purl::project("pypi", name);
         let revision = self.records.revision(&project);
         let same = known.filter(|known| {
             let state = &known.state;

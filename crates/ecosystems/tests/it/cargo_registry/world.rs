@@ -12,7 +12,7 @@ use trustmill_core::shelf::Shelf;
 use trustmill_core::{Purl, Sha256};
 use trustmill_ecosystems::cargo::registry::{CargoRegistry, RegistryOptions, RegistryPorts};
 use trustmill_ecosystems::cargo::upstream::{Upstream, index_url};
-use trustmill_testkit::{ManualClock, MemBlobs, MemRecords, ScriptedFetch};
+use trustmill_testkit::{ManualClock, MemBlobs, MemRecords, ScriptedFetch, ScriptedGate};
 
 pub(super) const INDEX: &str = "http://index.invalid/";
 
@@ -21,6 +21,7 @@ pub(super) struct World {
     blobs: Arc<MemBlobs>,
     records: Arc<MemRecords>,
     pub(super) fetch: Arc<ScriptedFetch>,
+    pub(super) gate: Arc<ScriptedGate>,
     pub(super) registry: Arc<CargoRegistry>,
 }
 
@@ -35,15 +36,17 @@ impl World {
         let fetch = Arc::new(ScriptedFetch::new(blobs.clone()));
         let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
         let upstream = Upstream::new(index_url(INDEX, "test").unwrap(), fetch.clone(), clock.clone());
+        let gate = Arc::new(ScriptedGate::new());
         let ports = RegistryPorts {
             records: records.clone(),
             blobs: blobs.clone(),
             fetch: fetch.clone(),
             clock: clock.clone(),
+            gate: gate.clone(),
         };
         fetch.page(&format!("{INDEX}config.json"), "", r#"{"dl":"http://files.invalid/dl"}"#);
         let registry = Arc::new(CargoRegistry::with_options(Arc::new(upstream), ports, options));
-        Self { clock, blobs, records, fetch, registry }
+        Self { clock, blobs, records, fetch, gate, registry }
     }
 
     /// What the index lists for crate `a`, from now on; the body.

@@ -14,7 +14,7 @@ use trustmill_core::shelf::{Shelf, ShelfRefusal};
 use trustmill_core::{Purl, Timestamp};
 use trustmill_ecosystems::npm::registry::{NpmRegistry, RegistryPorts};
 use trustmill_ecosystems::npm::upstream::{Registries, Upstream, registry_url};
-use trustmill_testkit::{ManualClock, MemBlobs, MemRecords, ScriptedFetch};
+use trustmill_testkit::{ManualClock, MemBlobs, MemRecords, ScriptedFetch, ScriptedGate};
 
 pub(super) const REGISTRY: &str = "http://registry.invalid/npm/";
 pub(super) const SHORT: &str = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*";
@@ -25,6 +25,7 @@ pub(super) struct World {
     pub(super) records: Arc<MemRecords>,
     pub(super) fetch: Arc<ScriptedFetch>,
     pub(super) upstream: Arc<Upstream>,
+    pub(super) gate: Arc<ScriptedGate>,
     pub(super) registry: Arc<NpmRegistry>,
 }
 
@@ -40,14 +41,16 @@ impl World {
         let clock = Arc::new(ManualClock::new(instant("2026-01-01T00:00:00Z")));
         let (url, _) = registry_url(REGISTRY, "test").unwrap();
         let upstream = Arc::new(Upstream::new(Registries::one(url), fetch.clone(), clock.clone()));
+        let gate = Arc::new(ScriptedGate::new());
         let ports = RegistryPorts {
             records: records.clone(),
             blobs: blobs.clone(),
             fetch: fetch.clone(),
             clock: clock.clone(),
+            gate: gate.clone(),
         };
         let registry = Arc::new(NpmRegistry::new(upstream.clone(), ports));
-        Self { clock, blobs, records, fetch, upstream, registry }
+        Self { clock, blobs, records, fetch, upstream, gate, registry }
     }
 
     /// What the registry says of package `a`, from now on.

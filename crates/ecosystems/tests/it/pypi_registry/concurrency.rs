@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use trustmill_core::Sha256;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::fetch::{Fetch, FetchError, Page, Validators};
+use trustmill_core::port::gate::Open;
 use trustmill_core::port::registry::Answer;
 use trustmill_core::port::registry::{Registry, Request};
 use trustmill_ecosystems::pypi::registry::{PypiRegistry, RegistryPorts};
@@ -82,7 +83,13 @@ fn gated() -> (Arc<Gated>, Arc<Upstream>, Arc<PypiRegistry>) {
     let clock = Arc::new(ManualClock::new(instant("2026-01-01T00:00:00Z")));
     let index = index_url(INDEX, "test").unwrap();
     let upstream = Arc::new(Upstream::new(index, fetch.clone(), clock.clone()));
-    let ports = RegistryPorts { records: Arc::new(MemRecords::new()), blobs, fetch: fetch.clone(), clock };
+    let ports = RegistryPorts {
+        records: Arc::new(MemRecords::new()),
+        blobs,
+        fetch: fetch.clone(),
+        clock,
+        gate: Arc::new(Open),
+    };
     let registry = Arc::new(PypiRegistry::new(upstream.clone(), ports));
     (fetch, upstream, registry)
 }

@@ -12,7 +12,7 @@ use trustmill_core::shelf::Shelf;
 use trustmill_core::{Purl, Sha256, Timestamp};
 use trustmill_ecosystems::pypi::registry::{PypiRegistry, RegistryPorts};
 use trustmill_ecosystems::pypi::upstream::{Upstream, index_url};
-use trustmill_testkit::{ManualClock, MemBlobs, MemRecords, ScriptedFetch};
+use trustmill_testkit::{ManualClock, MemBlobs, MemRecords, ScriptedFetch, ScriptedGate};
 
 pub(super) const JSON: &str = "application/vnd.pypi.simple.v1+json";
 pub(super) const INDEX: &str = "http://index.invalid/simple/";
@@ -22,6 +22,7 @@ pub(super) struct World {
     pub(super) blobs: Arc<MemBlobs>,
     pub(super) records: Arc<MemRecords>,
     pub(super) fetch: Arc<ScriptedFetch>,
+    pub(super) gate: Arc<ScriptedGate>,
     pub(super) registry: Arc<PypiRegistry>,
 }
 
@@ -36,14 +37,16 @@ impl World {
     pub(super) fn over(fetch: Arc<ScriptedFetch>, blobs: Arc<MemBlobs>, records: Arc<MemRecords>) -> Self {
         let clock = Arc::new(ManualClock::new(instant("2026-01-01T00:00:00Z")));
         let upstream = Upstream::new(index_url(INDEX, "test").unwrap(), fetch.clone(), clock.clone());
+        let gate = Arc::new(ScriptedGate::new());
         let ports = RegistryPorts {
             records: records.clone(),
             blobs: blobs.clone(),
             fetch: fetch.clone(),
             clock: clock.clone(),
+            gate: gate.clone(),
         };
         let registry = Arc::new(PypiRegistry::new(Arc::new(upstream), ports));
-        Self { clock, blobs, records, fetch, registry }
+        Self { clock, blobs, records, fetch, gate, registry }
     }
 
     /// What the index lists for project `a`, from now on.
