@@ -1,6 +1,9 @@
 //! Advisories: what is known to be wrong with releases, after the OSV schema
 //! (<https://ossf.github.io/osv-schema/>).
 
+pub mod cvss;
+pub mod osv;
+
 use crate::Purl;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -108,6 +111,18 @@ pub enum RangeEvent {
     LastAffected(String),
     /// Nothing at or beyond it is spoken of.
     Limit(String),
+}
+
+impl RangeEvent {
+    /// The version that it names.
+    pub fn version(&self) -> &str {
+        match self {
+            Self::Introduced(version)
+            | Self::Fixed(version)
+            | Self::LastAffected(version)
+            | Self::Limit(version) => version,
+        }
+    }
 }
 
 /// How bad it is, in the words of CVSS 3.1, section 5; the order is the order of badness.

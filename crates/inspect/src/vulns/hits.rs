@@ -1,6 +1,6 @@
 //! What one record hits on the line.
 
-use super::line::{Line, text};
+use super::line::Line;
 use std::collections::HashSet;
 use std::ops::Range;
 use trustmill_core::Purl;
@@ -26,7 +26,8 @@ impl<'a> Hits<'a> {
             for range in affected.ranges.iter().filter(|range| range.kind != RangeKind::Git) {
                 hits.every |= is_everything(range);
                 hits.spans.extend(spans(range, line));
-                hits.texts.extend(range.events.iter().filter(|event| is_inside(event)).map(text));
+                hits.texts
+                    .extend(range.events.iter().filter(|event| is_inside(event)).map(RangeEvent::version));
             }
         }
         hits

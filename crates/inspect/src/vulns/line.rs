@@ -27,7 +27,7 @@ impl<'a> Line<'a> {
         let named = affected().flat_map(|affected| &affected.versions).map(String::as_str);
         let plain: HashSet<&str> = versions.iter().copied().chain(named).collect();
         let ranges = affected().flat_map(|a| &a.ranges).filter(|range| range.kind != RangeKind::Git);
-        let events: HashSet<&str> = ranges.flat_map(|range| &range.events).map(text).collect();
+        let events: HashSet<&str> = ranges.flat_map(|range| &range.events).map(RangeEvent::version).collect();
 
         let plain = plain.into_iter().map(|text| (text, false, Cow::Borrowed(text)));
         let plain = plain.filter(|(_, _, read)| is_version(scheme, read));
@@ -63,16 +63,6 @@ impl<'a> Line<'a> {
     /// One beyond the last place.
     pub(super) const fn end(&self) -> usize {
         self.places
-    }
-}
-
-/// The version of an event.
-pub(super) fn text(event: &RangeEvent) -> &str {
-    match event {
-        RangeEvent::Introduced(version)
-        | RangeEvent::Fixed(version)
-        | RangeEvent::LastAffected(version)
-        | RangeEvent::Limit(version) => version,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a record says that cannot count, for whoever looks at it.
 
 use super::hits::is_zero;
-use super::line::{is_version, readable, text};
+use super::line::{is_version, readable};
 use serde::Serialize;
 use std::fmt;
 use trustmill_core::advisory::{Advisory, RangeEvent, RangeKind};
@@ -55,7 +55,7 @@ pub fn oddities(record: &Advisory, scheme: &dyn VersionScheme) -> Vec<Oddity> {
             }
             let readable =
                 |text: &str| matches!(text, "*") || is_zero(text) || readable(scheme, text).is_some();
-            let unordered = range.events.iter().map(text).filter(|text| !readable(text));
+            let unordered = range.events.iter().map(RangeEvent::version).filter(|text| !readable(text));
             found.extend(unordered.map(|text| Oddity::UnorderedEvent(text.to_owned())));
         }
         let unordered = affected.versions.iter().filter(|version| !is_version(scheme, version));

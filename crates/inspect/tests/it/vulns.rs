@@ -194,7 +194,7 @@ fn aliases_are_one_finding_through_an_id_that_no_record_has() {
     malware.malicious = true;
     let apart = simple("GHSA-b", vec![from("0")]);
 
-    let found = findings(vec![apart.clone(), cve.clone(), pysec.clone(), malware], "1.0");
+    let found = findings(vec![apart, cve.clone(), pysec.clone(), malware], "1.0");
     assert_eq!(found.len(), 2, "{found:?}");
     assert_eq!(found[0].ids, ["MAL-1", "GHSA-a", "PYSEC-1", "CVE-1", "X-2"]);
     assert!(found[0].malicious);
