@@ -1,5 +1,7 @@
 //! Where adapters meet the application: the only file that names both sides.
 
+pub(crate) mod feeds;
+
 use crate::cmd::{Backend, Data, Findings, Found, Global, Program, Reached};
 use crate::config::{self, Config};
 use crate::error::Failure;

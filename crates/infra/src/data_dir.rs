@@ -1,5 +1,6 @@
 //! The data folder: one process owns it, and everything embedded lives in it.
 
+use crate::advisories::AdvisoryStore;
 use crate::journal::SqliteJournal;
 use crate::queue::SqliteQueue;
 use crate::records::SqliteRecords;
@@ -24,6 +25,7 @@ pub struct DataDir {
     records: Arc<SqliteRecords>,
     tokens: Arc<SqliteTokens>,
     journal: Arc<SqliteJournal>,
+    advisories: Arc<AdvisoryStore>,
 }
 
 impl DataDir {
@@ -60,7 +62,10 @@ impl DataDir {
         let records = Arc::new(SqliteRecords::new(Arc::clone(&db)));
         let tokens = Arc::new(SqliteTokens::new(Arc::clone(&db)));
         let journal = Arc::new(SqliteJournal::new(db));
-        Ok(Self { path: path.to_owned(), blobs, queue, records, tokens, journal })
+        let advisories = path.join("advisories.db");
+        let open = AdvisoryStore::open(&advisories);
+        let advisories = Arc::new(open.map_err(|error| DataDirError::state(&advisories, error))?);
+        Ok(Self { path: path.to_owned(), blobs, queue, records, tokens, journal, advisories })
     }
 
     /// The folder.
@@ -86,6 +91,11 @@ impl DataDir {
     /// The tokens in `state.db`; every call gives the same.
     pub fn tokens(&self) -> Arc<SqliteTokens> {
         Arc::clone(&self.tokens)
+    }
+
+    /// The advisories in `advisories.db`; every call gives the same, so that what was read is kept once.
+    pub fn advisories(&self) -> Arc<AdvisoryStore> {
+        Arc::clone(&self.advisories)
     }
 
     /// The journal in `state.db`; every call gives the same, so that what was noted is known to whoever asks.
@@ -239,7 +249,7 @@ impl Coded for DataDirError {
             Self::Locked { .. } => "stop the other trustmill, or give this one its own folder with --data-dir",
             Self::ReadOnly { .. } => "run as the user who owns the data folder, mount its volume writable, or choose another with --data-dir",
             Self::NotAFolder { .. } => "choose another path with --data-dir, or move the file away",
-            Self::Foreign { .. } => "restore `state.db` (with its `-wal` file) from a backup, or move it away to begin anew: blobs are kept",
+            Self::Foreign { .. } => "restore `state.db` (with its `-wal` file) from a backup, or move it away to begin anew: blobs are kept; `advisories.db` can be deleted, and its feeds are read anew",
             Self::Failed { .. } => "check that the volume of the data folder is healthy and mounted",
             Self::Newer { .. } => "use the version of trustmill that wrote this data folder, or a later one",
         }

@@ -1,9 +1,10 @@
-//! The outside world: stores, queue, one HTTP client, and git.
+//! The outside world: stores, queue, one HTTP client, git, and advisory feeds.
 //!
 //! [`DataDir`] is the embedded state in one folder: blobs as files, queue and records in one SQLite file.
 //! [`HttpFetch`] reads foreign servers. Every adapter keeps the contract of its port in
 //! `trustmill_core::port`; the conformance suites in `testkit` decide.
 
+pub mod advisories;
 pub mod clock;
 pub mod data_dir;
 pub mod git;
@@ -15,6 +16,7 @@ pub mod sqlite;
 pub mod store;
 pub mod tokens;
 
+pub use advisories::AdvisoryStore;
 pub use clock::SystemClock;
 pub use data_dir::{DataDir, DataDirError};
 pub use git::{GitConfig, GitRepositories};

@@ -1,6 +1,7 @@
 //! The command line: one file per verb.
 
 mod add;
+mod advisories;
 mod doctor;
 mod list;
 mod remove;
@@ -9,6 +10,7 @@ mod show;
 mod up;
 mod verify;
 
+pub(crate) use advisories::{Failed, FeedHealth, Told};
 pub(crate) use doctor::{Backend, Data, Findings, Found, Program, Reached};
 pub(crate) use list::Listing;
 pub(crate) use secure::{Row, Summary};
@@ -77,6 +79,7 @@ enum Verb {
     Show(show::Show),
     Verify(verify::Verify),
     Doctor(doctor::Doctor),
+    Advisories(advisories::Advisories),
 }
 
 /// Runs the verb.
@@ -91,6 +94,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
         Verb::Show(verb) => verb.run(global),
         Verb::Verify(verb) => verb.run(global),
         Verb::Doctor(verb) => verb.run(global),
+        Verb::Advisories(verb) => verb.run(global),
     }
     .map_err(|failure| failure.in_json(cli.global.json))
 }

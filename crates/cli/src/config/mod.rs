@@ -3,6 +3,7 @@
 //! One file per section; unknown keys are errors that name the key and its line.
 
 mod build;
+mod feeds;
 mod sandbox;
 mod serve;
 mod source;
@@ -10,6 +11,7 @@ mod upstream;
 mod watch;
 
 pub(crate) use build::Build;
+pub(crate) use feeds::{Feeds, is_name as is_feed_name};
 pub(crate) use sandbox::{Backend, Sandbox};
 pub(crate) use serve::Serve;
 pub(crate) use source::Source;
@@ -30,6 +32,7 @@ pub(crate) struct Config {
     pub(crate) sandbox: Sandbox,
     pub(crate) source: Source,
     pub(crate) watch: Watch,
+    pub(crate) feeds: Feeds,
 }
 
 /// Why the configuration cannot be used.

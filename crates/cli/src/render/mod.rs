@@ -1,5 +1,6 @@
 //! What people read. Each view is one file; JSON is the data itself.
 
+pub(crate) mod advisories;
 pub(crate) mod doctor;
 pub(crate) mod list;
 pub(crate) mod progress;

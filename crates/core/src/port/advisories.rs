@@ -37,14 +37,18 @@ pub struct SourceState {
     /// Package URL types of the projects that its records speak of, ordered: where a type stands in no source, that
     /// nothing is found says nothing.
     pub types: Vec<String>,
+    /// Records that are malware and were not withdrawn.
+    pub malicious: u64,
     /// Records that were refused, with the reasons in the log of the last update.
     pub refused: u64,
     /// The newest `modified` of any record: an update that lies before it is a rollback.
     pub newest: Option<Timestamp>,
     /// When the feed was last read with success.
     pub read_at: Option<Timestamp>,
-    /// Why the last try failed, if it did.
+    /// Why the last try failed, if it did; with its code.
     pub failure: Option<String>,
+    /// Since when tries have failed, if the last one did.
+    pub failing_since: Option<Timestamp>,
 }
 
 /// Why advisories could not be read or written.

@@ -6,7 +6,8 @@ use super::page::text;
 use super::{RedactedUrl, Shared};
 use crate::store::fs::Staged;
 use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, LAST_MODIFIED, RANGE,
+    ACCEPT_ENCODING, CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
+    LAST_MODIFIED, RANGE,
 };
 use reqwest::{Response, StatusCode};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use tokio::time::Instant;
 use trustmill_core::Sha256;
 use trustmill_core::digest::Checksum;
 use trustmill_core::port::blobs::Blobs;
-use trustmill_core::port::fetch::FetchError;
+use trustmill_core::port::fetch::{FetchError, Validators};
 
 /// A try that brought fewer new bytes than this did not get on.
 const PROGRESS: u64 = 64 << 10;
@@ -26,6 +27,20 @@ struct Partial {
     validator: Option<String>,
     /// Whether the bytes come from more than one answer.
     spliced: bool,
+    /// What makes the request conditional.
+    known: Option<Validators>,
+    /// For the next one.
+    validators: Validators,
+    /// Whether the server says that nothing changed since `known`.
+    unchanged: bool,
+}
+
+/// What stands at a URL now, in a file that no blob is made of.
+pub(crate) enum Snapshot {
+    /// The bytes; they vanish when this is dropped.
+    Fresh(Staged, Validators),
+    /// They did not change since the validators were given.
+    Unchanged,
 }
 
 impl Shared {
@@ -50,15 +65,41 @@ impl Shared {
         limit: u64,
     ) -> Result<Landed, FetchError> {
         let staged = self.blobs.stage(expected).await.map_err(|error| in_store(url, &error))?;
-        let mut partial = Partial { staged, validator: None, spliced: false };
-        let all = self.persist(url, expected, limit, &mut partial);
-        match tokio::time::timeout(self.config.file_timeout, all).await {
-            Ok(result) => result?,
-            Err(_) => return Err(unavailable(url, "the file did not arrive in time")),
-        }
+        let mut partial = Partial::new(staged, None);
+        self.persist_in_time(url, expected, limit, &mut partial).await?;
         let len = partial.staged.len();
         let digest = partial.staged.commit().await.map_err(|error| in_store(url, &error))?;
         Ok(Landed { digest, len, checked: expected.cloned() })
+    }
+
+    /// Downloads what changed since `known`, however many tries it takes.
+    pub(super) async fn snapshot(
+        &self,
+        url: &RedactedUrl,
+        known: Option<&Validators>,
+        limit: u64,
+    ) -> Result<Snapshot, FetchError> {
+        let staged = self.blobs.stage(None).await.map_err(|error| in_store(url, &error))?;
+        let mut partial = Partial::new(staged, known.cloned());
+        self.persist_in_time(url, None, limit, &mut partial).await?;
+        match partial.unchanged {
+            true => Ok(Snapshot::Unchanged),
+            false => Ok(Snapshot::Fresh(partial.staged, partial.validators)),
+        }
+    }
+
+    async fn persist_in_time(
+        &self,
+        url: &RedactedUrl,
+        expected: Option<&Checksum>,
+        limit: u64,
+        partial: &mut Partial,
+    ) -> Result<(), FetchError> {
+        let all = self.persist(url, expected, limit, partial);
+        match tokio::time::timeout(self.config.file_timeout, all).await {
+            Ok(result) => result,
+            Err(_) => Err(unavailable(url, "the file did not arrive in time")),
+        }
     }
 
     /// Tries until the bytes are complete and have the digest that was promised.
@@ -119,6 +160,12 @@ impl Shared {
             StatusCode::OK => {
                 partial.restart().await.map_err(store)?;
                 partial.validator = validator(response.headers());
+                let text = |name| text(response.headers(), name);
+                partial.validators = Validators { etag: text(ETAG), last_modified: text(LAST_MODIFIED) };
+            }
+            StatusCode::NOT_MODIFIED if partial.is_conditional() => {
+                partial.unchanged = true;
+                return Ok(());
             }
             StatusCode::RANGE_NOT_SATISFIABLE | StatusCode::PARTIAL_CONTENT if !partial.staged.is_empty() => {
                 partial.restart().await.map_err(store)?;
@@ -159,6 +206,16 @@ impl Shared {
 }
 
 impl Partial {
+    fn new(staged: Staged, known: Option<Validators>) -> Self {
+        let validators = Validators::default();
+        Self { staged, validator: None, spliced: false, known, validators, unchanged: false }
+    }
+
+    /// What there is already is continued whatever was known before.
+    fn is_conditional(&self) -> bool {
+        self.staged.is_empty() && self.known.as_ref().is_some_and(|known| *known != Validators::default())
+    }
+
     async fn restart(&mut self) -> Result<(), trustmill_core::port::blobs::BlobError> {
         self.validator = None;
         self.spliced = false;
@@ -170,6 +227,14 @@ impl Partial {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if self.staged.is_empty() {
+            let known = self.known.iter();
+            let known = known
+                .flat_map(|known| [(IF_NONE_MATCH, &known.etag), (IF_MODIFIED_SINCE, &known.last_modified)]);
+            for (name, value) in known {
+                if let Some(Ok(value)) = value.as_deref().map(HeaderValue::from_str) {
+                    headers.insert(name, value);
+                }
+            }
             return headers;
         }
         if let Ok(range) = HeaderValue::from_str(&format!("bytes={}-", self.staged.len())) {

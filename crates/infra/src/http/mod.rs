@@ -11,6 +11,8 @@ mod redacted;
 pub use config::{FetchConfig, SetupError};
 pub use redacted::RedactedUrl;
 
+pub(crate) use download::Snapshot;
+
 use crate::store::FsBlobs;
 use async_trait::async_trait;
 use failure::{Failure, Patience};
@@ -50,6 +52,19 @@ impl HttpFetch {
         let hosts = Hosts::new(config.per_host);
         let flights = Flights::default();
         Ok(Self { shared: Arc::new(Shared { config, pages, files, blobs, hosts, flights }) })
+    }
+}
+
+impl HttpFetch {
+    /// Downloads what stands at a URL now, if it changed since `known`. For what is read once and not kept: it becomes
+    /// no blob.
+    pub(crate) async fn snapshot(
+        &self,
+        url: &str,
+        known: Option<&Validators>,
+        limit: u64,
+    ) -> Result<Snapshot, FetchError> {
+        self.shared.snapshot(&RedactedUrl::parse(url)?, known, limit).await
     }
 }
 

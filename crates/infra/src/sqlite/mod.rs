@@ -11,6 +11,7 @@ mod schema;
 mod writer;
 
 pub use schema::OpenError;
+pub(crate) use schema::Shape;
 
 pub(crate) use flusher::Flusher;
 
@@ -50,7 +51,12 @@ pub struct Db {
 impl Db {
     /// Opens or creates the file. `guard` is held for as long as the file is open.
     pub fn open(path: &Path, guard: Option<Arc<File>>) -> Result<Self, OpenError> {
-        let connection = schema::open(path)?;
+        Self::open_as(path, guard, &schema::STATE)
+    }
+
+    /// As [`Self::open`], for a file of another shape.
+    pub(crate) fn open_as(path: &Path, guard: Option<Arc<File>>, shape: &Shape) -> Result<Self, OpenError> {
+        let connection = schema::open(path, shape)?;
         let (readers, peek) = (Readers::new(path.to_owned()), Peek::new(path.to_owned()));
         Ok(Self { writer: Writer::start(connection, guard)?, readers, peek })
     }

@@ -1,17 +1,30 @@
-//! The shape of the state file, its version, and how older shapes become this one.
+//! The shape of a database file, its version, and how older shapes become this one.
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::path::Path;
 use std::time::Duration;
 
-/// Marks the file as the mill's own (`PRAGMA application_id`): "TMil".
-const APPLICATION_ID: i32 = 0x544D_696C;
+/// What a file of the mill looks like.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    /// Marks the file as the mill's own (`PRAGMA application_id`).
+    pub(crate) application_id: i32,
+    /// Each entry brings the file from version `index` to `index + 1` (`PRAGMA user_version`).
+    pub(crate) migrations: &'static [&'static str],
+}
 
-/// Each entry brings the file from version `index` to `index + 1` (`PRAGMA user_version`).
-const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("version2.sql")];
+/// `state.db`: "TMil".
+pub(crate) const STATE: Shape = Shape {
+    application_id: 0x544D_696C,
+    migrations: &[include_str!("schema.sql"), include_str!("version2.sql")],
+};
 
-/// The version of the shape that this code reads and writes.
-pub(super) const VERSION: u32 = 2;
+impl Shape {
+    /// The version that this code reads and writes.
+    fn version(&self) -> u32 {
+        u32::try_from(self.migrations.len()).unwrap_or(u32::MAX)
+    }
+}
 
 /// Why the state file could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -49,30 +62,30 @@ impl From<rusqlite::Error> for OpenError {
 }
 
 /// Opens the file for writing, makes it this version's shape.
-pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
+pub(super) fn open(path: &Path, shape: &Shape) -> Result<Connection, OpenError> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::from_secs(5))?;
-    refuse_foreign(&connection)?;
+    refuse_foreign(&connection, shape)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     connection.set_prepared_statement_cache_capacity(64);
-    migrate(&mut connection)?;
+    migrate(&mut connection, shape)?;
     Ok(connection)
 }
 
 /// Nothing is written to a file before it is known to be ours, or empty.
-fn refuse_foreign(connection: &Connection) -> Result<(), OpenError> {
+fn refuse_foreign(connection: &Connection, shape: &Shape) -> Result<(), OpenError> {
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let found = version(connection)?;
-    if found > VERSION && application == APPLICATION_ID {
-        return Err(OpenError::Newer { found, known: VERSION });
+    if found > shape.version() && application == shape.application_id {
+        return Err(OpenError::Newer { found, known: shape.version() });
     }
     let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let empty = application == 0 && found == 0 && tables == 0;
-    if application == APPLICATION_ID || empty { Ok(()) } else { Err(OpenError::Foreign(None)) }
+    if application == shape.application_id || empty { Ok(()) } else { Err(OpenError::Foreign(None)) }
 }
 
 fn version(connection: &Connection) -> rusqlite::Result<u32> {
@@ -80,17 +93,17 @@ fn version(connection: &Connection) -> rusqlite::Result<u32> {
 }
 
 /// Writes nothing where nothing is to be done: a full volume can still be opened.
-fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
-    if version(connection)? == VERSION {
+fn migrate(connection: &mut Connection, shape: &Shape) -> Result<(), OpenError> {
+    if version(connection)? == shape.version() {
         return Ok(());
     }
     let transaction = connection.transaction()?;
     let from = usize::try_from(version(&transaction)?).unwrap_or(usize::MAX);
-    for step in MIGRATIONS.iter().skip(from) {
+    for step in shape.migrations.iter().skip(from) {
         transaction.execute_batch(step)?;
     }
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.pragma_update(None, "application_id", shape.application_id)?;
+    transaction.pragma_update(None, "user_version", shape.version())?;
     transaction.commit()?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::{Folder, Part, failed, interrupted};
 use bytes::Bytes;
+use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::sync::Arc;
 use trustmill_core::Sha256;
@@ -79,6 +80,15 @@ impl Staged {
     pub async fn digest(&mut self) -> Result<(Sha256, Checksum), BlobError> {
         self.flush().await?;
         self.work.as_ref().map(|work| work.hasher.clone().finish()).ok_or_else(lost)
+    }
+
+    /// The bytes so far, to be read from their beginning. They are gone when this is dropped, for whoever has not
+    /// opened them.
+    pub async fn reader(&mut self) -> Result<File, BlobError> {
+        self.flush().await?;
+        let path = self.work.as_ref().map(|work| work.part.path.clone()).ok_or_else(lost)?;
+        let opened = tokio::task::spawn_blocking(move || File::open(path)).await.map_err(interrupted)?;
+        opened.map_err(|error| failed("a download", error))
     }
 
     /// Publishes the bytes under their digest. Durable when it returns.
