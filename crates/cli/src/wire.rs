@@ -2,7 +2,7 @@
 
 pub(crate) mod feeds;
 
-use crate::cmd::{Backend, Data, Findings, Found, Global, Program, Reached};
+use crate::cmd::{Backend, Data, FeedHealth, Findings, Found, Global, Program, Reached};
 use crate::config::{self, Config};
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -25,6 +25,7 @@ use trustmill_ecosystems::join::{self, Family, Found as FoundUpstream, Given, Op
 use trustmill_ecosystems::pypi::join::interpreters;
 use trustmill_factory::progress::Observer;
 use trustmill_factory::{ServePolicy, World};
+use trustmill_infra::advisories::Feeds;
 use trustmill_infra::{
     DataDir, DataDirError, FetchConfig, GitConfig, GitRepositories, HttpFetch, SystemClock,
 };
@@ -147,6 +148,8 @@ pub(crate) struct Mill {
     pub(crate) world: World,
     /// The configuration that was read.
     pub(crate) config: Config,
+    /// Where advisories come from.
+    pub(crate) feeds: Feeds,
     registries: Vec<Arc<dyn Registry>>,
     keys: Vec<PublicKey>,
     /// Holds the folder's lock.
@@ -171,6 +174,7 @@ impl Mill {
         let trusted = key_file::trusted(&keys)?;
         let adapters = adapters(global, &config, &data).await?;
         require_layers(&config, adapters.sandbox.as_ref(), purpose)?;
+        let feeds = feeds::feeds(global, &config, &data)?;
         let policy = ServePolicy { require: config.serve.require, native: config.serve.native };
         let world = World {
             clock: adapters.clock,
@@ -187,7 +191,7 @@ impl Mill {
             artifact_limit: config.build.artifact_mib << 20,
         };
         let keys = trusted.iter().map(exported).collect();
-        Ok(Self { world, config, registries: adapters.registries, keys, _data: data })
+        Ok(Self { world, config, feeds, registries: adapters.registries, keys, _data: data })
     }
 
     /// How people point their package managers at the mill that serves at `address`.
@@ -436,10 +440,15 @@ pub(crate) async fn examine(global: &Global) -> Result<Findings, Failure> {
     if let Some(error) = git.as_ref().and_then(|git| git.error.as_ref()) {
         problems.push(format!("{error}: install git 2.36 or later, or set [source] git = \"off\""));
     }
-    let (error, upstreams) = match open_folder(folder.clone(), Purpose::Look).await {
-        Ok(open) => (None, reach(global, &config, &open).await?),
-        Err(failure) => (Some(failure.to_string()), Vec::new()),
+    let (error, upstreams, feeds) = match open_folder(folder.clone(), Purpose::Look).await {
+        Ok(open) => {
+            let feeds = feeds::feeds(global, &config, &open)?;
+            let health = feeds::health(&open.advisories(), &feeds).await?;
+            (None, reach(global, &config, &open).await?, health)
+        }
+        Err(failure) => (Some(failure.to_string()), Vec::new(), Vec::new()),
     };
+    problems.extend(feeds.iter().filter_map(FeedHealth::problem));
     let data = Data { path: folder.display().to_string(), free_bytes: free_bytes(&folder), error };
     problems.extend(data.error.clone());
     problems.extend(upstreams.iter().filter_map(|reached| reached.error.clone()));
@@ -447,7 +456,7 @@ pub(crate) async fn examine(global: &Global) -> Result<Findings, Failure> {
         version: python.version.to_string(),
         path: python.executable.display().to_string(),
     });
-    Ok(Findings { sandboxes, interpreters: interpreters.collect(), git, upstreams, data, problems })
+    Ok(Findings { sandboxes, interpreters: interpreters.collect(), git, upstreams, feeds, data, problems })
 }
 
 /// What is known of git: it must know `cat-file --batch-command`.

@@ -16,6 +16,7 @@ pub mod fetch;
 pub mod gate;
 pub mod memory;
 pub mod once;
+pub mod osv;
 pub mod server;
 
 pub use clock::ManualClock;

@@ -83,6 +83,19 @@ pub(crate) struct FeedHealth {
     pub(crate) failing_since: Option<Timestamp>,
 }
 
+impl FeedHealth {
+    /// What must be mended, if anything.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let since = self.failing_since.map(|at| format!(" since {at}")).unwrap_or_default();
+        let mend = "`trustmill advisories update` reads it";
+        match (&self.failure, self.stale) {
+            (Some(failure), _) => Some(format!("the feed {} fails{since}: {failure}", self.name)),
+            (None, true) => Some(format!("the feed {} was not read in time: {mend}", self.name)),
+            (None, false) => None,
+        }
+    }
+}
+
 /// What updates did.
 #[derive(Debug, Serialize)]
 pub(crate) struct Updated {

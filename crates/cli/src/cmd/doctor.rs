@@ -1,6 +1,6 @@
 //! `trustmill doctor`: what this machine gives the mill, and the fix for what is missing.
 
-use super::Global;
+use super::{FeedHealth, Global};
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::render::{doctor as view, to_json};
@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 use trustmill_core::port::sandbox::LayerStatus;
 
-/// Which isolation layers are active here and what is missing, with the fix; interpreters; git; upstreams; disk.
+/// Which isolation layers are active here and what is missing, with the fix; interpreters; git; upstreams; feeds; disk.
 #[derive(Args)]
 pub(super) struct Doctor {}
 
@@ -24,6 +24,8 @@ pub(crate) struct Findings {
     pub(crate) git: Option<Program>,
     /// Upstreams.
     pub(crate) upstreams: Vec<Reached>,
+    /// Feeds of advisories.
+    pub(crate) feeds: Vec<FeedHealth>,
     /// The data folder.
     pub(crate) data: Data,
     /// What must be mended before the mill can work.

@@ -4,6 +4,7 @@ mod add;
 mod advisories;
 mod doctor;
 mod list;
+mod refresh;
 mod remove;
 mod secure;
 mod show;

@@ -1,6 +1,7 @@
 //! `trustmill up`: the reconciler and the HTTP server in one process, until a signal.
 
 use super::Global;
+use super::refresh::refresh;
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::wire::{self, Mill, Purpose};
@@ -42,6 +43,7 @@ impl Up {
         announce(&mill, &server.address(), global.json);
         let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(server.run(wire::turned(stopped.clone())));
+        tokio::spawn(refresh(mill.feeds.clone(), global.json, stopped.clone()));
         let workers = if self.serve_only {
             None
         } else {

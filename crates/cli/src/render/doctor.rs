@@ -1,5 +1,6 @@
 //! The view of `trustmill doctor`.
 
+use super::advisories::age;
 use crate::cmd::Findings;
 
 /// Prints what was found, the problems last.
@@ -31,6 +32,13 @@ pub(crate) fn print(findings: &Findings) {
     for upstream in &findings.upstreams {
         let state = upstream.error.as_deref().unwrap_or("answers");
         println!("  {}  {} ({}): {state}", upstream.ecosystem, upstream.address, upstream.origin);
+    }
+    println!("\nadvisories");
+    if findings.feeds.is_empty() {
+        println!("  no feeds ([[feeds]]): nothing is known against any release");
+    }
+    for feed in &findings.feeds {
+        println!("  {}  {} records, read {}", feed.name, feed.records, age(feed));
     }
     let free =
         findings.data.free_bytes.map_or_else(|| "unknown".into(), |bytes| format!("{} GiB", bytes >> 30));
