@@ -238,7 +238,8 @@ impl Mill {
                 break;
             }
         }
-        Ok(tried.iter().map(summary).min_by_key(|(rank, ..)| *rank).map_or_else(
+        // Of failures the last says most: earlier ones may have lacked dependencies.
+        Ok(tried.iter().rev().map(summary).min_by_key(|(rank, ..)| *rank).map_or_else(
             || ("no-recipe".to_owned(), String::new()),
             |(_, verdict, detail)| (verdict, format!("{} tries; {detail}", tried.len())),
         ))

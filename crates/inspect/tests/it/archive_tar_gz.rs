@@ -65,6 +65,11 @@ fn any_one_folder_may_be_at_the_top_and_no_second() {
     assert_eq!(tgz(&tar_gz(&[a.clone(), file("package/b/c.js", b"")])), "a.js b/c.js");
     assert_eq!(tgz(&tar_gz(&[file("node/a.js", b"1")])), "a.js");
     assert_eq!(tgz(&tar_gz(&[file("./package/a.js", b"1")])), "a.js");
+    assert_eq!(tgz(&tar_gz(&[file("package/./dist/a.js", b"1")])), "dist/a.js");
+    for odd in ["package/././a.js", "package/./../a.js", "././package/a.js"] {
+        assert!(["TM0305", "TM0301"].contains(&tgz(&tar_gz(&[file(odd, b"1")])).as_str()), "{odd}");
+    }
+    assert_eq!(tgz(&tar_gz(&[file("package/./a.js", b"1"), a.clone()])), "TM0309");
     let folder = tar_entry(b"package/", b'5', "0000755", "", b"");
     assert_eq!(tgz(&tar_gz(&[folder.clone(), folder, a.clone()])), "a.js");
     for second in ["other/a.js", "packagE/b.js", "package", "a.js"] {

@@ -63,6 +63,7 @@ fn facts_of_the_container_are_replayed() {
         vec![with(124, b"          6 ")],
         vec![tar_entry(b"package/", b'5', "0000755", "", b""), a()],
         vec![record(&[("mtime", "1700000000.123456"), ("uname", "me")]), a()],
+        vec![file("package/./a.js", b"x = 1\n")],
         vec![record(&[("path", "package/a.js")]), with(0, b"package/a.js")],
         vec![extension(b'L', "././@LongLink", b"package/a.js\0"), a()],
     ] {

@@ -20,6 +20,8 @@ const CLEANED: &str = "/build/cleaned";
 /// The name of the step that runs the install scripts of dependencies.
 pub(crate) const INSTALL_SCRIPTS: &str = "install-scripts";
 
+/// The name of the step that makes a work tree of git.
+pub(crate) const WORK_TREE: &str = "work-tree";
 /// The name of steps that write into `package.json`.
 pub(crate) const WRITE: &str = "write";
 
@@ -100,49 +102,50 @@ impl Packer {
 }
 
 /// The steps of the fetch phase: they have the registry, and run nothing of the project's or its dependencies'.
-pub(crate) const FETCH: [&str; 2] = ["relock", "install"];
+pub(crate) const FETCH: [&str; 3] = ["relock", "install", INSTALL_LOOSELY];
+/// The name of the step that unpacks more than a lockfile has.
+pub(crate) const INSTALL_LOOSELY: &str = "install-loosely";
 
 /// Lets a lockfile's addresses lead to the gateway, whichever registry wrote it.
 pub(crate) fn relock(lockfile: &str) -> Step {
     step("relock", &[NODE, DRIVER, "relock", &format!("{SOURCE}/{lockfile}")])
 }
 
-/// Unpacks the dependencies of the project in `root`; a lockfile is followed or the step fails.
-pub(crate) fn install(pm: Pm, version: &str, root: &str, locked: bool) -> Step {
+/// How far the lockfile decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lock {
+    /// It is followed, or the step fails.
+    Strict,
+    /// It counts for what it has, and what it lacks is resolved: it is older than `package.json`.
+    Loose,
+    /// There is none.
+    None,
+}
+
+/// Unpacks the dependencies of the project in `root`.
+pub(crate) fn install(pm: Pm, version: &str, root: &str, lock: Lock) -> Step {
     let root = folder(root);
-    let mut argv = vec![NODE, pm.entry()];
-    match (pm, locked) {
-        (Pm::Npm, true) => argv.extend(["ci", "--ignore-scripts", "--prefix", &root]),
-        (Pm::Npm, false) => {
-            argv.extend(["install", "--ignore-scripts", "--no-package-lock", "--prefix", &root]);
-        }
+    let mut argv = vec![NODE, pm.entry(), pm.folder_option(), &root];
+    let strict = lock == Lock::Strict;
+    argv.push(if pm == Pm::Npm && strict { "ci" } else { "install" });
+    argv.extend(match pm {
+        Pm::Npm if lock == Lock::None => &["--ignore-scripts", "--no-package-lock"][..],
+        Pm::Npm => &["--ignore-scripts"],
         // The pnpmfile of a repository is code, and would run with the registry in reach.
-        (Pm::Pnpm, _) => argv.extend([
-            "--dir",
-            &root,
-            "install",
-            "--frozen-lockfile",
-            "--ignore-scripts",
-            "--ignore-pnpmfile",
-        ]),
-        (Pm::YarnClassic, _) => {
-            argv.extend([
-                "--cwd",
-                &root,
-                "install",
-                "--frozen-lockfile",
-                "--ignore-scripts",
-                "--non-interactive",
-                "--ignore-engines",
-            ]);
-        }
-        (Pm::YarnBerry, _) => {
-            let skip =
-                if version.split('.').next() == Some("2") { "--skip-builds" } else { "--mode=skip-build" };
-            argv.extend(["--cwd", &root, "install", "--immutable", skip]);
-        }
-    }
-    step("install", &argv)
+        Pm::Pnpm => &["--ignore-scripts", "--ignore-pnpmfile"],
+        Pm::YarnClassic => &["--ignore-scripts", "--non-interactive", "--ignore-engines"],
+        Pm::YarnBerry if version.split('.').next() == Some("2") => &["--skip-builds"],
+        Pm::YarnBerry => &["--mode=skip-build"],
+    });
+    argv.extend(match (pm, strict) {
+        (Pm::Npm, _) => None,
+        (Pm::Pnpm | Pm::YarnClassic, true) => Some("--frozen-lockfile"),
+        (Pm::Pnpm, false) => Some("--no-frozen-lockfile"),
+        (Pm::YarnClassic, false) => Some("--pure-lockfile"),
+        (Pm::YarnBerry, true) => Some("--immutable"),
+        (Pm::YarnBerry, false) => Some("--no-immutable"),
+    });
+    step(if lock == Lock::Loose { INSTALL_LOOSELY } else { "install" }, &argv)
 }
 
 /// Runs the install scripts of the dependencies in `root`, `binding.gyp` without a script among them.
@@ -162,6 +165,12 @@ pub(crate) fn rebuild(pm: Pm, root: &str) -> Step {
 /// Runs one declared script of the package.
 pub(crate) fn script(pm: Pm, directory: &str, name: &str) -> Step {
     step("script", &[NODE, pm.entry(), pm.folder_option(), &folder(directory), "run", name])
+}
+
+/// Makes the source a work tree of git at `commit`, without its objects: where publishers run their scripts there
+/// always is one, and tools ask git what it ignores and which commit this is.
+pub(crate) fn work_tree(commit: &str) -> Step {
+    step(WORK_TREE, &[NODE, DRIVER, "work-tree", SOURCE, commit])
 }
 
 /// Runs one of the commands that `&&` joins in a declared script, counted from nought.

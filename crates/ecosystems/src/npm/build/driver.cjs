@@ -3,6 +3,7 @@
 //   driver.cjs steps FILE              runs argument lists one after the other, ends at the first that fails
 //   driver.cjs relock LOCKFILE         replaces the hosts of registry addresses by the gateway's
 //   driver.cjs installs FOLDER FILE    lists the install scripts of all packages below FOLDER
+//   driver.cjs work-tree FOLDER COMMIT makes FOLDER a work tree of git at COMMIT, without its objects
 //   driver.cjs part FOLDER SCRIPT N    runs the Nth (from 0) of the commands that && joins in a declared script
 //   driver.cjs bin FOLDER NAME ARG...  runs a program that the project in FOLDER has installed
 //   driver.cjs crlf FOLDER             gives text files the line ends of Windows
@@ -82,6 +83,12 @@ if (verb === 'steps') {
   const text = (one) => JSON.stringify([one.package, one.event, one.command]);
   const once = new Map(found.map((one) => [text(one), one]));
   fs.writeFileSync(field, JSON.stringify([...once.keys()].sort().map((key) => once.get(key))));
+} else if (verb === 'work-tree') {
+  const git = path.join(file, '.git');
+  for (const folder of ['objects', 'refs/heads']) fs.mkdirSync(path.join(git, folder), { recursive: true });
+  fs.writeFileSync(path.join(git, 'HEAD'), 'ref: refs/heads/main\n');
+  fs.writeFileSync(path.join(git, 'refs/heads/main'), `${field}\n`);
+  fs.writeFileSync(path.join(git, 'config'), '[core]\n\trepositoryformatversion = 0\n\tbare = false\n');
 } else if (verb === 'part') {
   const manifest = JSON.parse(fs.readFileSync(path.join(file, 'package.json'), 'utf8').replace(/^\ufeff/, ''));
   const part = manifest.scripts[field].split('&&')[Number(value)].trim();

@@ -6,7 +6,7 @@ use super::manager::Manager;
 use super::node::Node;
 use super::scripts::{self, Run};
 use super::view::View;
-use crate::npm::build::commands::{self, Packer, Pm};
+use crate::npm::build::commands::{self, Lock, Packer, Pm};
 use jiff::ToSpan as _;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
@@ -28,10 +28,12 @@ pub(super) fn builds(view: &View<'_>) -> Vec<Recipe> {
     }
     let Some(first) = sets.first() else { return Vec::new() };
     let (packer, sure) = view.packer(manager.kind);
-    let draft = Draft { node: &node, runs: first, packer, install_scripts: false, seen: Seen::Late };
+    let lock = if manager.lockfile.is_some() { Lock::Strict } else { Lock::None };
+    let draft = Draft { node: &node, runs: first, packer, install_scripts: false, seen: Seen::Late, lock };
     let mut drafts = vec![draft];
-    if manager.lockfile.is_none() {
-        drafts.insert(0, Draft { seen: Seen::Published, ..draft });
+    match lock {
+        Lock::None => drafts.insert(0, Draft { seen: Seen::Published, ..draft }),
+        _ => drafts.push(Draft { lock: Lock::Loose, ..draft }),
     }
     let other = Packer::others(packer, manager.kind).map(|packer| Draft { packer, ..draft });
     if let (Some(other), false) = (other, sure) {
@@ -56,6 +58,7 @@ struct Draft<'a> {
     packer: Packer,
     install_scripts: bool,
     seen: Seen,
+    lock: Lock,
 }
 
 /// As of when the registry is seen.
@@ -70,6 +73,7 @@ enum Seen {
 
 fn recipe(view: &View<'_>, manager: &Manager, draft: Draft<'_>) -> Recipe {
     let (mut steps, mut reasons) = dependencies(view, manager, draft);
+    steps.push(commands::work_tree(&view.commit()));
     for (step, reason) in view.writes() {
         steps.push(step);
         reasons.push(reason);
@@ -122,10 +126,14 @@ fn dependencies(view: &View<'_>, manager: &Manager, draft: Draft<'_>) -> (Vec<St
     if let Some(lockfile) = &manager.lockfile {
         steps.push(commands::relock(lockfile));
         reasons.push(
-            "the lockfile pins every dependency; only the host of its addresses is replaced".to_owned(),
+            match draft.lock {
+                Lock::Loose => "the lockfile lacks what package.json asks for; for the rest it counts",
+                _ => "the lockfile pins every dependency; only the host of its addresses is replaced",
+            }
+            .to_owned(),
         );
     }
-    steps.push(commands::install(manager.kind, &manager.version, &manager.root, manager.lockfile.is_some()));
+    steps.push(commands::install(manager.kind, &manager.version, &manager.root, draft.lock));
     reasons
         .push("dependencies are unpacked and none of their install scripts runs with a network".to_owned());
     if draft.install_scripts {

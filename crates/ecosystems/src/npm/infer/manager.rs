@@ -56,7 +56,7 @@ impl Manager {
             }
         }
         let why = "the repository keeps no lockfile: npm resolves as of the publication".to_owned();
-        let root = workspace(tree, directory).unwrap_or(directory).to_owned();
+        let root = unlocked_root(tree, directory).to_owned();
         Self { kind: Pm::Npm, version: npm.to_owned(), root, lockfile: None, why }
     }
 }
@@ -69,11 +69,15 @@ pub(super) fn upwards(directory: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The nearest folder whose `package.json` says that it is the root of a workspace.
-fn workspace<'a>(tree: &Contents, directory: &'a str) -> Option<&'a str> {
-    upwards(directory).find(|folder| {
-        Manifest::of(tree, &below(folder, "package.json")).is_some_and(|manifest| manifest.has("workspaces"))
-    })
+/// Where dependencies are installed without a lockfile: at the root of the workspace; else in the nearest folder that
+/// says what is needed for development; else in the package's own.
+fn unlocked_root<'a>(tree: &Contents, directory: &'a str) -> &'a str {
+    let nearest = |field: &str| {
+        upwards(directory).find(|folder| {
+            Manifest::of(tree, &below(folder, "package.json")).is_some_and(|manifest| manifest.has(field))
+        })
+    };
+    nearest("workspaces").or_else(|| nearest("devDependencies")).unwrap_or(directory)
 }
 
 /// The tool and exact version in `packageManager`.
@@ -203,5 +207,10 @@ mod tests {
     fn without_a_lockfile_the_workspace_is_installed() {
         let many = [("package.json", "{\"workspaces\": [\"a\"]}"), ("a/package.json", "{}")];
         assert_eq!(of(&many, "a").2, "");
+        let above = [("package.json", "{\"devDependencies\": {}}"), ("a/package.json", "{}")];
+        assert_eq!(of(&above, "a").2, "");
+        let own =
+            [("package.json", "{\"devDependencies\": {}}"), ("a/package.json", "{\"devDependencies\": {}}")];
+        assert_eq!(of(&own, "a").2, "a");
     }
 }

@@ -35,9 +35,16 @@ pub fn next_recipe(evidence: &Evidence<'_>, tried: &[Attempt]) -> Option<Recipe>
     let remembered = evidence.remembered.iter().map(|recipe| again(recipe, &view));
     let ladder = remembered.chain(rungs(&view));
     let mut new = ladder.filter(|recipe| {
-        !tried.iter().any(|attempt| same(&attempt.recipe, recipe) || resolved_in_vain(attempt, recipe))
+        let is_loose = recipe.steps.iter().any(|step| step.name == commands::INSTALL_LOOSELY);
+        (!is_loose || tried.iter().any(is_unresolved))
+            && !tried.iter().any(|attempt| same(&attempt.recipe, recipe) || resolved_in_vain(attempt, recipe))
     });
     new.next()
+}
+
+/// Whether the dependencies could not be had.
+fn is_unresolved(attempt: &Attempt) -> bool {
+    matches!(attempt.result, AttemptResult::Failed { class: FailureClass::UnresolvableRequirements, .. })
 }
 
 /// Whether the dependencies of `recipe` were tried and could not be had: what runs after them makes no difference.
@@ -46,7 +53,7 @@ fn resolved_in_vain(attempt: &Attempt, recipe: &Recipe) -> bool {
         recipe.steps.iter().filter(|step| commands::FETCH.contains(&step.name.as_str())).cloned().collect()
     };
     let steps = fetching(recipe);
-    matches!(attempt.result, AttemptResult::Failed { class: FailureClass::UnresolvableRequirements, .. })
+    is_unresolved(attempt)
         && !steps.is_empty()
         && attempt.recipe.tools == recipe.tools
         && attempt.recipe.as_of == recipe.as_of
@@ -61,8 +68,10 @@ fn same(a: &Recipe, b: &Recipe) -> bool {
 /// A recipe that reproduced another release, with this release's version and instant.
 fn again(recipe: &Recipe, view: &View<'_>) -> Recipe {
     let writes = view.writes();
-    let packing = recipe.steps.iter().filter(|step| step.name != commands::WRITE);
-    let steps = writes.iter().map(|(step, _)| step.clone()).chain(packing.cloned()).collect();
+    let kept = recipe.steps.iter().filter(|step| step.name != commands::WRITE).map(|step| {
+        if step.name == commands::WORK_TREE { commands::work_tree(&view.commit()) } else { step.clone() }
+    });
+    let steps = writes.iter().map(|(step, _)| step.clone()).chain(kept).collect();
     Recipe {
         steps,
         as_of: view.evidence.uploaded,

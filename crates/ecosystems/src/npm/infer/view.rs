@@ -47,6 +47,11 @@ impl<'a> View<'a> {
         self.directory
     }
 
+    /// The commit's name.
+    pub(super) fn commit(&self) -> String {
+        self.checkout.tree.commit.to_string()
+    }
+
     /// The commit's files.
     pub(super) const fn tree(&self) -> &Contents {
         self.tree
@@ -156,7 +161,7 @@ impl<'a> View<'a> {
             let reason = "the release tool wrote package.json again, without a newline at its end".to_owned();
             out.push((commands::write(self.directory(), "version", version, bare), reason));
         }
-        let commit = self.checkout.tree.commit.to_string();
+        let commit = self.commit();
         if !self.ours.has("gitHead") && self.theirs.text("gitHead") == Some(commit.as_str()) {
             let reason = "lerna writes the commit into the package".to_owned();
             out.push((commands::write(self.directory(), "gitHead", &commit, bare), reason));

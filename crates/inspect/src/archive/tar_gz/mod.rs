@@ -189,8 +189,10 @@ impl Scan<'_> {
         extensions: Vec<Extension>,
     ) -> Result<Entry, TarGzError> {
         let name = text(&pending.path.clone().unwrap_or_else(|| header.name()))?;
-        let name = name.strip_prefix("./").unwrap_or(&name);
-        let path = name.strip_suffix('/').unwrap_or(name);
+        // `package/./dist/a.js`: some versions of pnpm spell the entries of `files` so. Every client reads it as
+        // without, and whatever is then there twice is refused.
+        let name = name.strip_prefix("./").unwrap_or(&name).replacen("/./", "/", 1);
+        let path = name.strip_suffix('/').unwrap_or(&name);
         check(path, self.limits.path_bytes)?;
         let directory = match header.kind() {
             b'0' | 0 => path.len() < name.len(),
