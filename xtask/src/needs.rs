@@ -32,6 +32,12 @@ const NEEDS: &[Need] = &[
         debian: &["bubblewrap"],
         without: Some("the sandbox's second backend is not tested"),
     },
+    Need {
+        name: "/usr/sbin/sshd",
+        ask: &["-V"],
+        debian: &["openssh-server"],
+        without: Some("repositories over ssh are not tested"),
+    },
 ];
 
 /// Checks every need, and in CI installs what is missing.

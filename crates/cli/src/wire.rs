@@ -291,6 +291,9 @@ fn repositories(config: &Config, data: &Path) -> Option<GitRepositories> {
     let config = GitConfig {
         program: PathBuf::from(&source.git),
         mirrors: source.mirrors.clone(),
+        roots: source.roots.clone(),
+        ssh_key: source.ssh_key.clone(),
+        ssh_known_hosts: source.ssh_known_hosts.clone(),
         fetch_bytes: source.fetch_mib << 20,
         cache_bytes: source.cache_mib << 20,
         files: source.files,
@@ -440,6 +443,11 @@ pub(crate) async fn examine(global: &Global) -> Result<Findings, Failure> {
     if let Some(error) = git.as_ref().and_then(|git| git.error.as_ref()) {
         problems.push(format!("{error}: install git 2.36 or later, or set [source] git = \"off\""));
     }
+    let named = config.source.files_named();
+    problems.extend(named.filter_map(|(key, path)| {
+        let error = std::fs::File::open(path).err()?;
+        Some(format!("{} of [source] {key} cannot be read: {error}", path.display()))
+    }));
     let (error, upstreams, feeds) = match open_folder(folder.clone(), Purpose::Look).await {
         Ok(open) => {
             let feeds = feeds::feeds(global, &config, &open)?;

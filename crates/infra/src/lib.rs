@@ -19,7 +19,7 @@ pub mod tokens;
 pub use advisories::AdvisoryStore;
 pub use clock::SystemClock;
 pub use data_dir::{DataDir, DataDirError};
-pub use git::{GitConfig, GitRepositories};
+pub use git::{GitConfig, GitRepositories, is_usable_for_ssh};
 pub use http::{FetchConfig, HttpFetch};
 pub use journal::SqliteJournal;
 pub use tokens::SqliteTokens;

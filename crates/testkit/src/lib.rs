@@ -9,6 +9,7 @@
     reason = "tests speak by panicking, and this crate is only ever part of tests"
 )]
 
+pub mod authority;
 pub mod clock;
 pub mod conformance;
 pub mod faults;
@@ -19,6 +20,7 @@ pub mod once;
 pub mod osv;
 pub mod server;
 
+pub use authority::Authority;
 pub use clock::ManualClock;
 pub use faults::{Faults, When};
 pub use fetch::ScriptedFetch;

@@ -82,7 +82,9 @@ impl Config {
 
     /// Parses configuration text.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        toml::from_str(text).map_err(|error| error.to_string())
+        let config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        config.source.check()?;
+        Ok(config)
     }
 }
 
@@ -99,6 +101,15 @@ mod tests {
         assert_eq!(config.watch.interval_seconds, defaults.watch.interval_seconds);
         assert_eq!(config.build.memory_mib, defaults.build.memory_mib);
         assert_eq!(config.source, defaults.source);
+    }
+
+    #[test]
+    fn a_file_for_ssh_is_named_by_its_whole_path() {
+        let of = |path: &str| Config::parse(&format!("[source]\nssh_key = '{path}'\n"));
+        assert!(of("/etc/trustmill/key").is_ok());
+        for path in ["~/.ssh/id", "key", "/etc/${HOME}"] {
+            assert!(of(path).unwrap_err().contains("[source] ssh_key"), "{path}");
+        }
     }
 
     #[test]

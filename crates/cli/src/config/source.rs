@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use trustmill_infra::is_usable_for_ssh;
 
 /// Source repositories.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -11,6 +13,12 @@ pub(crate) struct Source {
     pub(crate) git: String,
     /// Beginnings of addresses, and what takes their place.
     pub(crate) mirrors: BTreeMap<String, String>,
+    /// Certificates that https forges are trusted by, in the place of this machine's.
+    pub(crate) roots: Option<PathBuf>,
+    /// The private key that is shown to ssh forges.
+    pub(crate) ssh_key: Option<PathBuf>,
+    /// The host keys of ssh forges.
+    pub(crate) ssh_known_hosts: Option<PathBuf>,
     /// What one fetch may add on the disk, in MiB.
     pub(crate) fetch_mib: u64,
     /// What all repositories may keep on the disk, in MiB.
@@ -38,6 +46,9 @@ impl Default for Source {
         Self {
             git: "git".to_owned(),
             mirrors: BTreeMap::new(),
+            roots: None,
+            ssh_key: None,
+            ssh_known_hosts: None,
             fetch_mib: 1_024,
             cache_mib: 8_192,
             files: 100_000,
@@ -56,5 +67,22 @@ impl Source {
     /// Whether repositories are read at all.
     pub(crate) fn is_on(&self) -> bool {
         self.git != "off"
+    }
+
+    /// The files that it names, with their keys.
+    pub(crate) fn files_named(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let named =
+            [("roots", &self.roots), ("ssh_key", &self.ssh_key), ("ssh_known_hosts", &self.ssh_known_hosts)];
+        named.into_iter().filter_map(|(key, path)| Some((key, path.as_deref()?)))
+    }
+
+    /// What is wrong with a path, before ssh reads it as something else.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        match self.files_named().find(|(_, path)| !is_usable_for_ssh(path)) {
+            None => Ok(()),
+            Some((key, path)) => {
+                Err(format!("[source] {key}: {} is no absolute path of plain characters", path.display()))
+            }
+        }
     }
 }

@@ -13,6 +13,12 @@ pub struct GitConfig {
     pub folder: PathBuf,
     /// Beginnings of addresses, and what takes their place; the longest that fits counts.
     pub mirrors: BTreeMap<String, String>,
+    /// Certificates in PEM form that https forges are trusted by, in the place of this machine's.
+    pub roots: Option<PathBuf>,
+    /// The private key that is shown to ssh forges; without one, none is.
+    pub ssh_key: Option<PathBuf>,
+    /// The host keys of ssh forges, as `known_hosts` has them; without them, every host is refused.
+    pub ssh_known_hosts: Option<PathBuf>,
     /// Bytes that one fetch may add on the disk.
     pub fetch_bytes: u64,
     /// Bytes of the whole cache, beyond which what was used longest ago is given up.
@@ -42,6 +48,9 @@ impl GitConfig {
             program: PathBuf::from("git"),
             folder,
             mirrors: BTreeMap::new(),
+            roots: None,
+            ssh_key: None,
+            ssh_known_hosts: None,
             fetch_bytes: 1 << 30,
             cache_bytes: 8 << 30,
             files: 100_000,

@@ -75,7 +75,10 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ("could not read Password", Meaning::Login),
     ("unable to get password", Meaning::Login),
     ("Authentication failed", Meaning::Login),
-    ("Permission denied (", Meaning::Login),
+    ("Identity file", Meaning::Host(KEY)),
+    ("no such identity", Meaning::Host(KEY)),
+    ("Load key", Meaning::Host(KEY)),
+    ("Permission denied (", Meaning::Host("it takes no key that it was shown; see [source] ssh_key")),
     ("Could not resolve", Meaning::Host("its name is not known")),
     ("Failed to connect", Meaning::Host("no connection")),
     ("Couldn't connect", Meaning::Host("no connection")),
@@ -85,7 +88,13 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ("No route to host", Meaning::Host("no network leads there")),
     ("certificate", Meaning::Host("its certificate is not trusted")),
     ("SSL", Meaning::Host("no TLS connection")),
-    ("Host key verification failed", Meaning::Host("its host key is not known; add it to known_hosts")),
+    ("TLS", Meaning::Host("no TLS connection")),
+    ("gnutls_handshake", Meaning::Host("no TLS connection")),
+    ("Operation too slow", Meaning::Host("it sends too slowly")),
+    (
+        "Host key verification failed",
+        Meaning::Host("its host key is not the one that is known; see [source] ssh_known_hosts"),
+    ),
     ("not found", Meaning::Gone),
     ("does not appear to be a git repository", Meaning::Gone),
     ("fsck error", Meaning::Malformed),
@@ -104,6 +113,9 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ("RPC failed", Meaning::Broken),
     ("early EOF", Meaning::Broken),
 ];
+
+/// A key that is not there, that others may read, or that has a passphrase.
+const KEY: &str = "the key of [source] ssh_key cannot be used";
 
 #[derive(Clone, Copy)]
 enum Meaning {
@@ -171,6 +183,8 @@ mod tests {
             ("fatal: repository 'http://h/x/' not found", "repository-gone"),
             ("fatal: could not read Username for 'http://h': terminal prompts disabled", "repository-gone"),
             ("fatal: unable to access 'https://h/': Could not resolve host: h", "unreachable host"),
+            ("git@h: Permission denied (publickey).\nfatal: Could not read from remote", "unreachable host"),
+            ("fatal: unable to access 'https://h/': gnutls_handshake() failed: x", "unreachable host"),
             ("ssh: connect to host h port 22: Connection refused\nfatal: Could not read", "unreachable host"),
             ("fatal: '/x' does not appear to be a git repository", "repository-gone"),
             ("error: object 12: fsck error in packed object", "malformed"),

@@ -14,8 +14,10 @@ mod parse;
 mod path;
 mod program;
 mod remote;
+mod ssh;
 
 pub use config::GitConfig;
+pub use ssh::is_usable as is_usable_for_ssh;
 
 use address::Address;
 use async_trait::async_trait;

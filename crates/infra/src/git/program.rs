@@ -2,7 +2,9 @@
 //! too long, too much, or says nothing.
 
 use super::address::{Address, Scheme};
+use super::config::GitConfig;
 use super::failure::Failure;
+use super::ssh;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process_group, prlimit};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -36,7 +38,6 @@ const SETTINGS: &[(&str, &str)] = &[
     ("credential.interactive", "false"),
     ("http.followRedirects", "false"),
     ("http.lowSpeedLimit", "1000"),
-    ("http.lowSpeedTime", "30"),
     ("gc.auto", "0"),
     ("maintenance.auto", "false"),
     ("pack.threads", "1"),
@@ -99,7 +100,6 @@ const FORGIVEN: &[&str] = &[
 /// Variables of this process that reach git: where programs are, how the network is reached, who is trusted.
 const PASSED: &[&str] = &[
     "PATH",
-    "SSH_AUTH_SOCK",
     "http_proxy",
     "https_proxy",
     "HTTPS_PROXY",
@@ -110,9 +110,6 @@ const PASSED: &[&str] = &[
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
 ];
-
-/// Git starts ssh by a shell; this text is constant, and host and path are handed over as arguments.
-const SSH: &str = "ssh -oBatchMode=yes -oStrictHostKeyChecking=yes -oConnectTimeout=20 -oPermitLocalCommand=no -oClearAllForwardings=yes";
 
 /// The program and the environment that it gets.
 #[derive(Debug, Clone)]
@@ -165,12 +162,19 @@ impl<'a> Job<'a> {
 
 impl Git {
     /// `home` is an empty private folder.
-    pub(super) fn new(program: PathBuf, home: PathBuf) -> Self {
+    pub(super) fn new(config: &GitConfig, home: PathBuf) -> Self {
         let passed = PASSED.iter().filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)));
         let mut environment: Vec<_> = passed.collect();
-        let roots = ["GIT_SSL_CAINFO", "SSL_CERT_FILE"].iter().find_map(std::env::var_os);
-        environment.extend(roots.map(|roots| (OsString::from("GIT_SSL_CAINFO"), roots)));
-        Self { program, home, environment }
+        let machine = || ["GIT_SSL_CAINFO", "SSL_CERT_FILE"].iter().find_map(std::env::var_os);
+        let roots = config.roots.clone().map(OsString::from);
+        if roots.is_some() {
+            // The folder of certificates that git was built for would be read beside the file.
+            environment.retain(|(name, _)| name != "SSL_CERT_FILE" && name != "SSL_CERT_DIR");
+            environment.push(("GIT_SSL_CAPATH".into(), home.clone().into()));
+        }
+        environment.extend(roots.or_else(machine).map(|roots| (OsString::from("GIT_SSL_CAINFO"), roots)));
+        environment.extend(ssh::variables(config));
+        Self { program: config.program.clone(), home, environment }
     }
 
     /// A command that is ready to be started, without pipes.
@@ -186,7 +190,7 @@ impl Git {
             ("GIT_TERMINAL_PROMPT", "0"),
             ("GIT_ASKPASS", "/bin/false"),
             ("SSH_ASKPASS", "/bin/false"),
-            ("GIT_SSH_COMMAND", SSH),
+            ("GIT_SSH_COMMAND", ssh::COMMAND),
             ("GIT_SSH_VARIANT", "ssh"),
             ("GIT_NO_LAZY_FETCH", "1"),
             ("GIT_NO_REPLACE_OBJECTS", "1"),
@@ -217,6 +221,8 @@ impl Git {
         if let Some(address) = job.address {
             settings.push((format!("protocol.{}.allow", address.scheme.as_str()), "always".to_owned()));
             settings.push(("remote.mill.url".to_owned(), address.mapped.clone()));
+            let idle = job.bounds.idle.as_secs().max(1);
+            settings.push(("http.lowSpeedTime".to_owned(), idle.to_string()));
             if address.scheme == Scheme::Http {
                 // This machine is never behind a proxy.
                 settings.push(("http.proxy".to_owned(), String::new()));

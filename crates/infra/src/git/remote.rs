@@ -46,7 +46,7 @@ impl Remote {
         let bounds =
             Bounds { wall: config.wall, idle: config.idle, disk: config.fetch_bytes, output: LISTING };
         Self {
-            git: Git::new(config.program.clone(), home),
+            git: Git::new(config, home),
             bounds,
             history: config.history.max(1),
             refs: Memory::new(config.fresh),

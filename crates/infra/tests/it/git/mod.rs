@@ -3,5 +3,7 @@
 mod bounds;
 mod forge;
 mod hostile;
+mod https;
 mod reading;
 mod repo;
+mod ssh;

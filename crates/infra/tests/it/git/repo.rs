@@ -49,6 +49,13 @@ impl Forge {
         }
     }
 
+    /// A file beside the forge.
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
     pub(crate) fn open(&self) -> GitRepositories {
         GitRepositories::new(self.config())
     }
