@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 use trustmill_core::Sha256;
 use trustmill_ecosystems::cargo::default_index::LOCKED_AS;
+use trustmill_testkit::server::{Reply, Server as Private};
 
 /// A project and a `CARGO_HOME` of its own that knows nothing but the mill.
 struct Project {
@@ -115,6 +116,51 @@ fn a_refused_crate_is_passed_over_by_ranges_and_says_why_to_locks() {
     let output = locked.cargo(&["fetch", "--locked"]).output().unwrap();
     let text = said(&output);
     assert!(!output.status.success() && text.contains("403") && text.contains("TM0703: verdict"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_registry_is_read_with_the_token_that_cargo_has_for_it() {
+    const TOKEN: &str = "Bearer 5ecret";
+    let mill = Mill::new();
+    // A crate, as the private registry has it.
+    let package = mill.path().join("demo-dep-1.0.0");
+    std::fs::create_dir_all(package.join("src")).unwrap();
+    std::fs::write(package.join("src/lib.rs"), "pub const SEVEN: u8 = 7;\n").unwrap();
+    let manifest = "[package]\nname = \"demo-dep\"\nversion = \"1.0.0\"\nedition = \"2021\"\n";
+    std::fs::write(package.join("Cargo.toml"), manifest).unwrap();
+    let file = mill.path().join("demo-dep-1.0.0.crate");
+    let mut tar = Command::new("tar");
+    succeed(tar.current_dir(mill.path()).arg("-czf").args([&file, &PathBuf::from("demo-dep-1.0.0")]));
+    let bytes = std::fs::read(file).unwrap();
+
+    let private = Private::start().await;
+    let line = serde_json::json!({
+        "name": "demo-dep", "vers": "1.0.0", "deps": [], "features": {}, "yanked": false,
+        "cksum": Sha256::of(&bytes).to_hex(),
+    });
+    let config = serde_json::json!({ "dl": private.url("/files"), "auth-required": true });
+    private.script("/index/config.json", [Reply::body(config.to_string())]);
+    private.script("/index/de/mo/demo-dep", [Reply::body(format!("{line}\n"))]);
+    private.script("/files/demo-dep/1.0.0/download", [Reply::body(bytes)]);
+
+    let home = mill.path().join("mill-cargo-home");
+    std::fs::create_dir_all(&home).unwrap();
+    let config = format!("[registries.private]\nindex = \"sparse+{}\"\n", private.url("/index/"));
+    std::fs::write(home.join("config.toml"), config).unwrap();
+    let variables = [("CARGO_HOME", home.to_str().unwrap()), ("CARGO_REGISTRIES_PRIVATE_TOKEN", TOKEN)];
+    let upstream = format!("cargo={}", private.url("/index/"));
+    let server = mill.up_with(&variables, &["--serve-only", "--upstream", &upstream]);
+
+    let project = Project::new(&mill, "private", &server, "", "1");
+    let manifest = std::fs::read_to_string(project.folder.join("Cargo.toml")).unwrap();
+    std::fs::write(project.folder.join("Cargo.toml"), manifest.replace("itoa", "demo-dep")).unwrap();
+    std::fs::write(project.folder.join("src/main.rs"), "fn main() { assert_eq!(demo_dep::SEVEN, 7) }\n")
+        .unwrap();
+    tokio::task::spawn_blocking(move || succeed(&mut project.cargo(&["build"]))).await.unwrap();
+
+    let received = private.received();
+    assert_eq!(received.len(), 3, "{received:?}");
+    assert!(received.iter().all(|request| request.header("authorization") == Some(TOKEN)), "{received:?}");
 }
 
 /// The file of that name somewhere below a folder.

@@ -45,7 +45,13 @@ impl Mill {
 
     /// Starts `trustmill up` on a free port and waits until it serves.
     pub(crate) fn up(&self, args: &[&str]) -> Server {
+        self.up_with(&[], args)
+    }
+
+    /// The same with further variables.
+    pub(crate) fn up_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Server {
         let mut command = self.command();
+        command.envs(variables.iter().copied());
         command.args(["up", "--json", "--listen", "127.0.0.1:0"]).args(args);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();

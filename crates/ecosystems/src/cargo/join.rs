@@ -8,6 +8,7 @@ use crate::page_store::FolderStore;
 use std::path::PathBuf;
 use std::sync::Arc;
 use trustmill_core::port::ecosystem::Ecosystem;
+use trustmill_core::port::fetch::{Credential, Scheme};
 
 /// crates.io.
 pub const FAMILY: Family = Family {
@@ -22,21 +23,23 @@ fn discover(given: Option<Given<'_>>) -> Result<Found, BadAddress> {
     let Discovered { url, origin, token } = match given {
         Some(Given { address, origin }) => {
             let url = index_url(address, origin).map_err(bad)?;
-            Discovered { url, origin: origin.to_owned(), token: None }
+            let token = Upstream::token_for(&url);
+            Discovered { url, origin: origin.to_owned(), token }
         }
         None => Upstream::discover().map_err(bad)?,
     };
-    if token.is_some() {
-        tracing::warn!(
-            "cargo's token for this registry is not sent: credentials belong into the address of [upstream] cargo"
-        );
-    }
+    // As with a password in the address, for all of its host: indexes hand out files that stand elsewhere on it.
+    let token = token.and_then(|token| {
+        let mut below = url.join("/").ok()?;
+        below.set_username("").and_then(|()| below.set_password(None)).ok()?;
+        Some(Credential { below, scheme: Scheme::Verbatim(token) })
+    });
     // The roots of trust that cargo was told of.
     let roots = std::env::var_os("CARGO_HTTP_CAINFO").filter(|path| !path.is_empty()).map(PathBuf::from);
     Ok(Found {
         address: redact(&url),
         origin,
-        credentials: in_address(&url).into_iter().collect(),
+        credentials: in_address(&url).or(token).into_iter().collect(),
         roots: roots.into_iter().collect(),
         open: Box::new(move |ports| open(url, ports)),
     })

@@ -103,21 +103,9 @@ pub fn discover(
     variable: impl Fn(&str) -> Option<String>,
     read: impl Fn(&Path) -> Option<String>,
 ) -> Result<Discovered, BadIndexUrl> {
-    let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
-    let home = set("CARGO_HOME").map(PathBuf::from).or_else(|| Some(Path::new(&set("HOME")?).join(".cargo")));
-    let table = |names: [&str; 2]| -> Result<Option<(toml::Table, String)>, BadIndexUrl> {
-        // cargo prefers the name without an ending where both are there.
-        let found = names.iter().find_map(|name| {
-            let path = home.as_ref()?.join(name);
-            Some((read(&path)?, path.display().to_string()))
-        });
-        let Some((text, origin)) = found else { return Ok(None) };
-        let parsed = (text.len() <= MAX_CONFIG).then(|| text.parse::<toml::Table>().ok()).flatten();
-        parsed.map(|table| Some((table, origin.clone()))).ok_or(BadIndexUrl::File { origin })
-    };
-    let config = table(["config", "config.toml"])?;
-    let credentials = table(["credentials", "credentials.toml"])?.map(|(table, _)| table);
-    let chosen = match &config {
+    let set = set(&variable);
+    let files = CargoHome::read(&set, read)?;
+    let chosen = match &files.config {
         Some((table, origin)) => replacement(table, origin, &set)?,
         None => None,
     };
@@ -126,9 +114,68 @@ pub fn discover(
         address: DEFAULT_INDEX.to_owned(),
         origin: "default".to_owned(),
     });
-    let tables = [credentials.as_ref(), config.as_ref().map(|(table, _)| table)];
-    let token = token(&chosen.registry, tables, &set);
+    let token = token(&chosen.registry, files.tables(), &set);
     Ok(Discovered { url: index_url(&chosen.address, &chosen.origin)?, origin: chosen.origin, token })
+}
+
+/// The token that this machine's cargo has for an index that somebody else named: the one of the registry that is
+/// configured with this address.
+pub fn token_for(
+    index: &Url,
+    variable: impl Fn(&str) -> Option<String>,
+    read: impl Fn(&Path) -> Option<String>,
+) -> Option<Secret> {
+    let set = set(&variable);
+    let files = CargoHome::read(&set, read).ok()?;
+    let (config, _) = files.config.as_ref()?;
+    let is_it = |registry: &toml::Value| {
+        let address = registry.as_table()?.get("index")?.as_str()?;
+        index_url(address, "").ok().filter(|known| known == index)
+    };
+    let registries = config.get("registries")?.as_table()?;
+    let (name, _) = registries.iter().find(|(_, registry)| is_it(registry).is_some())?;
+    token(name, files.tables(), &set)
+}
+
+/// The variables that are set to something.
+fn set(variable: &impl Fn(&str) -> Option<String>) -> impl Fn(&str) -> Option<String> {
+    |name| variable(name).filter(|value| !value.trim().is_empty())
+}
+
+/// What stands in the folder that is cargo's own.
+struct CargoHome {
+    /// `config.toml`, and its path.
+    config: Option<(toml::Table, String)>,
+    /// `credentials.toml`.
+    credentials: Option<toml::Table>,
+}
+
+impl CargoHome {
+    fn read(
+        set: &impl Fn(&str) -> Option<String>,
+        read: impl Fn(&Path) -> Option<String>,
+    ) -> Result<Self, BadIndexUrl> {
+        let home =
+            set("CARGO_HOME").map(PathBuf::from).or_else(|| Some(Path::new(&set("HOME")?).join(".cargo")));
+        let table = |names: [&str; 2]| -> Result<Option<(toml::Table, String)>, BadIndexUrl> {
+            // cargo prefers the name without an ending where both are there.
+            let found = names.iter().find_map(|name| {
+                let path = home.as_ref()?.join(name);
+                Some((read(&path)?, path.display().to_string()))
+            });
+            let Some((text, origin)) = found else { return Ok(None) };
+            let parsed = (text.len() <= MAX_CONFIG).then(|| text.parse::<toml::Table>().ok()).flatten();
+            parsed.map(|table| Some((table, origin.clone()))).ok_or(BadIndexUrl::File { origin })
+        };
+        let config = table(["config", "config.toml"])?;
+        let credentials = table(["credentials", "credentials.toml"])?.map(|(table, _)| table);
+        Ok(Self { config, credentials })
+    }
+
+    /// Where tokens stand; the first counts.
+    fn tables(&self) -> [Option<&toml::Table>; 2] {
+        [self.credentials.as_ref(), self.config.as_ref().map(|(table, _)| table)]
+    }
 }
 
 /// A registry, and who named its address.
@@ -264,6 +311,33 @@ mod tests {
         );
         assert_eq!(shown(&elsewhere.unwrap()), ("https://m.invalid/index/", "/c/config.toml", None));
         assert!(!format!("{from_env:?}").contains("t2"));
+    }
+
+    #[test]
+    fn an_index_that_the_operator_names_has_the_token_that_cargo_has_for_it() {
+        let config = "[registries.my-own]\nindex = \"sparse+https://m.invalid/index\"\n";
+        let credentials = "[registries.my-own]\ntoken = \"t1\"\n";
+        let token = |address: &str, env: Option<&str>| {
+            let variable = |name: &str| match name {
+                "HOME" => Some("/home/u".to_owned()),
+                "CARGO_REGISTRIES_MY_OWN_TOKEN" => env.map(str::to_owned),
+                _ => None,
+            };
+            let read = |path: &Path| match path.to_str()? {
+                "/home/u/.cargo/config.toml" => Some(config.to_owned()),
+                "/home/u/.cargo/credentials.toml" => Some(credentials.to_owned()),
+                _ => None,
+            };
+            let found = token_for(&index_url(address, "test").unwrap(), variable, read);
+            found.map(|token| token.expose().to_owned())
+        };
+        assert_eq!(token("https://m.invalid/index/", None).as_deref(), Some("t1"));
+        assert_eq!(token("sparse+https://m.invalid/index", Some("t2")).as_deref(), Some("t2"));
+        for other in
+            ["https://m.invalid/", "http://m.invalid/index/", "https://m.invalid:444/index/", DEFAULT_INDEX]
+        {
+            assert_eq!(token(other, Some("t2")), None, "{other}");
+        }
     }
 
     #[test]

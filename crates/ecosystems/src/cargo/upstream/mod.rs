@@ -3,7 +3,7 @@
 
 mod discover;
 
-pub use discover::{BadIndexUrl, Discovered, discover, index_url, redact};
+pub use discover::{BadIndexUrl, Discovered, discover, index_url, redact, token_for};
 
 use super::index::{IndexConfig, IndexFile};
 use super::names;
@@ -17,6 +17,7 @@ use std::time::Duration;
 use trustmill_core::Timestamp;
 use trustmill_core::port::clock::Clock;
 use trustmill_core::port::fetch::{Fetch, FetchError, Page, Validators};
+use trustmill_core::port::registry::Secret;
 use trustmill_core::release::Project;
 use url::Url;
 
@@ -140,6 +141,11 @@ impl Upstream {
     /// The configuration replaces crates.io with what the mill does not read.
     pub fn discover() -> Result<Discovered, BadIndexUrl> {
         discover(|name| std::env::var(name).ok(), |path| std::fs::read_to_string(path).ok())
+    }
+
+    /// The token that this machine's own `cargo` has for an index.
+    pub fn token_for(index: &Url) -> Option<Secret> {
+        token_for(index, |name| std::env::var(name).ok(), |path| std::fs::read_to_string(path).ok())
     }
 
     /// The index in use, without credentials.
