@@ -72,6 +72,7 @@ async fn packed(
             version: &version,
             tree: &source.contents,
             directory: &checkout.directory,
+            line_ends: packing.line_ends,
             style: packing.style,
             vcs: (packing.vcs != VcsForm::None).then_some(Vcs {
                 commit: &checkout.tree.commit,

@@ -3,7 +3,7 @@
 //! The published crate shows what decides: which era's cargo wrote the manifest, whether it has a lock, and what
 //! `.cargo_vcs_info.json` holds. Only the lock's bytes are ever taken from it, in a rung of its own that says so.
 
-use super::pack::{self, LOCK, MANIFEST, Style, VCS_INFO};
+use super::pack::{self, LOCK, LineEnds, MANIFEST, Style, VCS_INFO};
 use super::source::VcsInfo;
 use trustmill_core::Sha256;
 use trustmill_core::attempt::Attempt;
@@ -48,6 +48,8 @@ pub struct Packing {
     pub lock: Lock,
     /// The record of the commit.
     pub vcs: VcsForm,
+    /// How the publisher's git ended lines.
+    pub line_ends: LineEnds,
 }
 
 impl Packing {
@@ -68,7 +70,12 @@ impl Packing {
             "path" => VcsForm::Path,
             _ => return None,
         };
-        Some(Self { style, lock, vcs })
+        let line_ends = match flag("--line-ends") {
+            None => LineEnds::Committed,
+            Some("crlf") => LineEnds::Crlf,
+            Some(_) => return None,
+        };
+        Some(Self { style, lock, vcs, line_ends })
     }
 
     fn argv(self) -> Vec<String> {
@@ -85,7 +92,8 @@ impl Packing {
         };
         let style = self.style;
         let words = ["trustmill-pack".to_owned(), format!("--manifest={style}"), format!("--lock={lock}")];
-        words.into_iter().chain([format!("--vcs-info={vcs}")]).collect()
+        let line_ends = (self.line_ends == LineEnds::Crlf).then(|| "--line-ends=crlf".to_owned());
+        words.into_iter().chain([format!("--vcs-info={vcs}")]).chain(line_ends).collect()
     }
 
     /// The recipe, with its reasons.
@@ -147,7 +155,13 @@ pub(super) fn next(evidence: &Evidence<'_>, tried: &[Attempt]) -> Option<Recipe>
     let manifest = published.text(MANIFEST).unwrap_or_default();
     let newest = Style::all().next()?;
     let style = pack::style_of(&git.contents, &checkout.directory, manifest).unwrap_or(newest);
-    let mut recipe = Packing { style, lock, vcs }.recipe(evidence, own.is_some());
+    let line_ends = pack::line_ends_of(&git.contents, &checkout.directory, published);
+    let mut recipe = Packing { style, lock, vcs, line_ends }.recipe(evidence, own.is_some());
+    if line_ends == LineEnds::Crlf {
+        recipe
+            .reasons
+            .push("lines end with CR and LF, as git on Windows writes them into a work tree".to_owned());
+    }
     if dirty {
         recipe
             .reasons

@@ -8,8 +8,10 @@ mod archive;
 mod manifest;
 mod package;
 mod select;
+mod work_tree;
 
 pub use manifest::{Layout, Sections, Style, UnknownStyle};
+pub use work_tree::{LineEnds, checked_out, line_ends_of};
 
 use bytes::Bytes;
 use package::Package;
@@ -37,6 +39,8 @@ pub struct Order<'a> {
     pub tree: &'a Contents,
     /// The package's folder in it; empty at the root.
     pub directory: &'a str,
+    /// How the publisher's git ended lines.
+    pub line_ends: LineEnds,
     /// How that era's cargo wrote manifests.
     pub style: Style,
     /// What `.cargo_vcs_info.json` says; `None` leaves it out.
@@ -128,7 +132,8 @@ pub enum PackError {
 /// # Errors
 /// [`PackError`]: what cargo refuses to package, and what this packer does not do as cargo does.
 pub fn pack(order: &Order<'_>) -> Result<(Bytes, BTreeMap<String, Member>), PackError> {
-    let package = Package { tree: order.tree, directory: order.directory };
+    let tree = checked_out(order.tree, order.line_ends);
+    let package = Package { tree: &tree, directory: order.directory };
     let text = package.text(MANIFEST)?;
     let normal = manifest::Reader { package: &package, layout: order.style.layout }.read(&text)?;
     check_release(order, &normal, &package)?;

@@ -1,9 +1,11 @@
 //! What the packer makes of a commit.
 
+mod work_tree;
+
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use trustmill_core::content::{Contents, Member};
-use trustmill_ecosystems::cargo::pack::{Order, PackError, Style, Vcs, pack, style_of};
+use trustmill_ecosystems::cargo::pack::{LineEnds, Order, PackError, Style, Vcs, pack, style_of};
 
 fn tree(files: &[(&str, &str)]) -> Contents {
     let member = |text: &str| Member { bytes: Bytes::from(text.to_owned()), mode: Some(0o644), mtime: None };
@@ -13,8 +15,8 @@ fn tree(files: &[(&str, &str)]) -> Contents {
 }
 
 fn order<'a>(tree: &'a Contents, directory: &'a str) -> Order<'a> {
-    let style = Style::all().next().unwrap();
-    Order { name: "demo", version: "1.0.0", tree, directory, style, vcs: None, lock: None }
+    let (style, line_ends) = (Style::all().next().unwrap(), LineEnds::Committed);
+    Order { name: "demo", version: "1.0.0", tree, directory, line_ends, style, vcs: None, lock: None }
 }
 
 fn packed(files: &[(&str, &str)], directory: &str) -> Result<BTreeMap<String, Member>, PackError> {
@@ -122,6 +124,19 @@ fn the_same_commit_gives_the_same_bytes_and_its_style_is_found_again() {
         &trustmill_inspect::archive::Limits::default(),
     );
     assert_eq!(contents.unwrap().members.len(), 4);
+}
+
+#[test]
+fn a_cargo_that_knew_no_lints_left_them_out() {
+    let manifest = format!("{PLAIN}[lints.rust]\nunused = \"warn\"\n");
+    let tree = tree(&[("Cargo.toml", &manifest), ("src/lib.rs", "")]);
+    let style: Style = "unlinted+old-sections".parse().unwrap();
+    let written = |style| pack(&Order { style, ..order(&tree, "") }).unwrap().1["Cargo.toml"].clone();
+    let (old, new) = (written(style), written("readme+old-sections".parse().unwrap()));
+    assert!(!old.text().unwrap().contains("lints") && new.text().unwrap().contains("[lints.rust]"));
+    for (manifest, style) in [(old, "unlinted+old-sections"), (new, "readme+old-sections")] {
+        assert_eq!(style_of(&tree, "", manifest.text().unwrap()).unwrap().to_string(), style);
+    }
 }
 
 #[test]

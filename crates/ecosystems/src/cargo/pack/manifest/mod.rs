@@ -68,7 +68,7 @@ impl Reader<'_> {
             ..TomlManifest::default()
         };
         toml.target = self.platforms(&workspace, &original)?;
-        toml.lints = match original.lints.clone() {
+        toml.lints = match original.lints.clone().filter(|_| self.layout != Layout::Unlinted) {
             Some(lints) => Some(InheritableLints { workspace: false, lints: workspace.lints(lints)? }),
             None => None,
         };

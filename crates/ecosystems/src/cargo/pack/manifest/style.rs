@@ -14,6 +14,8 @@ use std::str::FromStr;
 pub enum Layout {
     /// Targets as the publisher wrote them, and the read-me named only where the publisher named it.
     Plain,
+    /// The read-me that was found is named; before 1.74, which knows no lints and leaves them out.
+    Unlinted,
     /// The read-me that was found is named.
     Readme,
     /// From 1.80 on: every target by name and path.
@@ -46,7 +48,7 @@ pub struct Style {
 
 impl Layout {
     /// Newest first.
-    pub const ALL: [Self; 4] = [Self::Autolib, Self::Targets, Self::Readme, Self::Plain];
+    pub const ALL: [Self; 5] = [Self::Autolib, Self::Targets, Self::Readme, Self::Unlinted, Self::Plain];
 
     pub(super) const fn has_targets(self) -> bool {
         matches!(self, Self::Targets | Self::Autolib)
@@ -55,6 +57,7 @@ impl Layout {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Plain => "plain",
+            Self::Unlinted => "unlinted",
             Self::Readme => "readme",
             Self::Targets => "targets",
             Self::Autolib => "autolib",
