@@ -117,6 +117,8 @@ pub(crate) fn data_dir(global: &Global) -> Result<PathBuf, Failure> {
         .data_dir
         .clone()
         .or_else(|| xdg().or_else(home).map(|base| base.join("trustmill")))
+        // Sandboxes and git have folders of their own to start from.
+        .and_then(|folder| std::path::absolute(folder).ok())
         .ok_or_else(|| Failure::new(Exit::Usage, NoDataDir))
 }
 

@@ -46,6 +46,15 @@ fn a_second_process_on_the_folder_is_told_who_has_it() {
 }
 
 #[test]
+fn a_data_folder_may_be_named_from_where_one_stands() {
+    let mill = Mill::new();
+    let mut doctor = std::process::Command::new(env!("CARGO_BIN_EXE_trustmill"));
+    doctor.current_dir(mill.path()).args(["--data-dir", "data", "doctor", "--json"]);
+    let found: serde_json::Value = serde_json::from_slice(&doctor.output().unwrap().stdout).unwrap();
+    assert_eq!(found["data"]["path"].as_str(), mill.data().to_str(), "{found:#}");
+}
+
+#[test]
 fn a_taken_port_is_named() {
     let first = Mill::new();
     let server = first.up(&["--serve-only"]);

@@ -16,3 +16,4 @@ mod gate;
 mod npm_clients;
 mod secure;
 mod support;
+mod verify;
