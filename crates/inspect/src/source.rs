@@ -42,7 +42,7 @@ pub fn check(
             }
             (Some(_), None) => (SourceFindingClass::Modified, "the commit holds other bytes".to_owned()),
             (None, None) => match elsewhere.get(&member.digest()).filter(|_| !member.bytes.is_empty()) {
-                Some(other) if is_read_by_people(path) => {
+                Some(other) if is_read_by_people(path) || is_rules_from_above(path, other, directory) => {
                     (SourceFindingClass::Moved, format!("the commit holds it at {other}"))
                 }
                 // A test's data in the place of a module is how a harmless file becomes a payload.
@@ -117,6 +117,15 @@ fn is_read_by_people(path: &str) -> bool {
     .any(|stem| {
         name.strip_prefix(stem).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-', '_']))
     })
+}
+
+/// Whether it is the `.gitignore` of a folder around the package: back ends that heed it copy it into the archive.
+fn is_rules_from_above(path: &str, other: &str, directory: &str) -> bool {
+    path == ".gitignore"
+        && other.strip_suffix(path).is_some_and(|folder| {
+            let folder = folder.trim_end_matches('/');
+            folder.is_empty() || directory.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+        })
 }
 
 /// Whether two files are the same text but for the characters that end their lines.
@@ -217,6 +226,20 @@ mod tests {
         ];
         assert_eq!(classes(&found), expected);
         assert!(!found.holds());
+    }
+
+    #[test]
+    fn the_rules_of_a_folder_around_the_package_may_come_along() {
+        let archive = contents(&[(".gitignore", "*.pyc"), ("a.py", "a")]);
+        let class = |at: &str, directory: &str| {
+            let commit = contents(&[(at, "*.pyc"), (&format!("{directory}/a.py"), "a")]);
+            classes(&check(&archive, &commit, directory, &|_, _| None)).first().map(|(_, class)| *class)
+        };
+        assert_eq!(class(".gitignore", "pkg"), Some(C::Moved));
+        assert_eq!(class("sdk/.gitignore", "sdk/pkg"), Some(C::Moved));
+        for at in ["sdk/.gitignore", "pkg/sub/.gitignore", "pk/.gitignore", "x.gitignore"] {
+            assert_eq!(class(at, "pkg"), Some(C::Extra), "{at}");
+        }
     }
 
     #[test]
