@@ -8,7 +8,7 @@
 mod measure;
 
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
@@ -58,7 +58,11 @@ fn mirror_map(folder: &Path) -> Result<String, Box<dyn Error>> {
         let name = entry?.file_name().to_string_lossy().into_owned();
         if let Some((owner, repository)) = name.split_once('+') {
             let path = folder.join(&name).join("repo");
-            writeln!(text, "\"https://github.com/{owner}/{repository}\" = \"file://{}\"", path.display())?;
+            // Forges do not tell case apart, and manifests spell as they like.
+            let name = format!("{owner}/{repository}");
+            for name in BTreeSet::from([name.to_lowercase(), name]) {
+                writeln!(text, "\"https://github.com/{name}\" = \"file://{}\"", path.display())?;
+            }
         }
     }
     Ok(text)
