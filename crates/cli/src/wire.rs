@@ -2,6 +2,10 @@
 
 pub(crate) mod feeds;
 
+mod access;
+
+pub(crate) use access::{Alarm, Ledger};
+
 use crate::cmd::{Backend, Data, FeedHealth, Findings, Found, Global, Program, Reached};
 use crate::config::{self, Config};
 use crate::error::Failure;
@@ -12,12 +16,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use trustmill_core::port::Coded;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::clock::Clock;
 use trustmill_core::port::ecosystem::Ecosystem;
 use trustmill_core::port::fetch::Fetch;
-use trustmill_core::port::gate::Open;
+use trustmill_core::port::gate::{Gate, Open};
+use trustmill_core::port::journal::Journal;
 use trustmill_core::port::registry::Registry;
 use trustmill_core::port::repositories::Repositories;
 use trustmill_core::port::sandbox::Sandbox;
@@ -154,8 +160,9 @@ pub(crate) struct Mill {
     pub(crate) feeds: Feeds,
     registries: Vec<Arc<dyn Registry>>,
     keys: Vec<PublicKey>,
+    gate: Arc<dyn Gate>,
     /// Holds the folder's lock.
-    _data: DataDir,
+    data: DataDir,
 }
 
 impl Mill {
@@ -193,13 +200,13 @@ impl Mill {
             artifact_limit: config.build.artifact_mib << 20,
         };
         let keys = trusted.iter().map(exported).collect();
-        Ok(Self { world, config, feeds, registries: adapters.registries, keys, _data: data })
+        Ok(Self { world, config, feeds, registries: adapters.registries, keys, gate: adapters.gate, data })
     }
 
-    /// How people point their package managers at the mill that serves at `address`.
-    pub(crate) fn usage(&self, address: &SocketAddr) -> Vec<String> {
+    /// How people point their package managers at the mill that serves at `origin`.
+    pub(crate) fn usage(&self, origin: &str) -> Vec<String> {
         let lines = |registry: &Arc<dyn Registry>| {
-            let mount = format!("http://{address}/{}", registry.ty());
+            let mount = format!("{origin}/{}", registry.ty());
             registry.usage().iter().map(|line| line.replace("{mount}", &mount)).collect::<Vec<_>>()
         };
         self.registries.iter().flat_map(lines).collect()
@@ -208,15 +215,31 @@ impl Mill {
     /// Binds the server; it answers from [`Serving::run`] on.
     pub(crate) async fn bind(&self, listen: SocketAddr) -> Result<Serving, Failure> {
         let bound = Server::bind(listen, ServerLimits::default()).await;
-        let server = bound.map_err(|error| Failure::new(Exit::Busy, error))?;
+        let mut server = bound.map_err(|error| Failure::new(Exit::Busy, error))?;
+        let tls = access::tls(&self.config)?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        if let Some(tls) = tls {
+            server = server.with_tls(tls);
+        }
+        let keep_days = self.config.journal.keep_days;
+        let journal = (keep_days > 0).then(|| self.data.journal() as Arc<dyn Journal>);
+        let access = access::access(&self.config, &listen, self.data.tokens());
+        let token_required = access.required;
         let options = Options {
             records: Some(Arc::clone(&self.world.records)),
+            journal: journal.clone(),
+            access,
+            clock: Arc::clone(&self.world.clock),
             keys: self.keys.clone(),
             version: env!("CARGO_PKG_VERSION"),
             ..Options::default()
         };
         let app = trustmill_serve::router(self.registries.clone(), Arc::clone(&self.world.blobs), options);
-        Ok(Serving { server, app })
+        let mut chores = JoinSet::new();
+        if let Some(journal) = journal {
+            chores.spawn(access::forget(journal, Arc::clone(&self.world.clock), keep_days));
+        }
+        Ok(Serving { server, app, scheme, token_required, _chores: chores })
     }
 }
 
@@ -224,12 +247,22 @@ impl Mill {
 pub(crate) struct Serving {
     server: Server,
     app: axum::Router,
+    scheme: &'static str,
+    /// Whether only who shows a token is answered.
+    pub(crate) token_required: bool,
+    /// What else is done as long as it serves.
+    _chores: JoinSet<()>,
 }
 
 impl Serving {
     /// The address that was bound.
     pub(crate) fn address(&self) -> SocketAddr {
         self.server.addr()
+    }
+
+    /// The address as clients write it: `http://127.0.0.1:8447`.
+    pub(crate) fn origin(&self) -> String {
+        format!("{}://{}", self.scheme, self.address())
     }
 
     /// Answers until `stop` is done, then drains.
@@ -247,6 +280,7 @@ struct Adapters {
     sandbox: Arc<dyn Sandbox>,
     registries: Vec<Arc<dyn Registry>>,
     ecosystems: Vec<Arc<dyn Ecosystem>>,
+    gate: Arc<dyn Gate>,
 }
 
 /// Makes every adapter.
@@ -257,6 +291,7 @@ async fn adapters(global: &Global, config: &Config, data: &DataDir) -> Result<Ad
     let fetch: Arc<dyn Fetch> = Arc::new(HttpFetch::new(fetch_config(&found), data.blobs())?);
     let sandbox = sandbox(config)?;
     let ports = ports(data, Arc::clone(&fetch));
+    let gate = Arc::clone(&ports.gate);
     let opened: Vec<Opened> = found.into_iter().map(|(_, found)| (found.open)(&ports)).collect();
     let registries: Vec<_> = opened.iter().map(|opened| Arc::clone(&opened.registry)).collect();
     let workshop = Workshop {
@@ -272,7 +307,7 @@ async fn adapters(global: &Global, config: &Config, data: &DataDir) -> Result<Ad
         let ecosystem = (opened.ecosystem)(workshop.clone()).await;
         ecosystems.push(ecosystem.map_err(|error| Failure::new(Exit::Usage, error))?);
     }
-    Ok(Adapters { clock, blobs, fetch, sandbox, registries, ecosystems })
+    Ok(Adapters { clock, blobs, fetch, sandbox, registries, ecosystems, gate })
 }
 
 /// What every ecosystem reads and writes through.

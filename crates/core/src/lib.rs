@@ -5,6 +5,7 @@
 //! `sandbox` or `infra` keeps it, and `cli` joins the two.
 
 pub mod advisory;
+pub mod alert;
 pub mod attempt;
 pub mod comparison;
 pub mod content;

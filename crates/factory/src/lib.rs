@@ -3,6 +3,7 @@
 //! It knows ports and pure functions, no backend: the same code runs over memory in tests, over one
 //! folder on a laptop, and over servers.
 
+pub mod alerts;
 pub mod error;
 pub mod facts;
 pub mod pipeline;

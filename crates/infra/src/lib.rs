@@ -15,6 +15,7 @@ pub mod records;
 pub mod sqlite;
 pub mod store;
 pub mod tokens;
+pub mod webhook;
 
 pub use advisories::AdvisoryStore;
 pub use clock::SystemClock;
@@ -23,3 +24,4 @@ pub use git::{GitConfig, GitRepositories, is_usable_for_ssh};
 pub use http::{FetchConfig, HttpFetch};
 pub use journal::SqliteJournal;
 pub use tokens::SqliteTokens;
+pub use webhook::HttpWebhook;

@@ -1,15 +1,22 @@
 //! For machines: health, keys, and what is known about a package.
 
+use crate::access::problem;
 use crate::app::App;
+use crate::asked;
 use crate::respond::{plain, set, unavailable};
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::Response;
 use percent_encoding::percent_decode_str;
+use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use trustmill_core::port::Coded;
+use trustmill_core::port::registry::{Method, Takes};
 use trustmill_core::{Purl, Sha256};
+
+/// Longest body of a request to the API, in bytes.
+const MAX_BODY: usize = 64 << 10;
 
 /// The process is alive.
 pub(crate) async fn healthz() -> Response {
@@ -31,7 +38,7 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
 
 /// The public keys, as JSON.
 pub(crate) async fn keys(State(app): State<Arc<App>>) -> Response {
-    json(&serde_json::json!({ "keys": app.options.keys }))
+    json(StatusCode::OK, &serde_json::json!({ "keys": app.options.keys }))
 }
 
 /// The public keys, as PEM, one after the other.
@@ -47,25 +54,46 @@ pub(crate) async fn package(State(app): State<Arc<App>>, uri: Uri) -> Response {
     let Some(records) = &app.options.records else {
         return plain(StatusCode::NOT_FOUND, "this server keeps no records");
     };
-    let raw = uri.path().strip_prefix("/api/v1/packages/").unwrap_or_default();
-    // `pkg:pypi/a@1%2B2` as it is, or percent-encoded once more as a whole.
-    let text = if raw.starts_with("pkg:") { raw.into() } else { percent_decode_str(raw).decode_utf8_lossy() };
-    let purl: Purl = match text.parse() {
+    let purl = match purl(uri.path(), "/api/v1/packages/") {
         Ok(purl) => purl,
-        Err(why) => return plain(StatusCode::BAD_REQUEST, why.to_string()),
+        Err(response) => return *response,
     };
     match records.facts(&purl, None).await {
         Ok(facts) if facts.is_empty() => {
             plain(StatusCode::NOT_FOUND, format!("nothing is known about {purl}"))
         }
-        Ok(facts) => json(&serde_json::json!({ "format": 1, "purl": purl, "facts": facts })),
+        Ok(facts) => json(StatusCode::OK, &serde_json::json!({ "format": 1, "purl": purl, "facts": facts })),
         Err(error) => unavailable(format!("{}: {error}", error.code()), None),
     }
 }
 
-fn json(value: &serde_json::Value) -> Response {
+/// The package URL at the end of a path: `pkg:pypi/a@1%2B2` as it is, or percent-encoded once more as a whole.
+pub(crate) fn purl(path: &str, prefix: &str) -> Result<Purl, Box<Response>> {
+    let raw = path.strip_prefix(prefix).unwrap_or_default();
+    let text = if raw.starts_with("pkg:") { raw.into() } else { percent_decode_str(raw).decode_utf8_lossy() };
+    text.parse().map_err(|why| {
+        let help = "write a package URL, such as pkg:pypi/requests@2.32.5";
+        Box::new(problem(StatusCode::BAD_REQUEST, "TM0727", &format!("{why}"), help))
+    })
+}
+
+/// A small body of JSON.
+pub(crate) async fn read_json<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, Box<Response>> {
+    let bytes = asked::body(Method::Post, headers, body, Takes::Body(MAX_BODY)).await?;
+    serde_json::from_slice(&bytes).map_err(|why| {
+        let what = format!("the body is not what is taken here: {why}");
+        Box::new(problem(StatusCode::BAD_REQUEST, "TM0727", &what, "docs/api.md has the shapes"))
+    })
+}
+
+/// JSON that no cache keeps unasked.
+pub(crate) fn json(status: StatusCode, value: &serde_json::Value) -> Response {
     let body = value.to_string();
     let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
     set(&mut response, header::CONTENT_TYPE, "application/json");
     set(&mut response, header::CONTENT_LENGTH, &body.len().to_string());
     set(&mut response, header::CACHE_CONTROL, "no-cache");

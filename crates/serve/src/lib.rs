@@ -4,6 +4,8 @@
 //! says what to answer, this crate says it in HTTP/1.1 (RFC 9110, RFC 9112). It goes on reading when the
 //! factory is stopped.
 
+mod access;
+mod alerts;
 mod api;
 mod app;
 mod asked;
@@ -17,9 +19,12 @@ mod respond;
 mod server;
 mod stall;
 mod status;
+mod tls;
 mod view;
 
+pub use access::{Access, BadNetwork, Forwarded, Network, Rate};
 pub use app::router;
 pub use gateway::RegistryGateways;
 pub use options::{Options, PublicKey, ServerLimits};
 pub use server::{BindError, Drained, Server};
+pub use tls::{Tls, TlsError};

@@ -1,7 +1,11 @@
 //! What the server is told: what it may show, and its bounds.
 
+use crate::access::Access;
 use std::sync::Arc;
 use std::time::Duration;
+use trustmill_core::Timestamp;
+use trustmill_core::port::clock::Clock;
+use trustmill_core::port::journal::Journal;
 use trustmill_core::port::records::Records;
 
 /// What the routes show, beside the registries themselves.
@@ -9,6 +13,12 @@ use trustmill_core::port::records::Records;
 pub struct Options {
     /// The records, for the API and the status page; without them both say that they have none.
     pub records: Option<Arc<dyn Records>>,
+    /// Where it is noted who was given what.
+    pub journal: Option<Arc<dyn Journal>>,
+    /// Who may ask.
+    pub access: Access,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
     /// The mill's public keys.
     pub keys: Vec<PublicKey>,
     /// The version shown to people.
@@ -21,10 +31,22 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             records: None,
+            journal: None,
+            access: Access::default(),
+            clock: Arc::new(Wall),
             keys: Vec::new(),
             version: env!("CARGO_PKG_VERSION"),
             answer_time: Duration::from_secs(120),
         }
+    }
+}
+
+/// The machine's clock.
+struct Wall;
+
+impl Clock for Wall {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
     }
 }
 

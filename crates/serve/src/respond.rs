@@ -10,9 +10,9 @@ use axum::response::Response;
 use hyper::ext::ReasonPhrase;
 use std::sync::Arc;
 use std::time::Duration;
-use trustmill_core::Sha256;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::registry::{Answer, FileAnswer, Refusal, RenderedPage, StatusAnswer};
+use trustmill_core::{Purl, Sha256};
 
 /// When to come again, where nobody says.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -24,6 +24,10 @@ const MAX_REASON: usize = 240;
 /// The file that an answer carries, for whoever records what was served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ServedFile(pub(crate) Sha256);
+
+/// The file of a release that an answer hands out, whole or in part.
+#[derive(Debug, Clone)]
+pub(crate) struct HandedOut(pub(crate) Arc<(Purl, String)>, pub(crate) Sha256);
 
 /// Says an answer to a `GET` or `HEAD` with these headers.
 pub(crate) async fn respond(
@@ -143,6 +147,9 @@ async fn respond_file(
         set(&mut response, header::CONTENT_RANGE, &range);
     }
     response.extensions_mut().insert(ServedFile(answer.digest));
+    if let Some(of) = answer.of.as_ref().filter(|_| method == Method::GET) {
+        response.extensions_mut().insert(HandedOut(Arc::clone(of), answer.digest));
+    }
     if method == Method::HEAD {
         return response;
     }
@@ -183,15 +190,20 @@ fn redirect(to: &str) -> Response {
     response
 }
 
-/// The reason goes where `pip` looks for it, into the status line, and into the body for everybody else.
-fn refuse(refusal: Refusal) -> Response {
-    let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::FORBIDDEN);
-    let mut response = with_status(status);
-    // Only what RFC 9112 allows in a status line, on one line.
-    let clean = refusal.reason.bytes().map(|byte| if byte.is_ascii_graphic() { byte } else { b' ' });
+/// Puts a reason where `pip` looks for it: into the status line.
+pub(crate) fn reasoned(response: &mut Response, reason: &str) {
+    // Only what RFC 9112 allows there, on one line.
+    let clean = reason.bytes().map(|byte| if byte.is_ascii_graphic() { byte } else { b' ' });
     if let Ok(reason) = ReasonPhrase::try_from(clean.take(MAX_REASON).collect::<Vec<u8>>()) {
         response.extensions_mut().insert(reason);
     }
+}
+
+/// The reason goes into the status line, and into the body for everybody else.
+fn refuse(refusal: Refusal) -> Response {
+    let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::FORBIDDEN);
+    let mut response = with_status(status);
+    reasoned(&mut response, &refusal.reason);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(refusal.content_type));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(refusal.body.len()));

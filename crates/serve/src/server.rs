@@ -1,9 +1,11 @@
 //! The listening side: a bound address, a bounded number of connections, an orderly end.
 
-use crate::connection::connection;
+use crate::access::Peer;
+use crate::connection::{From, connection};
 use crate::options::ServerLimits;
+use crate::tls::Tls;
 use axum::Router;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use std::future::Future;
 use std::io;
@@ -18,6 +20,8 @@ use trustmill_core::port::Coded;
 
 /// A pause after the system could not accept, for instance because it ran out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Longest that a client may take to agree on keys.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// A bound server that does not answer yet.
 #[derive(Debug)]
@@ -25,6 +29,7 @@ pub struct Server {
     listener: TcpListener,
     addr: SocketAddr,
     limits: ServerLimits,
+    tls: Option<Tls>,
 }
 
 /// Why the server cannot listen.
@@ -91,7 +96,13 @@ impl Server {
         };
         let listener = TcpListener::bind(addr).await.map_err(failed)?;
         let bound = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, addr: bound, limits })
+        Ok(Self { listener, addr: bound, limits, tls: None })
+    }
+
+    /// Speaks TLS only.
+    #[must_use]
+    pub fn with_tls(self, tls: Tls) -> Self {
+        Self { tls: Some(tls), ..self }
     }
 
     /// The address that was bound.
@@ -105,18 +116,20 @@ impl Server {
         let mut connections = JoinSet::new();
         let places = Arc::new(Semaphore::new(self.limits.connections));
         let mut stop = pin!(stop);
+        let mut renewal = JoinSet::new();
+        if let Some(tls) = &self.tls {
+            renewal.spawn(tls.clone().follow());
+        }
         loop {
             let accepted = tokio::select! {
                 () = &mut stop => break,
                 accepted = accept(&self.listener, &places) => accepted,
             };
-            let Some((stream, place)) = accepted else { break };
-            let service = TowerToHyperService::new(app.clone());
-            let connection = graceful.watch(connection(stream, &self.limits, service));
+            let Some((stream, address, place)) = accepted else { break };
+            let open = Open { stream, address, limits: self.limits.clone(), app: app.clone() };
+            let (watcher, tls) = (graceful.watcher(), self.tls.clone());
             connections.spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::debug!(%error, "a connection ended early");
-                }
+                open.serve(tls.as_ref(), watcher).await;
                 drop(place);
             });
             while connections.try_join_next().is_some() {}
@@ -133,16 +146,48 @@ impl Server {
     }
 }
 
+/// A connection that was accepted.
+struct Open {
+    stream: TcpStream,
+    address: SocketAddr,
+    limits: ServerLimits,
+    app: Router,
+}
+
+impl Open {
+    /// Answers until the client has enough, or the server is told to stop.
+    async fn serve(self, tls: Option<&Tls>, watcher: Watcher) {
+        // Small answers leave at once; an old kernel that refuses is no reason to refuse the client.
+        let _ = self.stream.set_nodelay(true);
+        let peer = Peer { address: self.address, secure: tls.is_some() };
+        let service = From { peer, service: TowerToHyperService::new(self.app) };
+        let ended = match tls {
+            None => watcher.watch(connection(self.stream, &self.limits, service)).await,
+            Some(tls) => {
+                let agreed = tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(self.stream)).await;
+                match agreed {
+                    Ok(Ok(stream)) => watcher.watch(connection(stream, &self.limits, service)).await,
+                    Ok(Err(error)) => return tracing::debug!(%error, "no agreement on TLS"),
+                    Err(_) => return tracing::debug!("no agreement on TLS in time"),
+                }
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection ended early");
+        }
+    }
+}
+
 /// The next connection and its place among the open ones.
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     // Never closed; if it were, there would be no place for anybody.
     let place = places.clone().acquire_owned().await.ok()?;
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return Some((stream, place)),
+            Ok((stream, address)) => return Some((stream, address, place)),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;

@@ -1,10 +1,11 @@
 //! The page at `/`: what this is, how to use it, how it goes. Rendered here, nothing else is loaded.
 
+use crate::access::Caller;
 use crate::app::App;
 use crate::respond::{plain, set};
 use axum::body::Body;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{Extension, State};
+use axum::http::{StatusCode, header};
 use axum::response::Response;
 use maud::{DOCTYPE, Markup, html};
 use std::collections::BTreeMap;
@@ -77,10 +78,10 @@ impl SummaryCache {
     }
 }
 
-pub(crate) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+pub(crate) async fn page(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Response {
     let summary = app.summary.get(app.options.records.as_deref()).await;
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("HOST");
-    let body = render(&app, host, summary.as_deref()).into_string();
+    let origin = caller.origin.as_deref().unwrap_or("http://HOST");
+    let body = render(&app, origin, summary.as_deref()).into_string();
     let mut response = plain(StatusCode::OK, "");
     set(&mut response, header::CONTENT_TYPE, "text/html; charset=utf-8");
     set(&mut response, header::CONTENT_LENGTH, &body.len().to_string());
@@ -116,7 +117,7 @@ async fn summarise(records: &dyn Records) -> Result<Summary, RecordsError> {
     Ok(summary)
 }
 
-fn render(app: &App, host: &str, summary: Option<&Summary>) -> Markup {
+fn render(app: &App, origin: &str, summary: Option<&Summary>) -> Markup {
     let uptime = app.started.elapsed().as_secs();
     html! {
         (DOCTYPE)
@@ -130,7 +131,7 @@ fn render(app: &App, host: &str, summary: Option<&Summary>) -> Markup {
             body {
                 h1 { "Trustmill" }
                 p { "Rebuilds packages from source, compares them with what was published, and serves the result." }
-                (usage(app, host))
+                (usage(app, origin))
                 @match summary {
                     Some(summary) => (results(summary)),
                     None => p { "No records are at hand." },
@@ -145,11 +146,11 @@ fn render(app: &App, host: &str, summary: Option<&Summary>) -> Markup {
 }
 
 /// How to point the package managers here.
-fn usage(app: &App, host: &str) -> Markup {
+fn usage(app: &App, origin: &str) -> Markup {
     html! {
         h2 { "Use it" }
         @for registry in &app.registries {
-            @let mount = format!("http://{host}/{}", registry.ty());
+            @let mount = format!("{origin}/{}", registry.ty());
             @if registry.usage().is_empty() {
                 p { code { (mount) "/" } }
             } @else {

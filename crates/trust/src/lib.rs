@@ -9,3 +9,4 @@
 pub mod attest;
 pub mod keys;
 pub mod verify;
+pub mod webhook;

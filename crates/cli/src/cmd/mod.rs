@@ -2,12 +2,14 @@
 
 mod add;
 mod advisories;
+mod alerts;
 mod doctor;
 mod list;
 mod refresh;
 mod remove;
 mod secure;
 mod show;
+mod token;
 mod up;
 mod verify;
 
@@ -79,6 +81,8 @@ enum Verb {
     Up(up::Up),
     Show(show::Show),
     Verify(verify::Verify),
+    Token(token::Token),
+    Alerts(alerts::Alerts),
     Doctor(doctor::Doctor),
     Advisories(advisories::Advisories),
 }
@@ -94,6 +98,8 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
         Verb::Up(verb) => verb.run(global),
         Verb::Show(verb) => verb.run(global),
         Verb::Verify(verb) => verb.run(global),
+        Verb::Token(verb) => verb.run(global),
+        Verb::Alerts(verb) => verb.run(global),
         Verb::Doctor(verb) => verb.run(global),
         Verb::Advisories(verb) => verb.run(global),
     }

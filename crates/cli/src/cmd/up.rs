@@ -4,7 +4,7 @@ use super::Global;
 use super::refresh::refresh;
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::wire::{self, Mill, Purpose};
+use crate::wire::{self, Alarm, Mill, Purpose, Serving};
 use clap::Args;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,8 +40,9 @@ impl Up {
         let mill = Mill::open(global, Purpose::Work, Arc::new(Console { json: global.json })).await?;
         let listen = self.listen.unwrap_or(mill.config.serve.listen);
         let server = mill.bind(listen).await?;
-        announce(&mill, &server.address(), global.json);
+        announce(&mill, &server, global.json);
         let (stop, stopped) = watch::channel(false);
+        let alarm = Alarm::of(&mill)?.map(|alarm| tokio::spawn(alarm.run(stopped.clone())));
         let serving = tokio::spawn(server.run(wire::turned(stopped.clone())));
         tokio::spawn(refresh(mill.feeds.clone(), global.json, stopped.clone()));
         let workers = if self.serve_only {
@@ -62,19 +63,27 @@ impl Up {
             tracing::info!(drained.given_back, "the workers have stopped");
         }
         serving.await.map_err(wire::WorkerFailed::from)?;
+        if let Some(alarm) = alarm {
+            alarm.await.map_err(wire::WorkerFailed::from)?;
+        }
         Ok(Exit::Success)
     }
 }
 
 /// Says where the mill is and how to use it.
-fn announce(mill: &Mill, address: &SocketAddr, json: bool) {
+fn announce(mill: &Mill, server: &Serving, json: bool) {
+    let (address, origin) = (server.address().to_string(), server.origin());
     if json {
-        println!("{}", serde_json::json!({ "event": "listening", "address": address.to_string() }));
+        println!("{}", serde_json::json!({ "event": "listening", "address": address, "origin": origin }));
         return;
     }
-    println!("trustmill serves http://{address}/");
-    for line in mill.usage(address) {
+    println!("trustmill serves {origin}/");
+    for line in mill.usage(&origin) {
         println!("  {line}");
+    }
+    if server.token_required {
+        println!("Only who shows a token is answered: `trustmill token create --team NAME` makes one,");
+        println!("[access] anonymous = \"read\" answers everybody (docs/access.md).");
     }
     println!("Ctrl-C stops it; nothing is lost.");
 }

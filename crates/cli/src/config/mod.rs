@@ -2,6 +2,8 @@
 //!
 //! One file per section; unknown keys are errors that name the key and its line.
 
+mod access;
+mod alerts;
 mod build;
 mod feeds;
 mod sandbox;
@@ -10,6 +12,8 @@ mod source;
 mod upstream;
 mod watch;
 
+pub(crate) use access::{Access, Journal};
+pub(crate) use alerts::Alerts;
 pub(crate) use build::Build;
 pub(crate) use feeds::{Feeds, is_name as is_feed_name};
 pub(crate) use sandbox::{Backend, Sandbox};
@@ -28,6 +32,9 @@ use trustmill_core::port::Coded;
 pub(crate) struct Config {
     pub(crate) upstream: Upstream,
     pub(crate) serve: Serve,
+    pub(crate) access: Access,
+    pub(crate) journal: Journal,
+    pub(crate) alerts: Alerts,
     pub(crate) build: Build,
     pub(crate) sandbox: Sandbox,
     pub(crate) source: Source,
@@ -101,6 +108,9 @@ mod tests {
         assert_eq!(config.watch.interval_seconds, defaults.watch.interval_seconds);
         assert_eq!(config.build.memory_mib, defaults.build.memory_mib);
         assert_eq!(config.source, defaults.source);
+        assert_eq!((config.access, config.journal), (defaults.access, defaults.journal));
+        assert_eq!(config.alerts, defaults.alerts);
+        assert_eq!(config.serve.trusted_proxies, defaults.serve.trusted_proxies);
     }
 
     #[test]

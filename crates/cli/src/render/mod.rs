@@ -1,12 +1,14 @@
 //! What people read. Each view is one file; JSON is the data itself.
 
 pub(crate) mod advisories;
+pub(crate) mod alerts;
 pub(crate) mod doctor;
 pub(crate) mod list;
 pub(crate) mod progress;
 pub(crate) mod secure;
 pub(crate) mod show;
 pub(crate) mod table;
+pub(crate) mod token;
 
 /// Prints data as JSON on standard output.
 pub(crate) fn to_json(data: &impl serde::Serialize) {

@@ -50,16 +50,25 @@ impl Mill {
 
     /// The same with further variables.
     pub(crate) fn up_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Server {
+        self.up_as(variables, args, Stdio::inherit())
+    }
+
+    /// The same, with its log elsewhere.
+    pub(crate) fn up_logging(&self, args: &[&str], log: impl Into<Stdio>) -> Server {
+        self.up_as(&[], args, log)
+    }
+
+    fn up_as(&self, variables: &[(&str, &str)], args: &[&str], log: impl Into<Stdio>) -> Server {
         let mut command = self.command();
-        command.envs(variables.iter().copied());
+        command.envs(variables.iter().copied()).stderr(log);
         command.args(["up", "--json", "--listen", "127.0.0.1:0"]).args(args);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
-        let address = first["address"].as_str().unwrap().to_owned();
+        let origin = first["origin"].as_str().unwrap().to_owned();
         // Whatever else it says is read, so that the pipe never fills.
         std::thread::spawn(move || lines.for_each(drop));
-        Server { child, address }
+        Server { child, origin }
     }
 }
 
@@ -89,18 +98,18 @@ impl Run {
 /// A running `trustmill up`; ended hard when dropped.
 pub(crate) struct Server {
     child: Child,
-    address: String,
+    origin: String,
 }
 
 impl Server {
     /// The index that clients are pointed at.
     pub(crate) fn index(&self) -> String {
-        format!("http://{}/pypi/simple/", self.address)
+        self.url("/pypi/simple/")
     }
 
     /// An address below the server's root.
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}{path}", self.origin)
     }
 
     /// The process.

@@ -15,6 +15,7 @@ pub mod registry;
 pub mod repositories;
 pub mod sandbox;
 pub mod tokens;
+pub mod webhook;
 
 /// An error that a user meets: a stable code and what to do. `Display` says what and where, and never
 /// prints its source: the edge prints the chain once.

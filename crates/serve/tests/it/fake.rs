@@ -15,7 +15,7 @@ use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::registry::{
     Answer, FileAnswer, Method, Refusal, Registry, RenderedPage, Request, StatusAnswer, Takes,
 };
-use trustmill_core::{Sha256, Timestamp};
+use trustmill_core::{Purl, Sha256, Timestamp};
 use trustmill_serve::{Drained, Options, Server, ServerLimits, router};
 use trustmill_testkit::MemBlobs;
 
@@ -81,6 +81,16 @@ impl Registry for Fake {
             "small" => file(b"0123456789", false),
             "empty" => file(b"", true),
             "lost" => file(b"not in the store", true),
+            "release/a-1.0.whl" => {
+                let of = (Purl::release("pypi", "a", "1.0"), "a-1.0.whl".to_owned());
+                let answer = FileAnswer::new(Sha256::of(b"0123456789"), 10, "application/octet-stream");
+                Answer::File(FileAnswer { of: Some(Arc::new(of)), ..answer })
+            }
+            "lost-release" => {
+                let of = (Purl::release("pypi", "a", "2.0"), "a-2.0.whl".to_owned());
+                let answer = FileAnswer::new(Sha256::of(b"not there"), 9, "application/octet-stream");
+                Answer::File(FileAnswer { of: Some(Arc::new(of)), ..answer })
+            }
             "moved" => Answer::Redirect(format!("{}/page", request.mount)),
             "refused" => Answer::Refused(Refusal {
                 status: 403,

@@ -97,8 +97,7 @@ impl SigningKey {
     /// # Errors
     /// [`KeyError::Randomness`].
     pub fn generate() -> Result<Self, KeyError> {
-        let mut secret = Zeroizing::new([0; 32]);
-        getrandom::fill(secret.as_mut()).map_err(KeyError::Randomness)?;
+        let secret = random()?;
         Ok(Self(ed25519_dalek::SigningKey::from_bytes(&secret)))
     }
 
@@ -145,6 +144,16 @@ impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SigningKey({}, secret not shown)", self.public().id())
     }
+}
+
+/// Secret bytes from the operating system's randomness.
+///
+/// # Errors
+/// [`KeyError::Randomness`].
+pub fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, KeyError> {
+    let mut secret = Zeroizing::new([0; N]);
+    getrandom::fill(secret.as_mut()).map_err(KeyError::Randomness)?;
+    Ok(secret)
 }
 
 /// A key that verifies.

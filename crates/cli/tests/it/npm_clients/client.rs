@@ -10,7 +10,7 @@ use trustmill_testkit::once::made_once;
 const TOOLS: [&str; 4] = ["pnpm@10.34.9", "yarn@1.22.22", "@yarnpkg/cli-dist@4.18.1", "bun@1.4.5"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Client {
+pub(crate) enum Client {
     /// The machine's own.
     Npm,
     Pnpm,
@@ -19,20 +19,20 @@ pub(super) enum Client {
     Bun,
 }
 
-pub(super) const CLIENTS: [Client; 5] =
+pub(crate) const CLIENTS: [Client; 5] =
     [Client::Npm, Client::Pnpm, Client::YarnClassic, Client::YarnBerry, Client::Bun];
 
 /// Whether lockfiles may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lock {
+pub(crate) enum Lock {
     Free,
     Frozen,
 }
 
 /// How a client ended and what it said.
-pub(super) struct Outcome {
-    pub(super) ok: bool,
-    pub(super) said: String,
+pub(crate) struct Outcome {
+    pub(crate) ok: bool,
+    pub(crate) said: String,
 }
 
 /// The folder of the clients.
@@ -100,8 +100,44 @@ impl Client {
 
     /// Installs the project in `folder` from `registry`, with nothing in any cache.
     pub(super) fn install(self, folder: &Path, registry: &str, lock: Lock) -> Outcome {
-        let home = tempfile::tempdir().unwrap();
         self.configure(folder, registry);
+        self.run(folder, lock, &[])
+    }
+
+    /// The same, for whoever has a token.
+    pub(crate) fn install_as(self, token: Option<&str>, folder: &Path, registry: &str) -> Outcome {
+        self.configure(folder, registry);
+        if let Some(token) = token {
+            self.authorize(folder, registry, token);
+        }
+        self.run(folder, Lock::Free, &[])
+    }
+
+    /// Writes the token to where the client looks for it.
+    fn authorize(self, folder: &Path, registry: &str, token: &str) {
+        let place = registry.split_once(':').unwrap().1;
+        let npmrc =
+            format!("registry={registry}\nfetch-retries=0\n{place}:_authToken={token}\nalways-auth=true\n");
+        let add = |name: &str, text: &str| {
+            let path = folder.join(name);
+            let before = std::fs::read_to_string(&path).unwrap();
+            std::fs::write(path, before + text).unwrap();
+        };
+        match self {
+            Self::Npm | Self::Pnpm | Self::YarnClassic => {
+                std::fs::write(folder.join(".npmrc"), npmrc).unwrap()
+            }
+            Self::YarnBerry => add(".yarnrc.yml", &format!("npmAuthToken: {token}\nnpmAlwaysAuth: true\n")),
+            Self::Bun => {
+                let text = format!("[install.registry]\nurl = \"{registry}\"\ntoken = \"{token}\"\n");
+                std::fs::write(folder.join("bunfig.toml"), text).unwrap();
+            }
+        }
+    }
+
+    /// Installs what is configured in `folder`, with nothing in any cache.
+    pub(crate) fn run(self, folder: &Path, lock: Lock, environment: &[(&str, &Path)]) -> Outcome {
+        let home = tempfile::tempdir().unwrap();
         let mut command = self.command(lock);
         for (name, _) in std::env::vars() {
             if name.to_ascii_lowercase().starts_with("npm_config_") {
@@ -113,12 +149,13 @@ impl Client {
             .env("XDG_DATA_HOME", home.path().join("data"))
             .env("XDG_CACHE_HOME", home.path().join("cache"));
         command.env("NO_PROXY", "127.0.0.1").env_remove("NODE_OPTIONS").env("BUN_INSTALL", home.path());
+        command.envs(environment.iter().copied());
         let output: Output = command.current_dir(folder).stdin(Stdio::null()).output().unwrap();
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         Outcome { ok: output.status.success(), said }
     }
 
-    fn configure(self, folder: &Path, registry: &str) {
+    pub(crate) fn configure(self, folder: &Path, registry: &str) {
         let write = |name: &str, text: String| std::fs::write(folder.join(name), text).unwrap();
         match self {
             Self::Npm => {
@@ -145,14 +182,14 @@ impl Client {
 }
 
 /// The version of a package that was installed into a project.
-pub(super) fn installed(folder: &Path, name: &str) -> Option<String> {
+pub(crate) fn installed(folder: &Path, name: &str) -> Option<String> {
     let text = std::fs::read_to_string(folder.join("node_modules").join(name).join("package.json")).ok()?;
     let manifest: Value = serde_json::from_str(&text).ok()?;
     Some(manifest["version"].as_str()?.to_owned())
 }
 
 /// A project that depends on these.
-pub(super) fn project(dependencies: &[(&str, &str)]) -> tempfile::TempDir {
+pub(crate) fn project(dependencies: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let dependencies: serde_json::Map<_, _> =
         dependencies.iter().map(|(name, range)| ((*name).to_owned(), Value::from(*range))).collect();

@@ -2,7 +2,7 @@
 //!
 //! The clients come from the registry that this machine's own npm is configured for, once, into the target folder.
 
-mod client;
+pub(crate) mod client;
 mod mill;
 mod real;
 mod refusals;

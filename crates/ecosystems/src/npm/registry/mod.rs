@@ -163,6 +163,11 @@ impl Registry for NpmRegistry {
         ]
     }
 
+    /// npm and its kin name in their message what is wanted; they send Bearer, and Basic is for people with a browser.
+    fn challenge(&self, _origin: Option<&str>) -> String {
+        "Bearer realm=\"Trustmill\", Basic realm=\"Trustmill\"".to_owned()
+    }
+
     async fn answer(&self, request: &Request) -> Answer {
         if request.method != Method::Get {
             return written(request);
