@@ -8,6 +8,7 @@
 )]
 
 mod access;
+mod advisories;
 mod cargo_client;
 mod clients;
 mod crash;

@@ -434,3 +434,6 @@ fn bounded(len: usize, limit: usize, what: &'static str) -> Result<(), RecordErr
 fn cut(text: &str, chars: usize) -> String {
     text.chars().take(chars).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,3 +36,5 @@ mod npm_registry;
 mod pypi_registry;
 #[cfg(test)]
 mod pypi_version;
+#[cfg(test)]
+mod version_order;

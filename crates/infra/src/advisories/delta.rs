@@ -87,7 +87,7 @@ mod tests {
         for text in [
             "2026-01-08T00:00:00Z,GHSA-o",
             "<html>\n",
-            "2026-01-08T00:00:00Z,../../etc-passwd\n",
+            "2026-01-08T00:00:00Z,..%2F..%2Fetc-passwd\n",
             "yesterday,GHSA-old\n",
             "\n",
         ] {

@@ -212,10 +212,10 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// Whether what was read may count. `alone` says that nothing is expected to be held of the feed beside it.
+    /// Whether what was read may count. `alone` says that it is more than a few changes of a feed that is known.
     fn judge(&self, state: &State, whole: bool, alone: bool) -> Result<(), FeedError> {
         let Report { refused, seen, refusals, .. } = &self.report;
-        if *refused > 0 && refused.saturating_mul(2) > *seen {
+        if alone && *refused > 0 && refused.saturating_mul(2) > *seen {
             let first = refusals.first().map(|refusal| refusal.why.clone()).unwrap_or_default();
             return Err(FeedError::Refused { refused: *refused, records: *seen, first });
         }
@@ -265,7 +265,9 @@ impl<'a> Intake<'a> {
             .query_row([&self.batch.feed], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let newest = self.newest.and_then(|at| Timestamp::from_microsecond(at).ok());
         state.newest = if whole { newest } else { state.newest.max(newest) };
-        (state.records, state.malicious, state.refused) = (report.held, report.malicious, report.refused);
+        (state.records, state.malicious) = (report.held, report.malicious);
+        // Of a list of changes, those refused before are not known anew.
+        state.refused = if whole { report.refused } else { state.refused.max(report.refused) };
         state.types = types(self.c, &self.batch.feed)?;
         state.succeeded(self.batch.now);
         if whole {

@@ -65,12 +65,12 @@ impl Feeds {
         let mut due = Vec::new();
         for feed in &self.feeds {
             let state = self.store.state(&feed.name).await?;
-            let moved = state.address != feed.address.shown();
-            let (since, pause) = match state.failing_since {
-                Some(_) => (state.tried_at, feed.every.min(RETRY)),
-                None => (state.read_at, feed.every),
+            let elsewhere = state.address != feed.address.shown();
+            let is_due = match state.failing_since {
+                Some(_) => is_past(state.tried_at, feed.every.min(RETRY), now),
+                None => elsewhere || is_past(state.read_at, feed.every, now),
             };
-            if moved || since.is_none_or(|since| is_past(since, pause, now)) {
+            if is_due {
                 due.push(feed);
             }
         }
@@ -101,8 +101,9 @@ impl Feeds {
     }
 }
 
-fn is_past(since: Timestamp, pause: Duration, now: Timestamp) -> bool {
-    since.saturating_add(pause).is_ok_and(|at| at <= now)
+/// What never was is long past.
+fn is_past(since: Option<Timestamp>, pause: Duration, now: Timestamp) -> bool {
+    since.is_none_or(|since| since.saturating_add(pause).is_ok_and(|at| at <= now))
 }
 
 /// One update.
@@ -132,7 +133,7 @@ impl Update<'_> {
         let state = self.feeds.store.state(&self.feed.name).await?;
         let known = state.read_at.is_some() && state.address == self.feed.address.shown();
         let known = known && !self.options.whole && !self.options.accept_loss;
-        let lately = state.whole_at.is_some_and(|at| !is_past(at, WHOLE_EVERY, self.now));
+        let lately = !is_past(state.whole_at, WHOLE_EVERY, self.now);
         if known
             && lately
             && let Some(report) = self.changes(url, &state).await?
@@ -279,7 +280,7 @@ impl Update<'_> {
             text = format!("{text}: {error}");
             cause = error.source();
         }
-        tracing::error!(
+        tracing::warn!(
             feed = self.feed.name,
             error = text,
             "a feed cannot be read; what is held goes on to count"

@@ -1,6 +1,8 @@
 //! The adapters against their ports' conformance suites, and against a hostile outside world.
 
 #[cfg(test)]
+mod advisories;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod data_dir;

@@ -15,6 +15,8 @@ mod craft;
 #[cfg(test)]
 mod mutants;
 #[cfg(test)]
+mod osv_records;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod real_packages;

@@ -14,7 +14,7 @@ use trustmill_inspect::vulns::{Oddity, find, find_each, oddities};
 use RangeEvent::{Fixed, Introduced, LastAffected, Limit};
 
 /// Numbers apart by dots; zeros at the end do not count. Everything else is no version.
-struct Dotted;
+pub(crate) struct Dotted;
 
 impl Dotted {
     fn parse(text: &str) -> Option<Vec<u32>> {
