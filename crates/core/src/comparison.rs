@@ -56,6 +56,20 @@ pub enum DifferenceClass {
     Declarations,
     /// A file for people differs: licence, read-me, change log.
     Documentation,
+    /// The platforms that a wheel names differ as builds and bundling tools name them: `linux` against `manylinux`.
+    PlatformTag,
+    /// Two compiled files differ in what no loader maps: debugging information, build id, the compiler's name.
+    NativeMetadata,
+    /// Two compiled files differ as a bundling tool changes them: names, search paths and places of tables.
+    NativeLinking,
+    /// Compiled code differs, another compiler is named, and what it takes, gives and starts is the same.
+    NativeCompiler,
+    /// Compiled code or data differs, and another compiler does not account for it.
+    NativeCode,
+    /// What a compiled file takes from others, gives to them or starts by itself differs.
+    NativeInterface,
+    /// The published artefact carries a library that the source does not build.
+    BundledLibrary,
     /// The bytes of a file differ, and no other class fits.
     Content,
 }
@@ -63,7 +77,16 @@ pub enum DifferenceClass {
 impl DifferenceClass {
     /// Whether this class explains itself: knowing it, a reader knows why the files differ.
     pub const fn explains(self) -> bool {
-        !matches!(self, Self::Content | Self::RecordMismatch | Self::InstallScript | Self::BuildOutput)
+        !matches!(
+            self,
+            Self::Content
+                | Self::RecordMismatch
+                | Self::InstallScript
+                | Self::BuildOutput
+                | Self::NativeCode
+                | Self::NativeInterface
+                | Self::BundledLibrary
+        )
     }
 
     /// The word in tables and attestations.
@@ -88,6 +111,13 @@ impl DifferenceClass {
             Self::SourceMap => "source-map",
             Self::Declarations => "declarations",
             Self::Documentation => "documentation",
+            Self::PlatformTag => "platform-tag",
+            Self::NativeMetadata => "native-metadata",
+            Self::NativeLinking => "native-linking",
+            Self::NativeCompiler => "native-compiler",
+            Self::NativeCode => "native-code",
+            Self::NativeInterface => "native-interface",
+            Self::BundledLibrary => "bundled-library",
             Self::Content => "content",
         }
     }

@@ -5,6 +5,7 @@
 
 pub mod archive;
 pub mod compare;
+pub mod elf;
 pub mod manifest;
 pub mod normalise;
 pub mod replay;

@@ -1,7 +1,7 @@
 //! What kind of difference it is: of the classes that apply, the most alarming one.
 
 use super::kinds::{self, Class};
-use super::{diff, loud, metadata, text};
+use super::{diff, loud, metadata, native, text};
 use crate::archive::path::shown;
 use crate::archive::published::Family;
 use std::collections::{BTreeSet, HashMap};
@@ -102,7 +102,11 @@ pub(super) fn only_published(
     };
     let difference = Difference {
         member: path.to_owned(),
-        class: one_sided(family, path, DifferenceClass::OnlyPublished),
+        class: if native::is_bundled(path, member) {
+            DifferenceClass::BundledLibrary
+        } else {
+            one_sided(family, path, DifferenceClass::OnlyPublished)
+        },
         alarming: false,
         published: Some(member.digest()),
         rebuilt: None,

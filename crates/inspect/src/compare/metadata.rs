@@ -47,9 +47,15 @@ pub(super) fn classify(path: &str, published: &[u8], rebuilt: &[u8]) -> Option<(
     }
     let (only_a, only_b) = differing(&others(&a), &others(&b));
     let generated = only_a.iter().chain(&only_b).all(is_generated);
+    let (tags_a, tags_b) = (tags(&a), tags(&b));
     // Older setuptools writes up to two more empty lines before the description, and one after it.
     if !generated || a.body.trim_matches('\n') != b.body.trim_matches('\n') {
         return None;
+    }
+    if tags_a != tags_b {
+        let detail = "the platforms are named as a build names them on one side and after the oldest system that the \
+                      wheel runs on (PEP 600) on the other";
+        return Some((DifferenceClass::PlatformTag, detail.to_owned()));
     }
     let fields: BTreeSet<&str> = only_a.iter().chain(&only_b).map(|field| field.name.as_str()).collect();
     let detail = if fields.is_empty() {
@@ -69,11 +75,27 @@ fn resolved(headers: &Headers) -> BTreeSet<Field> {
                 "requires-dist" => canonical(&field.value),
                 "requires-python" => specifiers(&field.value),
                 "name" | "provides-extra" => canonical_name(&field.value),
+                "tag" => platform(&field.value),
                 _ => field.value,
             };
             Field { name: field.name, value }
         })
         .collect()
+}
+
+/// A tag with every name of a Linux with glibc made one: `cp311-cp311-manylinux_2_17_x86_64` as
+/// `cp311-cp311-linux_x86_64`. What is installed goes by the name of the file.
+fn platform(tag: &str) -> String {
+    let Some((head, platform)) = tag.rsplit_once('-') else { return tag.to_owned() };
+    let arch = ["_x86_64", "_aarch64"].into_iter().find(|arch| platform.ends_with(arch));
+    match arch.filter(|_| platform.starts_with("manylinux")) {
+        Some(arch) => format!("{head}-linux{arch}"),
+        None => tag.to_owned(),
+    }
+}
+
+fn tags(headers: &Headers) -> BTreeSet<&str> {
+    headers.all("Tag").collect()
 }
 
 /// The other fields, white space made one.

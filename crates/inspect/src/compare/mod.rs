@@ -10,6 +10,7 @@ mod kinds;
 mod loud;
 mod metadata;
 mod mode;
+mod native;
 mod package_json;
 mod text;
 
@@ -119,6 +120,7 @@ impl Found {
 fn members(family: Family, theirs: &Contents, ours: &Contents) -> Found {
     let mut found = Found::default();
     let (mut our_twins, mut their_twins) = (None, None);
+    let bundled = native::bundled(theirs);
     let paths: BTreeSet<&String> = theirs.members.keys().chain(ours.members.keys()).collect();
     for path in paths {
         match (theirs.get(path), ours.get(path)) {
@@ -127,7 +129,8 @@ fn members(family: Family, theirs: &Contents, ours: &Contents) -> Found {
                 compare_records(&mut found, path, theirs, ours);
             }
             (Some(a), Some(b)) => {
-                let meaning = || kinds::by_meaning(family, path, theirs, ours);
+                let compiled = || native::classify(&a.bytes, &b.bytes, &bundled);
+                let meaning = || kinds::by_meaning(family, path, theirs, ours).or_else(compiled);
                 let rules = normalise::equalising(family, path, &a.bytes, &b.bytes);
                 for rule in &rules {
                     found.fire((rule.id, rule.cites), path);

@@ -16,6 +16,7 @@ mod craft;
 mod mutants;
 #[cfg(test)]
 mod osv_records;
+mod native;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

@@ -11,8 +11,22 @@ use trustmill_core::comparison::{DifferenceClass, Normalisation, Replay};
 use trustmill_core::recipe::{Origin, SourceKind};
 use trustmill_core::{Purl, Sha256, Verdict};
 
-/// The predicate's type; another meaning is another URI.
-pub const PREDICATE_TYPE: &str = "urn:x-trustmill:predicate:comparison:v1";
+/// The predicate's type; another meaning, and that includes a new word, is another URI.
+pub const PREDICATE_TYPE: &str = "urn:x-trustmill:predicate:comparison:v2";
+
+/// The type before it, which lacked the words for compiled files. What was signed as it still counts.
+pub const PREDICATE_TYPE_1: &str = "urn:x-trustmill:predicate:comparison:v1";
+
+/// The words that version 1 did not have.
+const SINCE_2: [DifferenceClass; 7] = [
+    DifferenceClass::PlatformTag,
+    DifferenceClass::NativeMetadata,
+    DifferenceClass::NativeLinking,
+    DifferenceClass::NativeCompiler,
+    DifferenceClass::NativeCode,
+    DifferenceClass::NativeInterface,
+    DifferenceClass::BundledLibrary,
+];
 
 /// The published file that a comparison is about.
 #[derive(Debug, Clone, Copy)]
@@ -120,6 +134,14 @@ impl Comparison {
             };
         };
         result.derive()
+    }
+}
+
+impl Comparison {
+    /// Whether every word of it is one of version 1.
+    pub fn is_of_version_1(&self) -> bool {
+        let differences = self.result.iter().flat_map(|result| &result.differences);
+        differences.into_iter().all(|difference| !SINCE_2.contains(&difference.class))
     }
 }
 

@@ -149,6 +149,11 @@ pub fn verify(
     })
 }
 
+/// A statement uses a word that its version of the predicate does not define.
+#[derive(Debug, thiserror::Error)]
+#[error("the statement uses a word that its version of the predicate does not have")]
+struct WordOfLaterVersion;
+
 /// Reads the payload of an envelope whose signature counts.
 fn claim(payload: &[u8], line: usize) -> Result<Claim, VerifyError> {
     let head = Head::parse(payload).map_err(|error| unreadable(line, error))?;
@@ -163,6 +168,15 @@ fn claim(payload: &[u8], line: usize) -> Result<Claim, VerifyError> {
         }
         comparison::PREDICATE_TYPE => {
             let statement = statement(payload, line)?;
+            consistent(&statement, line)?;
+            Ok(Claim::Comparison(Box::new(statement)))
+        }
+        comparison::PREDICATE_TYPE_1 => {
+            let statement: Statement<Comparison> = statement(payload, line)?;
+            // A word is defined by the version that has it.
+            if !statement.predicate().is_of_version_1() {
+                return Err(VerifyError::Malformed { line, source: Box::new(WordOfLaterVersion) });
+            }
             consistent(&statement, line)?;
             Ok(Claim::Comparison(Box::new(statement)))
         }

@@ -159,7 +159,7 @@ fn what_is_well_signed_must_also_be_a_statement_we_know() {
         "TM0505"
     );
     assert_eq!(
-        outcome(&forge(&bundle, |payload| payload.replace("comparison:v1", "comparison:v2")), &file()),
+        outcome(&forge(&bundle, |payload| payload.replace("comparison:v2", "comparison:v3")), &file()),
         "TM0508"
     );
     assert_eq!(
@@ -172,6 +172,18 @@ fn what_is_well_signed_must_also_be_a_statement_we_know() {
     for junk in ["{", "[]", "\u{0}", r#"{"payload":"!","payloadType":"","signatures":[]}"#] {
         assert_eq!(outcome(junk, &file()), "TM0511", "{junk:?}");
     }
+}
+
+#[test]
+fn a_comparison_of_version_1_counts_with_the_words_of_version_1() {
+    let old = |bundle: &str| forge(bundle, |payload| payload.replace("comparison:v2", "comparison:v1"));
+    let bundle = bundle(Verdict::Explained);
+    assert_eq!(outcome(&old(&bundle), &file()), "explained");
+    let later = forge(&bundle, |payload| payload.replace("line-endings", "native-compiler"));
+    assert_eq!(outcome(&later, &file()), "explained");
+    assert_eq!(outcome(&old(&later), &file()), "TM0511");
+    let alarming = forge(&bundle, |payload| payload.replace("line-endings", "native-interface"));
+    assert_eq!(outcome(&alarming, &file()), "TM0512", "its own class does not explain it");
 }
 
 #[test]
