@@ -21,8 +21,8 @@ pub(crate) struct Build {
     pub(crate) scratch_mib: u64,
     /// Largest artefact that is fetched for a rebuild, in MiB.
     pub(crate) artifact_mib: u64,
-    /// Whether platform builds for this machine are tried, where there is a compiler. Compilers differ, so that most
-    /// end as unexplained, and they cost minutes: off by default.
+    /// Whether platform builds for this machine are tried, where there is a compiler. Compilers differ, so that none
+    /// ends better than explained, and they cost minutes: off by default.
     pub(crate) native: bool,
     /// Interpreters beside those that are found by themselves.
     pub(crate) interpreters: Vec<PathBuf>,

@@ -6,6 +6,7 @@ use super::environment::{Environments, Projects};
 use super::interpreter::Interpreters;
 use super::lockfile::{self, Target};
 use super::platform::Platform;
+use super::rust::{Rust, Search};
 use super::upstream::Upstream;
 use super::uv::{self, Uv, UvError};
 use super::{claim, from_git, infer, plan};
@@ -45,6 +46,8 @@ pub struct PypiParts {
     pub target: Target,
     /// For which machine platform wheels are rebuilt; `None` leaves them all.
     pub platform: Option<Platform>,
+    /// Where a Rust toolchain is looked for.
+    pub rust: Search,
     /// The bounds of a build.
     pub limits: Limits,
     /// The data folder; `tools/` and `pypi/` below it are used.
@@ -64,6 +67,7 @@ pub struct Pypi {
     limits: Limits,
     tools: PathBuf,
     environments: Environments,
+    rust: Rust,
     uv: OnceCell<Uv>,
 }
 
@@ -80,9 +84,11 @@ impl Pypi {
         let environments = Environments::new(
             parts.data.join("pypi"),
             parts.sandbox.clone(),
-            parts.gateways,
+            parts.gateways.clone(),
             parts.upstream.clone(),
         );
+        let crates = parts.data.join("pypi").join("crates");
+        let rust = Rust::new(crates, parts.sandbox.clone(), parts.gateways, parts.rust);
         Self {
             upstream: parts.upstream,
             sandbox: parts.sandbox,
@@ -95,6 +101,7 @@ impl Pypi {
             limits: parts.limits,
             tools: parts.data.join("tools"),
             environments,
+            rust,
             uv: OnceCell::new(),
         }
     }
@@ -170,6 +177,7 @@ impl Ecosystem for Pypi {
             environments: &self.environments,
             interpreters: &self.interpreters,
             uv,
+            rust: &self.rust,
             sandbox: &*self.sandbox,
             limits: self.limits,
         };

@@ -16,6 +16,7 @@ use trustmill_core::{Purl, Sha256};
 use trustmill_ecosystems::pypi::build::Builder;
 use trustmill_ecosystems::pypi::environment::{Environments, Projects};
 use trustmill_ecosystems::pypi::hooks::{Hooks, drop_step, replace_step};
+use trustmill_ecosystems::pypi::rust::{Rust, Search};
 use trustmill_ecosystems::pypi::uv::Uv;
 
 /// No environment of these tests has a requirement: nothing may be asked of the index.
@@ -49,7 +50,7 @@ fn backend(body: &str) -> String {
     )
 }
 
-fn recipe(steps: Vec<Step>) -> Recipe {
+pub(crate) fn recipe(steps: Vec<Step>) -> Recipe {
     Recipe {
         format: Recipe::FORMAT,
         origin: Origin::Inferred,
@@ -66,21 +67,28 @@ fn recipe(steps: Vec<Step>) -> Recipe {
     }
 }
 
-fn in_tree() -> Hooks {
+pub(crate) fn in_tree() -> Hooks {
     Hooks { backend: Some("own".into()), backend_path: vec!["backend".into()], ..Hooks::default() }
 }
 
 async fn run(recipe: &Recipe, files: &[(&str, &str)]) -> Build {
+    run_for("demo-1.0-py3-none-any.whl", recipe, files).await
+}
+
+pub(crate) async fn run_for(wheel: &str, recipe: &Recipe, files: &[(&str, &str)]) -> Build {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let sandbox = Arc::new(sandbox());
     let interpreters = interpreters(&folder.path().join("interpreters.json")).await;
     let environments =
         Environments::new(folder.path().join("pypi"), sandbox.clone(), Arc::new(NoIndex), Arc::new(NoIndex));
     let uv = Uv { path: "/nowhere/uv".into(), wheel: Sha256::of(b"uv") };
+    let crates = folder.path().join("crates");
+    let rust = Rust::new(crates, sandbox.clone(), Arc::new(NoIndex), Search::default());
     let builder = Builder {
         environments: &environments,
         interpreters: &interpreters,
         uv: &uv,
+        rust: &rust,
         sandbox: &*sandbox,
         limits: trustmill_core::port::sandbox::Limits::default(),
     };
@@ -90,7 +98,7 @@ async fn run(recipe: &Recipe, files: &[(&str, &str)]) -> Build {
         purl: &Purl::release("pypi", "demo", "1.0"),
         recipe,
         source: &source,
-        expect: Some("demo-1.0-py3-none-any.whl"),
+        expect: Some(wheel),
     };
     builder.run(request).await.unwrap()
 }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod build;
 #[cfg(test)]
+mod build_native;
+#[cfg(test)]
 mod build_real;
 #[cfg(test)]
 mod build_world;

@@ -200,7 +200,7 @@ fn a_section_table_that_lies_is_refused() {
         assert!(matches!(Elf::read(&lying), Err(ElfError::Disagrees(_))), "{at}: {:?}", Elf::read(&lying));
         assert_eq!(found(&lying, &good).0, NativeInterface);
     }
-    let mut removed = good.clone();
+    let mut removed = good;
     removed[40..48].fill(0);
     removed[58..64].fill(0);
     assert_eq!(Elf::read(&removed), Err(ElfError::NoSections));

@@ -3,6 +3,7 @@
 use crate::pypi::environment::Environment;
 use crate::pypi::hooks::{self, ASKED, DRIVER, DRIVER_PATH, HOME, OUT, PYTHON, STEPS_PATH};
 use crate::pypi::interpreter::Interpreter;
+use crate::pypi::rust::{self, Crates};
 use bytes::Bytes;
 use trustmill_core::content::{Contents, Member};
 use trustmill_core::port::sandbox::{InputFile, Job, Limits, Network};
@@ -42,6 +43,8 @@ pub(super) struct Parts<'a> {
     pub(super) requirements: &'a [String],
     /// What the requires-hook asked for and cannot be followed.
     pub(super) refused: &'a [String],
+    /// What an extension in Rust is compiled with and from.
+    pub(super) crates: Option<&'a Crates>,
     pub(super) limits: Limits,
 }
 
@@ -59,6 +62,7 @@ impl Parts<'_> {
         inputs.extend(self.source.members.iter().map(|(path, member)| self.source_file(&cwd, path, member)));
         let mut mounts = vec![self.environment.mount()];
         mounts.extend(self.interpreter.mount());
+        mounts.extend(self.crates.iter().flat_map(|crates| crates.mounts.iter().cloned()));
         Job {
             argv,
             env: self.env(),
@@ -102,6 +106,9 @@ impl Parts<'_> {
         let allowed = self.recipe.env.iter().filter(|(name, _)| !RESERVED.contains(&name.as_str()));
         env.extend(allowed.map(|(name, value)| (name.clone(), value.clone())));
         env.extend(self.interpreter.loader_env());
+        if let Some(crates) = self.crates {
+            compile_with(crates, &mut env);
+        }
         env
     }
 
@@ -114,6 +121,17 @@ impl Parts<'_> {
             mtime: self.recipe.source_date_epoch.or(member.mtime).map(|time| time.max(ZIP_EPOCH)),
         }
     }
+}
+
+/// Cargo finds its crates in its home, and asks nobody.
+fn compile_with(crates: &Crates, env: &mut Vec<(String, String)>) {
+    for (name, value) in env.iter_mut() {
+        if name == "PATH" {
+            *value = format!("{}:{value}", crates.programs);
+        }
+    }
+    let fixed = [("CARGO_HOME", rust::HOME), ("CARGO_NET_OFFLINE", "true"), ("CARGO_INCREMENTAL", "0")];
+    env.extend(fixed.map(|(name, value)| (name.to_owned(), value.to_owned())));
 }
 
 fn file(path: &str, bytes: Bytes) -> InputFile {
@@ -161,6 +179,7 @@ mod tests {
             interpreter: &python,
             requirements: &requirements,
             refused: &[],
+            crates: None,
             limits: Limits::default(),
         }
         .job()

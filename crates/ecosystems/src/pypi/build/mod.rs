@@ -4,15 +4,17 @@ mod classify;
 mod job;
 mod outcome;
 
-use super::environment::{Environments, Prepared, Wanted, common, requirement};
+use super::environment::{Environment, Environments, Prepared, Wanted, common, requirement};
 use super::from_git::built_files;
 use super::interpreter::{Choice, Interpreters, WantedPython};
+use super::rust::{self, Crates, Rust};
 use super::uv::Uv;
 use bytes::Bytes;
 use job::Parts;
 use outcome::Outcome;
 use trustmill_core::Purl;
 use trustmill_core::attempt::{FailureClass, Material, Usage};
+use trustmill_core::content::Contents;
 use trustmill_core::port::ecosystem::{Build, BuildFailure, BuildRequest};
 use trustmill_core::port::sandbox::{Limits, Sandbox, SandboxError};
 use trustmill_core::recipe::Recipe;
@@ -30,6 +32,8 @@ pub struct Builder<'a> {
     pub interpreters: &'a Interpreters,
     /// The tool that makes environments.
     pub uv: &'a Uv,
+    /// Gets the crates of extensions in Rust.
+    pub rust: &'a Rust,
     /// Where both phases run.
     pub sandbox: &'a dyn Sandbox,
     /// The bounds of the build phase.
@@ -54,11 +58,15 @@ impl Builder<'_> {
         for _ in 0..MOST_ROUNDS {
             let prepared =
                 self.environments.prepare(wanted(request.recipe, &requirements, &choice), self.uv).await?;
-            let environment = match log.absorb_environment(prepared) {
+            let environment = match log.absorb_prepared(prepared) {
                 Ok(environment) => environment,
                 Err(failure) => return Ok(log.failed(failure)),
             };
             let source = built_files(request.source);
+            let crates = match self.crates(request, &environment, &source, &mut log).await? {
+                Ok(crates) => crates,
+                Err(failure) => return Ok(log.failed(failure)),
+            };
             let parts = Parts {
                 recipe: request.recipe,
                 folder: &folder,
@@ -67,7 +75,8 @@ impl Builder<'_> {
                 interpreter: choice.interpreter,
                 requirements: &requirements,
                 refused: &refused,
-                limits: self.limits,
+                crates: crates.as_ref(),
+                limits: limits(self.limits, request.expect),
             };
             let report = self.sandbox.run(parts.job()).await?;
             log.absorb_build(&report);
@@ -83,13 +92,32 @@ impl Builder<'_> {
                     refused.extend(bad);
                 }
                 Outcome::Wheel(name, bytes) => {
-                    return Ok(log.ended(environment.wheels, self.uv, Ok((name, bytes))));
+                    log.made_with(&environment, crates.as_ref(), self.uv);
+                    return Ok(log.ended(Ok((name, bytes))));
                 }
-                Outcome::Failed(failure) => return Ok(log.ended(environment.wheels, self.uv, Err(failure))),
+                Outcome::Failed(failure) => {
+                    log.made_with(&environment, crates.as_ref(), self.uv);
+                    return Ok(log.ended(Err(failure)));
+                }
             }
         }
         let detail = "the requires-hook goes on asking for more".to_owned();
         Ok(log.failed(BuildFailure { class: FailureClass::UnresolvableRequirements, detail }))
+    }
+
+    /// The crates of an extension in Rust, where there is one.
+    async fn crates(
+        &self,
+        request: BuildRequest<'_>,
+        environment: &Environment,
+        source: &Contents,
+        log: &mut Log,
+    ) -> Result<Result<Option<Crates>, BuildFailure>, SandboxError> {
+        if !is_native(request.expect) || !rust::is_needed(&environment.wheels, source) {
+            return Ok(Ok(None));
+        }
+        let prepared = self.rust.prepare(source, request.recipe.as_of).await?;
+        Ok(log.absorb_prepared(prepared).map(Some))
     }
 
     /// What must hold before anything runs; otherwise the log carries the failure.
@@ -113,6 +141,28 @@ impl Builder<'_> {
                 None
             }
         }
+    }
+}
+
+/// Whether a wheel is for one platform, by its name.
+fn is_native(expect: Option<&str>) -> bool {
+    expect.is_none_or(|name| !name.ends_with("-any.whl"))
+}
+
+/// How many times more a build may use that compiles: compilers were measured to take up to that.
+const COMPILING: u64 = 4;
+
+/// The bounds of a build: those of the operator, and more for one that compiles.
+fn limits(limits: Limits, expect: Option<&str>) -> Limits {
+    if !is_native(expect) {
+        return limits;
+    }
+    Limits {
+        memory: limits.memory.saturating_mul(COMPILING),
+        cpu_seconds: limits.cpu_seconds.saturating_mul(COMPILING),
+        wall: limits.wall.saturating_mul(4),
+        scratch_bytes: limits.scratch_bytes.saturating_mul(COMPILING),
+        ..limits
     }
 }
 
@@ -175,10 +225,7 @@ impl Log {
         self.layers_known = true;
     }
 
-    fn absorb_environment(
-        &mut self,
-        prepared: Prepared,
-    ) -> Result<super::environment::Environment, BuildFailure> {
+    fn absorb_prepared<T>(&mut self, prepared: Prepared<T>) -> Result<T, BuildFailure> {
         self.build.environment_usage += prepared.usage;
         self.build.requests.extend(prepared.requests);
         self.text.extend_from_slice(&prepared.log);
@@ -203,14 +250,14 @@ impl Log {
         self.done()
     }
 
-    fn ended(
-        mut self,
-        wheels: Vec<super::environment::Wheel>,
-        uv: &Uv,
-        result: Result<(String, Bytes), BuildFailure>,
-    ) -> Build {
-        self.build.materials.extend(wheels.iter().map(super::environment::Wheel::material));
-        self.build.materials.push(uv.material());
+    fn made_with(&mut self, environment: &Environment, crates: Option<&Crates>, uv: &Uv) {
+        let materials = &mut self.build.materials;
+        materials.extend(environment.wheels.iter().map(super::environment::Wheel::material));
+        materials.extend(crates.iter().flat_map(|crates| crates.materials.iter().cloned()));
+        materials.push(uv.material());
+    }
+
+    fn ended(mut self, result: Result<(String, Bytes), BuildFailure>) -> Build {
         self.build.result = result;
         self.done()
     }
@@ -227,7 +274,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
     use trustmill_core::Sha256;
-    use trustmill_core::content::{Contents, Member};
+    use trustmill_core::content::Member;
     use trustmill_core::package::{Artifact, ArtifactKind};
 
     fn folder(filename: &str) -> Option<String> {

@@ -25,11 +25,11 @@ use jiff::Timestamp;
 use memory::Memory;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tool::{Ran, Tool};
+use tool::Tool;
 use trustmill_core::attempt::{FailureClass, RecordedRequest, Usage};
 use trustmill_core::port::ecosystem::BuildFailure;
 use trustmill_core::port::fetch::FetchError;
-use trustmill_core::port::sandbox::{Gateways, Layer, Sandbox, SandboxError};
+use trustmill_core::port::sandbox::{Gateways, Layer, Report, Sandbox, SandboxError};
 use trustmill_core::release::Project;
 
 /// What the index lists, as far as the memory of resolutions needs it.
@@ -52,11 +52,11 @@ pub struct Wanted<'a> {
     pub interpreter: &'a Interpreter,
 }
 
-/// What the fetch phase gave and used.
+/// What a fetch phase gave and used.
 #[derive(Debug, Clone)]
-pub struct Prepared {
-    /// The environment, or why there is none.
-    pub result: Result<Environment, BuildFailure>,
+pub struct Prepared<T = Environment> {
+    /// What was made, or why there is none.
+    pub result: Result<T, BuildFailure>,
     /// Requests to the gateway; none if nothing had to be asked.
     pub requests: Vec<RecordedRequest>,
     /// The layers that every job had; `None` if no job ran.
@@ -67,8 +67,8 @@ pub struct Prepared {
     pub log: Vec<u8>,
 }
 
-impl Prepared {
-    fn new() -> Self {
+impl<T> Prepared<T> {
+    pub(super) fn new() -> Self {
         let none = BuildFailure { class: FailureClass::Other, detail: "nothing ran".into() };
         Self {
             result: Err(none),
@@ -79,14 +79,14 @@ impl Prepared {
         }
     }
 
-    fn absorb(&mut self, ran: &Ran) {
-        self.requests.extend(ran.requests.iter().cloned());
-        self.usage += ran.report.usage;
-        self.log.extend_from_slice(&ran.report.log);
-        self.layers = Some(common(self.layers.take(), &ran.report.layers));
+    pub(super) fn absorb(&mut self, report: &Report, requests: &[RecordedRequest]) {
+        self.requests.extend_from_slice(requests);
+        self.usage += report.usage;
+        self.log.extend_from_slice(&report.log);
+        self.layers = Some(common(self.layers.take(), &report.layers));
     }
 
-    fn ended(mut self, result: Result<Environment, BuildFailure>) -> Self {
+    pub(super) fn ended(mut self, result: Result<T, BuildFailure>) -> Self {
         self.result = result;
         self
     }
@@ -155,7 +155,7 @@ impl Environments {
             return Ok(Ok(wheels));
         }
         let ran = tool.resolve(wanted).await?;
-        prepared.absorb(&ran);
+        prepared.absorb(&ran.report, &ran.requests);
         let wheels = match ran.resolved()? {
             Ok(wheels) => wheels,
             Err(failure) => return Ok(Err(failure)),
@@ -182,7 +182,7 @@ impl Environments {
         let staging = plan.stage().await.map_err(|source| setup("make room for an environment", source))?;
         if !plan.wheels().is_empty() {
             let ran = tool.install(interpreter, plan.wheels(), staging.name()).await?;
-            prepared.absorb(&ran);
+            prepared.absorb(&ran.report, &ran.requests);
             if let Err(failure) = ran.installed()? {
                 return Ok(Err(failure));
             }
