@@ -67,7 +67,7 @@ fn against(published: &Bytes, rebuilt: &Bytes) -> Comparison {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_compiled_wheel_is_explained_and_one_that_takes_more_is_not() {
     let rebuilt = compiled(EXTENSION, "-O2").await;
-    assert_eq!(against(&compiled(EXTENSION, "-O2").await, &rebuilt).verdict, Verdict::Identical);
+    assert!(against(&compiled(EXTENSION, "-O2").await, &rebuilt).verdict.same_bytes());
 
     let published = compiled(&format!("{EXTENSION}{ANOTHER_COMPILER}"), "-O0 -g").await;
     let found = against(&published, &rebuilt);
