@@ -113,7 +113,8 @@ impl Set<'_> {
         )
     }
 
-    /// `cargo fetch`, which compiles nothing. The source comes without the files by which a project configures cargo or
+    /// `cargo fetch`, which compiles nothing; for every platform, since `cargo metadata`, which back ends call, looks into
+    /// all of them. The source comes without the files by which a project configures cargo or
     /// chooses a toolchain: they can name programs to run.
     fn job(&self, home: &Path, network: Network) -> Job {
         let configures = |path: &str| {
@@ -131,7 +132,6 @@ impl Set<'_> {
         let programs = self.toolchain.programs();
         let mut argv = vec![format!("{programs}/cargo"), "fetch".to_owned()];
         argv.extend(["--manifest-path".to_owned(), format!("{SOURCE}/{}", self.manifest)]);
-        argv.extend(["--target".to_owned(), self.toolchain.host.clone()]);
         if self.lock().is_some() {
             argv.push("--locked".to_owned());
         }

@@ -46,8 +46,6 @@ impl Search {
 pub(super) struct Toolchain {
     sysroot: PathBuf,
     version: String,
-    /// The target that it compiles for by itself.
-    pub(super) host: String,
     sha256: Sha256,
 }
 
@@ -91,9 +89,9 @@ async fn ask(compiler: &Path) -> Option<Toolchain> {
     if !programs.iter().all(|program| program.is_file()) {
         return None;
     }
-    let (root, target) = (sysroot.clone(), host.clone());
-    let sha256 = tokio::task::spawn_blocking(move || digest(&root, &target)).await.ok()?.ok()?;
-    Some(Toolchain { sysroot, version, host, sha256 })
+    let root = sysroot.clone();
+    let sha256 = tokio::task::spawn_blocking(move || digest(&root, &host)).await.ok()?.ok()?;
+    Some(Toolchain { sysroot, version, sha256 })
 }
 
 /// What stands in a material or on a command line.
@@ -149,10 +147,5 @@ fn digest(sysroot: &Path, host: &str) -> std::io::Result<Sha256> {
 /// A toolchain that is nowhere.
 #[cfg(test)]
 pub(super) fn testing() -> Toolchain {
-    Toolchain {
-        sysroot: "/opt/rust".into(),
-        version: "1.95.0".into(),
-        host: "x86_64-unknown-linux-gnu".into(),
-        sha256: Sha256::of(b"rust"),
-    }
+    Toolchain { sysroot: "/opt/rust".into(), version: "1.95.0".into(), sha256: Sha256::of(b"rust") }
 }
