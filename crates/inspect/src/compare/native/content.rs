@@ -158,8 +158,13 @@ const PIECE: usize = 8;
 /// A rest that is shorter is a number as well as a text.
 const REST: usize = 4;
 
-/// Whether a text consists of pieces that our file maps, so that only its arrangement is the compiler's.
+/// Whether a text consists of pieces that our file maps, so that only its arrangement is the compiler's. A number that
+/// lies before it may end in letters.
 fn is_in_pieces(text: &[u8], ours: &Elf<'_>) -> bool {
+    (0..REST).any(|skipped| text.get(skipped..).is_some_and(|text| consists_of_pieces(text, ours)))
+}
+
+fn consists_of_pieces(text: &[u8], ours: &Elf<'_>) -> bool {
     let mut rest = text;
     while rest.len() >= REST {
         let finds = |len: usize| {

@@ -104,6 +104,7 @@ pub(super) fn function(name: &str) -> &str {
         "__fxstatat" | "__fxstatat64" | "fstatat64" => "fstatat",
         "__xmknod" => "mknod",
         "__sigsetjmp" | "_setjmp" => "setjmp",
+        "__environ" | "_environ" => "environ",
         "longjmp" | "_longjmp" | "siglongjmp" | "__longjmp" => "longjmp",
         other => WIDE.iter().find(|(wide, _)| *wide == other).map_or(other, |(_, name)| name),
     }
