@@ -15,8 +15,9 @@ mod craft;
 #[cfg(test)]
 mod mutants;
 #[cfg(test)]
-mod osv_records;
 mod native;
+#[cfg(test)]
+mod osv_records;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
