@@ -137,6 +137,9 @@ pub struct Skipped {
     pub origin: String,
     /// Why.
     pub why: String,
+    /// Whether it is a part of what the lockfile was made for: nobody expects it to be of a registry.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own: bool,
 }
 
 /// Why a lockfile cannot be used: where, what, and what to do.

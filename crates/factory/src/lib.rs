@@ -4,12 +4,15 @@
 //! folder on a laptop, and over servers.
 
 pub mod alerts;
+pub mod audit;
 pub mod error;
 pub mod facts;
+pub mod inventory;
 pub mod pipeline;
 pub mod progress;
 pub mod reconcile;
 pub mod report;
+pub mod stance;
 mod world;
 
 pub use error::StepError;

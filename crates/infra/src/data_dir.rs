@@ -54,6 +54,15 @@ impl DataDir {
         Self::with_state(path, blobs, None)
     }
 
+    /// Opens the advisories of a folder and nothing else; `None` if no feed was ever read into it.
+    pub fn advisories_in(path: impl AsRef<Path>) -> Result<Option<AdvisoryStore>, DataDirError> {
+        let file = path.as_ref().join("advisories.db");
+        if !file.is_file() {
+            return Ok(None);
+        }
+        AdvisoryStore::open(&file).map(Some).map_err(|error| DataDirError::state(&file, error))
+    }
+
     fn with_state(path: &Path, blobs: FsBlobs, guard: Option<Arc<File>>) -> Result<Self, DataDirError> {
         let state = path.join("state.db");
         let db = Db::open(&state, guard).map_err(|error| DataDirError::state(&state, error))?;

@@ -8,6 +8,7 @@ pub mod compare;
 pub mod elf;
 pub mod manifest;
 pub mod normalise;
+pub mod remedy;
 pub mod replay;
 pub mod source;
 pub mod vulns;

@@ -195,7 +195,7 @@ fn elsewhere(source: Option<&str>) -> Option<String> {
 
 fn skipped(package: &Package, origin: String, why: String) -> Skipped {
     let entry = shown(&format!("{} {}", package.name.get_ref(), package.version));
-    Skipped { entry, origin, why }
+    Skipped { entry, origin, why, own: package.source.is_none() }
 }
 
 fn checksum(text: &str, origin: &str) -> Result<Sha256, LockfileError> {

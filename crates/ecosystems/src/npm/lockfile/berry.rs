@@ -53,7 +53,10 @@ fn take(pair: &Pair, text: &Text, target: &Target, gathered: &mut Gathered) -> R
     let (name, reference) = locator(resolution)
         .ok_or_else(|| error::syntax(&origin, format!("{:?} is no locator", shown(resolution))))?;
     if let Some(why) = elsewhere(reference) {
-        gathered.skip(resolution, &origin, why);
+        match reference.starts_with("workspace:") {
+            true => gathered.own(resolution, &origin, why),
+            false => gathered.skip(resolution, &origin, why),
+        }
         return Ok(());
     }
     let Some(npm) = reference.strip_prefix("npm:") else {

@@ -49,7 +49,14 @@ impl Gathered {
 
     /// Notes an entry that is not secured.
     pub(super) fn skip(&mut self, entry: &str, origin: &str, why: impl Into<String>) {
-        self.skipped.push(Skipped { entry: shown(entry), origin: origin.to_owned(), why: why.into() });
+        let entry = shown(entry);
+        self.skipped.push(Skipped { entry, origin: origin.to_owned(), why: why.into(), own: false });
+    }
+
+    /// Notes the project's own folders.
+    pub(super) fn own(&mut self, entry: &str, origin: &str, why: impl Into<String>) {
+        let entry = shown(entry);
+        self.skipped.push(Skipped { entry, origin: origin.to_owned(), why: why.into(), own: true });
     }
 
     /// What was gathered.

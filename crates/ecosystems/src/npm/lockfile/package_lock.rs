@@ -160,7 +160,7 @@ impl<'a> Folder<'a> {
     fn take(&self, target: &Target, gathered: &mut Gathered) -> Result<(), LockfileError> {
         let Some((_, folder)) = self.path.rsplit_once("node_modules/") else {
             let what = if self.path.is_empty() { "the project" } else { self.path };
-            gathered.skip(what, &self.origin, "the project's own folder, not from a registry");
+            gathered.own(what, &self.origin, "the project's own folder, not from a registry");
             return Ok(());
         };
         let name = self.name.as_deref().unwrap_or(folder);
@@ -202,7 +202,7 @@ impl<'a> Folder<'a> {
             let what = format!("{folder} is a link to {:?}, which is no folder of the lock", shown(to));
             return Err(error::inconsistent(&self.origin, what));
         }
-        gathered.skip(folder, &self.origin, format!("a link to the project's folder {:?}", shown(to)));
+        gathered.own(folder, &self.origin, format!("a link to the project's folder {:?}", shown(to)));
         Ok(())
     }
 }

@@ -67,7 +67,14 @@ impl PinSet {
 
     /// Notes an entry that is not secured.
     pub(super) fn skip(&mut self, entry: &str, origin: &str, why: impl Into<String>) {
-        self.skipped.push(Skipped { entry: shown(entry), origin: origin.to_owned(), why: why.into() });
+        let entry = shown(entry);
+        self.skipped.push(Skipped { entry, origin: origin.to_owned(), why: why.into(), own: false });
+    }
+
+    /// Notes the project itself.
+    pub(super) fn own(&mut self, entry: &str, origin: &str, why: &str) {
+        let entry = shown(entry);
+        self.skipped.push(Skipped { entry, origin: origin.to_owned(), why: why.to_owned(), own: true });
     }
 
     /// The digests that can be checked. Other algorithms are noted beside SHA-256 and refused alone, where

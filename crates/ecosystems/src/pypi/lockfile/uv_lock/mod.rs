@@ -85,7 +85,7 @@ fn take(
     check_name(name).map_err(|what| error::syntax(&origin, what, "lock again"))?;
     let entry = package.version.as_ref().map_or_else(|| name.clone(), |version| format!("{name}=={version}"));
     if walk::is_root(lock, package) {
-        set.skip(&entry, &origin, "the project itself, not a package of the registry");
+        set.own(&entry, &origin, "the project itself, not a package of the registry");
     } else if !reached {
         set.skip(&entry, &origin, "nothing that this target and selection install needs it");
     } else if let Some(why) = elsewhere(&package.source.kind) {
