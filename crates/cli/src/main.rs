@@ -3,8 +3,10 @@
 
 mod cmd;
 mod config;
+mod document;
 mod error;
 mod exit;
+mod lockfiles;
 mod render;
 mod wire;
 

@@ -17,18 +17,22 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use trustmill_core::Timestamp;
 use trustmill_core::port::Coded;
+use trustmill_core::port::advisories::Advisories;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::clock::Clock;
 use trustmill_core::port::ecosystem::Ecosystem;
 use trustmill_core::port::fetch::Fetch;
 use trustmill_core::port::gate::{Gate, Open};
 use trustmill_core::port::journal::Journal;
+use trustmill_core::port::records::Records;
 use trustmill_core::port::registry::Registry;
 use trustmill_core::port::repositories::Repositories;
 use trustmill_core::port::sandbox::Sandbox;
 use trustmill_ecosystems::join::{self, Family, Found as FoundUpstream, Given, Opened, Ports, Workshop};
 use trustmill_ecosystems::pypi::join::interpreters;
+use trustmill_factory::audit::AuditError;
 use trustmill_factory::progress::Observer;
 use trustmill_factory::{ServePolicy, World};
 use trustmill_infra::advisories::Feeds;
@@ -63,8 +67,8 @@ pub(crate) fn give_memory_back() {
     trustmill_sandbox::give_memory_back();
 }
 
-/// Runs a verb on the one async runtime.
-pub(crate) fn runtime(verb: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+/// Runs a verb, or a part of one, on the one async runtime.
+pub(crate) fn runtime<T>(verb: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.map_err(NoRuntime)?.block_on(verb)
 }
@@ -126,6 +130,36 @@ pub(crate) fn data_dir(global: &Global) -> Result<PathBuf, Failure> {
         // Sandboxes and git have folders of their own to start from.
         .and_then(|folder| std::path::absolute(folder).ok())
         .ok_or_else(|| Failure::new(Exit::Usage, NoDataDir))
+}
+
+/// What is read of the data folder where no key, registry or sandbox is needed.
+pub(crate) struct Known {
+    /// The advisories.
+    pub(crate) advisories: Arc<dyn Advisories>,
+    /// What time it is.
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// Opens the advisories alone: everything else would cost more than what is asked of them.
+pub(crate) async fn known(global: &Global) -> Result<Known, Failure> {
+    let store = DataDir::advisories_in(data_dir(global)?)?;
+    let store = store.ok_or_else(|| Failure::new(Exit::Usage, AuditError::NoAdvisories))?;
+    Ok(Known { advisories: Arc::new(store), clock: Arc::new(SystemClock) })
+}
+
+/// Opens the facts, if there are any.
+pub(crate) async fn records(global: &Global) -> Result<Option<Arc<dyn Records>>, Failure> {
+    let folder = data_dir(global)?;
+    if !folder.join("state.db").is_file() {
+        return Ok(None);
+    }
+    let data = open_folder(folder, Purpose::Look).await?;
+    Ok(Some(data.records()))
+}
+
+/// What time it is.
+pub(crate) fn now() -> Timestamp {
+    SystemClock.now()
 }
 
 /// Resolves when SIGTERM or SIGINT arrives.

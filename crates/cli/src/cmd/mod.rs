@@ -3,20 +3,26 @@
 mod add;
 mod advisories;
 mod alerts;
+mod check;
 mod doctor;
 mod list;
 mod refresh;
 mod remove;
+mod sbom;
 mod secure;
 mod show;
 mod token;
 mod up;
 mod verify;
+mod vex;
 
 pub(crate) use advisories::{Failed, FeedHealth, Told};
+pub(crate) use check::{Checked, ago, seconds_between};
 pub(crate) use doctor::{Backend, Data, Findings, Found, Program, Reached};
 pub(crate) use list::Listing;
+pub(crate) use sbom::Bill;
 pub(crate) use secure::{Row, Summary};
+pub(crate) use vex::Said;
 
 use crate::config::UpstreamFlag;
 use crate::error::Failure;
@@ -39,6 +45,7 @@ const EXAMPLES: &str = "\
 Examples:
   trustmill secure requirements.txt                    rebuild and judge every pinned package
   trustmill secure --require replayed uv.lock          exit with 1 if a claim is weaker
+  trustmill check uv.lock package-lock.json            known vulnerabilities and malware, offline
   trustmill up                                         serve, and keep up with new releases
   trustmill show pkg:pypi/requests@2.32.5              everything known, and what differs
   trustmill verify ./wheels/*.whl                      check wheels on disk, offline
@@ -75,6 +82,9 @@ pub(crate) struct Global {
 #[derive(Subcommand)]
 enum Verb {
     Secure(secure::Secure),
+    Check(check::Check),
+    Sbom(sbom::Sbom),
+    Vex(vex::Vex),
     Add(add::Add),
     Remove(remove::Remove),
     List(list::List),
@@ -92,6 +102,9 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
     let global = &cli.global;
     match cli.verb {
         Verb::Secure(verb) => verb.run(global),
+        Verb::Check(verb) => verb.run(global),
+        Verb::Sbom(verb) => verb.run(global),
+        Verb::Vex(verb) => verb.run(global),
         Verb::Add(verb) => verb.run(global),
         Verb::Remove(verb) => verb.run(global),
         Verb::List(verb) => verb.run(global),

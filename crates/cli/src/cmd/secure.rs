@@ -3,6 +3,7 @@
 use super::Global;
 use crate::error::Failure;
 use crate::exit::Exit;
+use crate::lockfiles;
 use crate::render::progress::Live;
 use crate::render::{secure as table, to_json};
 use crate::wire::{self, Mill, Purpose};
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use trustmill_core::digest::Checksum;
-use trustmill_core::lockfile::{LockfileError, Pin, Pins, Skipped};
+use trustmill_core::lockfile::{Pin, Pins, Skipped};
 use trustmill_core::port::queue::{Enqueue, KeyState};
 use trustmill_core::{Purl, Verdict};
 use trustmill_factory::progress::{Event, Observer};
@@ -123,7 +124,8 @@ impl Secure {
         for file in &self.files {
             let mut ecosystems = mill.world.ecosystems.iter();
             let read = ecosystems.find_map(|ecosystem| Some((ecosystem, ecosystem.lockfile(file)?)));
-            let (ecosystem, pins) = read.ok_or_else(|| Failure::new(Exit::Usage, unknown(file)))?;
+            let (ecosystem, pins) =
+                read.ok_or_else(|| Failure::new(Exit::Usage, lockfiles::unknown(file)))?;
             let pins = pins.map_err(|error| Failure::new(Exit::Usage, error))?;
             let mount = format!("http://{}/{}", mill.config.serve.listen, ecosystem.ty());
             install.push(ecosystem.install_line(file, &mount));
@@ -257,17 +259,6 @@ fn merge(pins: &mut Vec<Pin>, pin: Pin) {
             known.checksums.extend(pin.checksums);
         }
         None => pins.push(pin),
-    }
-}
-
-fn unknown(file: &std::path::Path) -> LockfileError {
-    LockfileError {
-        code: "TM0299",
-        origin: file.display().to_string(),
-        what: "this is no lockfile that the mill reads".into(),
-        help: "give a requirements.txt (or another .txt in its format), pylock.toml, uv.lock, package-lock.json, \
-               npm-shrinkwrap.json, pnpm-lock.yaml, yarn.lock or Cargo.lock"
-            .into(),
     }
 }
 

@@ -2,11 +2,17 @@
 
 pub(crate) mod advisories;
 pub(crate) mod alerts;
+pub(crate) mod annotations;
+pub(crate) mod check;
+pub(crate) mod cyclonedx;
 pub(crate) mod doctor;
 pub(crate) mod list;
+pub(crate) mod openvex;
 pub(crate) mod progress;
+pub(crate) mod sarif;
 pub(crate) mod secure;
 pub(crate) mod show;
+pub(crate) mod spdx;
 pub(crate) mod table;
 pub(crate) mod token;
 
@@ -18,7 +24,9 @@ pub(crate) fn to_json(data: &impl serde::Serialize) {
     }
 }
 
-/// Foreign text on one line: control characters and what could move the cursor are shown as `?`.
+/// Foreign text on one line: control characters, and what could move the cursor or turn the direction of writing, are
+/// shown as `?`.
 pub(crate) fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    let turns = |c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if c.is_control() || turns(c) { '?' } else { c }).collect()
 }

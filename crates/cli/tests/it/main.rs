@@ -10,6 +10,7 @@
 mod access;
 mod advisories;
 mod cargo_client;
+mod check;
 mod clients;
 mod crash;
 mod errors;

@@ -1,0 +1,121 @@
+//! `trustmill vex`: what the mill can say of releases and known vulnerabilities, for scanners that take it.
+
+use super::Global;
+use crate::document::{self, DocumentError};
+use crate::error::Failure;
+use crate::exit::Exit;
+use crate::lockfiles;
+use crate::render::openvex;
+use crate::wire;
+use clap::{Args, ValueEnum};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use trustmill_core::version::VersionScheme;
+use trustmill_core::{Purl, Timestamp};
+use trustmill_ecosystems::join;
+use trustmill_factory::audit::{self, AuditError};
+use trustmill_factory::stance::{self, Stance, Status};
+
+/// Write an OpenVEX document: which known vulnerabilities releases have, have mended, or never had.
+///
+/// It says what the advisories say, and nothing of what they do not know.
+#[derive(Args)]
+pub(super) struct Vex {
+    /// Lockfiles or package URLs of releases
+    #[arg(required = true, value_name = "FILE|PURL")]
+    subjects: Vec<String>,
+    /// Only statements of this status, may be given again
+    #[arg(long, value_enum, value_name = "STATUS")]
+    only: Vec<Only>,
+    /// Who says it
+    #[arg(long, value_name = "AUTHOR", default_value = "Trustmill")]
+    author: String,
+    /// Where it is written [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// A status on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Only {
+    /// The release has the vulnerability
+    Affected,
+    /// The release is the version that mends it, or a later one
+    Fixed,
+    /// Records speak of other versions
+    NotAffected,
+    /// Records cannot be compared with the version
+    UnderInvestigation,
+}
+
+impl Only {
+    const fn status(self) -> Status {
+        match self {
+            Self::Affected => Status::Affected,
+            Self::Fixed => Status::Fixed,
+            Self::NotAffected => Status::NotAffected,
+            Self::UnderInvestigation => Status::UnderInvestigation,
+        }
+    }
+}
+
+/// What is said, before it has a format.
+pub(crate) struct Said {
+    /// Who says it.
+    pub(crate) author: String,
+    /// The instant that the document bears.
+    pub(crate) at: Timestamp,
+    /// By release.
+    pub(crate) stances: Vec<Stance>,
+}
+
+type Releases = BTreeMap<Purl, &'static dyn VersionScheme>;
+
+impl Vex {
+    pub(super) fn run(self, global: &Global) -> Result<Exit, Failure> {
+        let releases = self.releases()?;
+        let said = wire::runtime(async {
+            let known = wire::known(global).await?;
+            let types = releases.values().map(|scheme| scheme.ty());
+            let sources = known.advisories.sources().await?;
+            audit::covered(&sources, types.map(|ty| (ty, ty))).map_err(usage)?;
+            let releases: Vec<_> = releases.into_iter().collect();
+            let mut stances = stance::stances(known.advisories.as_ref(), &releases).await?;
+            let wanted =
+                |status| self.only.is_empty() || self.only.iter().any(|only| only.status() == status);
+            stances.retain(|stance| wanted(stance.status));
+            let at =
+                document::instant(known.clock.now()).map_err(|error| Failure::new(Exit::Usage, error))?;
+            Ok(Said { author: crate::render::clean(&self.author), at, stances })
+        })?;
+        document::write(&openvex::document(&said), self.output.as_deref())?;
+        Ok(Exit::Success)
+    }
+
+    fn releases(&self) -> Result<Releases, Failure> {
+        let (purls, files): (Vec<_>, Vec<_>) = self.subjects.iter().partition(|one| one.starts_with("pkg:"));
+        let mut releases = Releases::new();
+        for text in purls {
+            let (purl, scheme) = release(text).ok_or_else(|| {
+                Failure::new(Exit::Usage, DocumentError::NoRelease(crate::render::clean(text)))
+            })?;
+            releases.insert(purl, scheme);
+        }
+        let files: Vec<PathBuf> = files.into_iter().map(PathBuf::from).collect();
+        for locked in lockfiles::read(&files)? {
+            releases.extend(locked.pins.pins.into_iter().map(|pin| (pin.purl, locked.versions)));
+        }
+        Ok(releases)
+    }
+}
+
+fn release(text: &str) -> Option<(Purl, &'static dyn VersionScheme)> {
+    let purl: Purl = text.parse().ok()?;
+    purl.version()?;
+    let family = join::ALL.into_iter().find(|family| family.ty == purl.ty())?;
+    Some((purl, family.versions))
+}
+
+fn usage(error: AuditError) -> Failure {
+    Failure::new(Exit::Usage, error)
+}

@@ -1,0 +1,69 @@
+//! Bills of materials and VEX, as they are printed.
+
+use super::validate::valid;
+use super::world::{advised, lockfiles, run_in};
+use crate::support::Mill;
+use serde_json::Value;
+
+#[test]
+fn cyclonedx_is_strictly_valid_and_always_the_same() {
+    let mill = advised();
+    let files = lockfiles(&mill);
+    let args = [&["sbom", "--name", "shop"], files.as_slice()].concat();
+    let bom = run_in(&mill, &args).json(0);
+    valid("cyclonedx", &bom);
+    assert_eq!(run_in(&mill, &args).json(0), bom);
+    assert_eq!(bom["metadata"]["timestamp"], "2023-11-14T22:13:20Z");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&bom).unwrap());
+}
+
+#[test]
+fn spdx_is_valid_and_written_where_it_is_asked_for() {
+    let mill = advised();
+    let files = lockfiles(&mill);
+    let output = ["sbom", "--name", "shop", "--format", "spdx", "--output", "bill.spdx.json"];
+    let run = run_in(&mill, &[output.as_slice(), &files].concat());
+    assert_eq!((run.code(), run.stdout().as_str()), (0, ""), "{}", run.stderr());
+    let bill: Value =
+        serde_json::from_slice(&std::fs::read(mill.path().join("bill.spdx.json")).unwrap()).unwrap();
+    valid("spdx", &bill);
+    insta::assert_snapshot!(serde_json::to_string_pretty(&bill).unwrap());
+}
+
+#[test]
+fn vex_says_what_the_advisories_say_and_no_more() {
+    let mill = advised();
+    let vex = run_in(&mill, &["vex", "pkg:pypi/requests@2.19.0", "pkg:pypi/idna@3.11"]).json(0);
+    valid("openvex", &vex);
+    insta::assert_snapshot!(serde_json::to_string_pretty(&vex).unwrap());
+    let affected = run_in(&mill, &["vex", "--only", "affected", "pkg:pypi/requests@2.19.0"]).json(0);
+    assert_eq!(affected["statements"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn the_watch_set_has_a_bill_too() {
+    let mill = Mill::new();
+    assert_eq!(mill.run(&["add", "pkg:pypi/six@1.17.0", "pkg:pypi/idna"]).code(), 0);
+    let bom = run_in(&mill, &["sbom", "--watched"]).json(0);
+    valid("cyclonedx", &bom);
+    assert_eq!(
+        bom["components"].as_array().unwrap().len(),
+        1,
+        "a project of which nothing was judged has no version"
+    );
+    assert_eq!(bom["components"][0]["purl"], "pkg:pypi/six@1.17.0");
+}
+
+#[test]
+fn an_epoch_that_is_none_and_a_file_that_cannot_be_written_are_named() {
+    let mill = advised();
+    mill.file("requirements.txt", "idna==3.11\n");
+    let mut command = mill.command();
+    command.current_dir(mill.path()).env("SOURCE_DATE_EPOCH", "yesterday").args(["sbom", "requirements.txt"]);
+    let run = crate::support::Run::of(&mut command);
+    assert_eq!(run.code(), 2);
+    assert!(run.stderr().contains("error[TM0933]"), "{}", run.stderr());
+    let run = run_in(&mill, &["sbom", "--output", "no/such/folder.json", "requirements.txt"]);
+    assert_eq!(run.code(), 3);
+    assert!(run.stderr().contains("error[TM0934]"), "{}", run.stderr());
+}

@@ -1,0 +1,8 @@
+//! `check`, `sbom` and `vex`: what they print, how they exit, and what other people's validators say of it.
+
+mod bills;
+mod formats;
+mod gates;
+mod hostile;
+mod validate;
+mod world;
