@@ -115,7 +115,7 @@ async fn an_npm_package_verifies_wherever_it_stands() {
     let repo = mill.path().join("forge/demo");
     let manifest = json!({
         "name": "@tm/demo", "version": "1.0.0", "license": "MIT", "main": "index.js",
-        "repository": { "type": "git", "url": format!("git+{FORGE}demo.git") },
+        "repository": { "type": "git", "url": format!("git+{FORGE}demo") },
     });
     let text = format!("{}\n", serde_json::to_string_pretty(&manifest).unwrap());
     let head = commit(&repo, &[("package.json", &text), ("index.js", "module.exports = 7;\n")]);
@@ -173,7 +173,7 @@ async fn an_npm_package_verifies_wherever_it_stands() {
         let summary: Value = serde_json::from_str(&summary).unwrap();
         let verdict = summary["rows"][0]["verdict"].as_str();
         assert!(matches!(verdict, Some("identical" | "replayed" | "normalised")), "{summary:#}");
-        verifies(&mill, &elsewhere(&mill, "tm-demo-1.0.0.tgz", &bytes), &digest);
+        verifies(&mill, &elsewhere(&mill, "@tm+demo-1.0.0.tgz", &bytes), &digest);
     });
     checked.await.unwrap();
 }
