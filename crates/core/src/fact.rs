@@ -25,13 +25,35 @@ impl Fact {
     /// The version of the shape that this code writes.
     pub const FORMAT: u32 = 1;
 
-    /// The address of the fact: SHA-256 of its JSON with sorted keys (`serde_json` maps are sorted) and
-    /// without `at`, so that learning the same thing twice is one fact.
+    /// The address of the fact: SHA-256 of its JSON with sorted keys (which `serde_json` alone does not give: a feature
+    /// of some other crate turns its order off) and without `at`, so that learning the same thing twice is one fact.
     pub fn address(&self) -> Sha256 {
-        let content = serde_json::json!({
+        let mut content = serde_json::json!({
             "format": self.format, "about": self.about, "kind": self.kind,
             "subject": self.subject, "body": self.body,
         });
+        content.sort_all_objects();
         Sha256::of(content.to_string().as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_members_is_no_part_of_a_fact() {
+        let fact = |body: &str| Fact {
+            format: 1,
+            about: Purl::release("pypi", "a", "1"),
+            kind: "note".into(),
+            subject: None,
+            at: Timestamp::UNIX_EPOCH,
+            body: serde_json::from_str(body).unwrap(),
+        };
+        let one = fact(r#"{"b": [{"d": 1, "c": 2}], "a": 3}"#);
+        assert_eq!(one.address(), fact(r#"{"a": 3, "b": [{"c": 2, "d": 1}]}"#).address());
+        let sorted = r#"{"about":"pkg:pypi/a@1","body":{"a":3,"b":[{"c":2,"d":1}]},"format":1,"kind":"note","subject":null}"#;
+        assert_eq!(one.address(), Sha256::of(sorted.as_bytes()), "as data folders have it");
     }
 }

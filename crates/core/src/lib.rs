@@ -13,6 +13,7 @@ pub mod digest;
 pub mod fact;
 pub mod lockfile;
 pub mod outcome;
+pub mod overrides;
 pub mod package;
 pub mod port;
 pub mod recipe;

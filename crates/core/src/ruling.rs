@@ -128,6 +128,19 @@ pub struct Listed<'a> {
     pub licence: Option<Cow<'a, str>>,
 }
 
+impl Listed<'_> {
+    /// The same, of its own.
+    pub fn into_owned(self) -> Listed<'static> {
+        Listed {
+            version: Cow::Owned(self.version.into_owned()),
+            licence: self.licence.map(|licence| Cow::Owned(licence.into_owned())),
+            published: self.published,
+            yanked: self.yanked,
+            install_script: self.install_script,
+        }
+    }
+}
+
 /// What is to be decided: the releases of one project, for one principal.
 #[derive(Debug, Clone)]
 pub struct Question<'a> {

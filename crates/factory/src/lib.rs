@@ -7,6 +7,7 @@ pub mod alerts;
 pub mod audit;
 pub mod error;
 pub mod facts;
+pub mod firewall;
 pub mod inventory;
 pub mod pipeline;
 pub mod progress;

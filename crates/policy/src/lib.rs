@@ -7,6 +7,7 @@
 
 mod ages;
 pub mod attribute;
+pub mod cases;
 mod engine;
 mod entity;
 mod load;

@@ -183,7 +183,7 @@ impl Reading {
         let loaded = &mut self.loaded;
         let permits = policy.effect() == cedar::Effect::Permit;
         loaded.permits_all |= permits && ages::is_unconditional(json);
-        loaded.names_principal |= ages::names_principal(json);
+        loaded.names_principal |= ages::names_principal(json) || rule.reason.names_client();
         loaded.thresholds.insert(id.clone(), ages::thresholds(json));
         let set = if permits { &mut loaded.permits } else { &mut loaded.forbids };
         // The only reason for a refusal is an id that is there, and ids are unique.

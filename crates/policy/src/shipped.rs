@@ -12,6 +12,9 @@ const FILES: [(&str, &str); 4] = [
     ("policies/vulnerabilities.cedar", include_str!("../../../policies/vulnerabilities.cedar")),
 ];
 
+/// What they are expected to say of made-up releases.
+pub const CASES: &str = include_str!("../../../policies/cases.toml");
+
 /// The files, in one mode.
 pub fn sources(mode: Mode) -> Vec<Source> {
     let source = |(file, text): (&str, &str)| Source {

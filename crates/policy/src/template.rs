@@ -44,6 +44,12 @@ impl Template {
         Ok(Self(pieces))
     }
 
+    /// Whether it says who asks.
+    pub(crate) fn names_client(&self) -> bool {
+        let of_client = |name: &str| Client::ATTRIBUTES.iter().any(|one| one.name == name);
+        self.0.iter().any(|piece| matches!(piece, Piece::Attribute(name) if of_client(name)))
+    }
+
     /// One line of printable ASCII.
     pub(crate) fn render(&self, facts: &Facts, settings: &Settings, client: &Client) -> String {
         let mut line = String::new();

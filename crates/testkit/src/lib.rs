@@ -9,9 +9,11 @@
     reason = "tests speak by panicking, and this crate is only ever part of tests"
 )]
 
+pub mod advisories;
 pub mod authority;
 pub mod clock;
 pub mod conformance;
+pub mod dotted;
 pub mod faults;
 pub mod fetch;
 pub mod gate;
@@ -20,8 +22,10 @@ pub mod once;
 pub mod osv;
 pub mod server;
 
+pub use advisories::ScriptedAdvisories;
 pub use authority::Authority;
 pub use clock::ManualClock;
+pub use dotted::Dotted;
 pub use faults::{Faults, When};
 pub use fetch::ScriptedFetch;
 pub use gate::ScriptedGate;

@@ -12,6 +12,7 @@
 mod alerts;
 mod dispatch;
 mod faults;
+mod firewall;
 mod pipeline;
 mod source;
 mod watch;

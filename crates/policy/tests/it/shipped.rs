@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use trustmill_core::ruling::{Action, Effect, Principal};
-use trustmill_policy::{Facts, Mode, Outcome, PolicySet, Settings, shipped};
+use trustmill_policy::{Facts, Mode, Outcome, PolicySet, Settings, cases, shipped};
 
 fn decide_for(action: Action, facts: &Facts) -> Outcome {
     let set = PolicySet::parse(&shipped::sources(Mode::Enforce), &BTreeMap::new()).unwrap();
@@ -99,6 +99,33 @@ fn a_critical_vulnerability_is_held_only_where_there_is_somewhere_to_go() {
         "a build sees the registry of then"
     );
     assert_eq!(decide(&Facts { severity: "medium".into(), ..old() }), is(Effect::Allow, ""));
+}
+
+#[test]
+fn the_shipped_cases_hold() {
+    let set = PolicySet::parse(&shipped::sources(Mode::Enforce), &BTreeMap::new()).unwrap();
+    let cases = cases::parse(shipped::CASES, |_| Settings::default()).unwrap();
+    assert!(cases.len() > 10);
+    for result in cases.iter().map(|case| case.run(&set)) {
+        assert_eq!(result.wrong, [""; 0], "{result:?}");
+    }
+}
+
+#[test]
+fn a_case_that_does_not_hold_says_what_is_wrong() {
+    let set = PolicySet::parse(&shipped::sources(Mode::Enforce), &BTreeMap::new()).unwrap();
+    let text = "[[case]]\nname = \"a\"\npurl = \"pkg:npm/a@1\"\nexpect = \"block\"\ncode = \"TM0901\"\npolicy = \"malicious\"\n";
+    let case = cases::parse(text, |_| Settings::default()).unwrap().remove(0);
+    assert_eq!(case.run(&set).wrong.len(), 3);
+    for (bad, expected) in [
+        (text.replace("a@1", "a"), "names no version"),
+        (format!("{text}facts = {{ agehours = 1 }}"), "facts.agehours"),
+        (format!("{text}facts = {{ age_hours = true }}"), "facts.age_hours"),
+        (format!("{text}fact = {{ age_hours = 1 }}"), "fact"),
+    ] {
+        let error = cases::parse(&bad, |_| Settings::default()).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! What the mill says about its work: statements about files, signed.
 //!
 //! A statement says what was done and no more. [`provenance`] says how a file was built, [`comparison`]
-//! says how that file compares with the published one. `docs/attestations.md` is the public description
-//! of both, and changes with them.
+//! says how that file compares with the published one, [`overrides`] says what is handed out in spite of a policy.
+//! `docs/attestations.md` is the public description of all, and changes with them.
 
 pub mod comparison;
 pub mod dsse;
 pub mod json;
+pub mod overrides;
 pub mod provenance;
 pub mod statement;
 

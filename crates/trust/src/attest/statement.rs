@@ -109,6 +109,11 @@ impl Head {
     pub fn predicate_type(&self) -> &str {
         &self.predicate_type
     }
+
+    /// What it is about.
+    pub fn subjects(&self) -> &[Resource] {
+        &self.subject
+    }
 }
 
 impl<P> Statement<P> {
@@ -130,6 +135,11 @@ impl<P> Statement<P> {
     /// What it says about them.
     pub const fn predicate(&self) -> &P {
         &self.predicate
+    }
+
+    /// The same, taken out of it.
+    pub fn into_predicate(self) -> P {
+        self.predicate
     }
 
     /// The type of its predicate.

@@ -5,6 +5,7 @@
 //! [`Verified`] values is in this module.
 
 mod error;
+pub mod overrides;
 
 pub use error::VerifyError;
 
@@ -102,20 +103,27 @@ pub fn open(
     keys: &TrustedKeys,
 ) -> Result<Verified<Signed>, VerifyError> {
     envelope.verify(|envelope| {
-        let hints: Vec<_> = envelope.signatures().iter().filter_map(|one| one.keyid.clone()).collect();
-        let (signer, payload_type, payload) =
-            envelope.authenticate(keys.iter()).map_err(|why| match why {
-                Unsigned::Stripped => VerifyError::Unsigned { line },
-                Unsigned::UnknownKey => {
-                    VerifyError::UnknownKey { line, hints: error::printable(&hints.join(", ")) }
-                }
-                Unsigned::Invalid => VerifyError::SignatureInvalid { line },
-            })?;
-        if payload_type != IN_TOTO_PAYLOAD {
-            return Err(VerifyError::PayloadType { line, found: error::printable(&payload_type) });
-        }
+        let (signer, payload) = authenticated(envelope, line, keys)?;
         claim(&payload, line).map(|claim| (signer, claim))
     })
+}
+
+/// The payload of an envelope that a trusted key signed as an in-toto statement, and that key.
+fn authenticated(
+    envelope: Envelope,
+    line: usize,
+    keys: &TrustedKeys,
+) -> Result<(KeyId, Vec<u8>), VerifyError> {
+    let hints: Vec<_> = envelope.signatures().iter().filter_map(|one| one.keyid.clone()).collect();
+    let (signer, payload_type, payload) = envelope.authenticate(keys.iter()).map_err(|why| match why {
+        Unsigned::Stripped => VerifyError::Unsigned { line },
+        Unsigned::UnknownKey => VerifyError::UnknownKey { line, hints: error::printable(&hints.join(", ")) },
+        Unsigned::Invalid => VerifyError::SignatureInvalid { line },
+    })?;
+    if payload_type != IN_TOTO_PAYLOAD {
+        return Err(VerifyError::PayloadType { line, found: error::printable(&payload_type) });
+    }
+    Ok((signer, payload))
 }
 
 /// Verifies that `bundle` proves of `subject` a verdict no weaker than `floor`, under one of `keys`.

@@ -6,6 +6,8 @@ mod golden;
 #[cfg(test)]
 mod interop;
 #[cfg(test)]
+mod overrides;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod support;
