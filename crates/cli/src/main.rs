@@ -7,7 +7,9 @@ mod document;
 mod error;
 mod exit;
 mod lockfiles;
+mod policies;
 mod render;
+mod when;
 mod wire;
 
 use clap::Parser as _;

@@ -1,10 +1,11 @@
 //! Where adapters meet the application: the only file that names both sides.
 
-pub(crate) mod feeds;
-
 mod access;
+pub(crate) mod feeds;
+mod firewall;
 
 pub(crate) use access::{Alarm, Ledger};
+pub(crate) use firewall::{config, follow, newest_alarm};
 
 use crate::cmd::{Backend, Data, FeedHealth, Findings, Found, Global, Program, Reached};
 use crate::config::{self, Config};
@@ -33,6 +34,7 @@ use trustmill_core::port::sandbox::Sandbox;
 use trustmill_ecosystems::join::{self, Family, Found as FoundUpstream, Given, Opened, Ports, Workshop};
 use trustmill_ecosystems::pypi::join::interpreters;
 use trustmill_factory::audit::AuditError;
+use trustmill_factory::firewall::Firewall;
 use trustmill_factory::progress::Observer;
 use trustmill_factory::{ServePolicy, World};
 use trustmill_infra::advisories::Feeds;
@@ -41,7 +43,7 @@ use trustmill_infra::{
 };
 use trustmill_sandbox::{Bubblewrap, InitCommand, Own};
 use trustmill_serve::{Options, PublicKey, RegistryGateways, Server, ServerLimits};
-use trustmill_trust::keys::file as key_file;
+use trustmill_trust::keys::{TrustedKeys, file as key_file};
 
 /// The hidden first argument with which the sandbox starts this binary as the first process inside.
 const INIT: &str = "__sandbox-init";
@@ -192,9 +194,11 @@ pub(crate) struct Mill {
     pub(crate) config: Config,
     /// Where advisories come from.
     pub(crate) feeds: Feeds,
+    /// What every registry asks before it hands something out.
+    pub(crate) firewall: Arc<Firewall>,
     registries: Vec<Arc<dyn Registry>>,
     keys: Vec<PublicKey>,
-    gate: Arc<dyn Gate>,
+    trusted: TrustedKeys,
     /// Holds the folder's lock.
     data: DataDir,
 }
@@ -215,7 +219,8 @@ impl Mill {
         let keys = folder.join("keys");
         let signer = Arc::new(key_file::open_or_create(&keys)?);
         let trusted = key_file::trusted(&keys)?;
-        let adapters = adapters(global, &config, &data).await?;
+        let firewall = firewall::open(&config, &data, trusted.clone()).await?;
+        let adapters = adapters(global, &config, &data, Arc::clone(&firewall) as Arc<dyn Gate>).await?;
         require_layers(&config, adapters.sandbox.as_ref(), purpose)?;
         let feeds = feeds::feeds(global, &config, &data)?;
         let policy = ServePolicy { require: config.serve.require, native: config.serve.native };
@@ -234,7 +239,8 @@ impl Mill {
             artifact_limit: config.build.artifact_mib << 20,
         };
         let keys = trusted.iter().map(exported).collect();
-        Ok(Self { world, config, feeds, registries: adapters.registries, keys, gate: adapters.gate, data })
+        let registries = adapters.registries;
+        Ok(Self { world, config, feeds, firewall, registries, keys, trusted, data })
     }
 
     /// How people point their package managers at the mill that serves at `origin`.
@@ -314,18 +320,21 @@ struct Adapters {
     sandbox: Arc<dyn Sandbox>,
     registries: Vec<Arc<dyn Registry>>,
     ecosystems: Vec<Arc<dyn Ecosystem>>,
-    gate: Arc<dyn Gate>,
 }
 
 /// Makes every adapter.
-async fn adapters(global: &Global, config: &Config, data: &DataDir) -> Result<Adapters, Failure> {
+async fn adapters(
+    global: &Global,
+    config: &Config,
+    data: &DataDir,
+    gate: Arc<dyn Gate>,
+) -> Result<Adapters, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let blobs: Arc<dyn Blobs> = Arc::new(data.blobs());
     let found = upstreams(global, config)?;
     let fetch: Arc<dyn Fetch> = Arc::new(HttpFetch::new(fetch_config(&found), data.blobs())?);
     let sandbox = sandbox(config)?;
-    let ports = ports(data, Arc::clone(&fetch));
-    let gate = Arc::clone(&ports.gate);
+    let ports = ports(data, Arc::clone(&fetch), gate);
     let opened: Vec<Opened> = found.into_iter().map(|(_, found)| (found.open)(&ports)).collect();
     let registries: Vec<_> = opened.iter().map(|opened| Arc::clone(&opened.registry)).collect();
     let workshop = Workshop {
@@ -341,16 +350,16 @@ async fn adapters(global: &Global, config: &Config, data: &DataDir) -> Result<Ad
         let ecosystem = (opened.ecosystem)(workshop.clone()).await;
         ecosystems.push(ecosystem.map_err(|error| Failure::new(Exit::Usage, error))?);
     }
-    Ok(Adapters { clock, blobs, fetch, sandbox, registries, ecosystems, gate })
+    Ok(Adapters { clock, blobs, fetch, sandbox, registries, ecosystems })
 }
 
 /// What every ecosystem reads and writes through.
-fn ports(data: &DataDir, fetch: Arc<dyn Fetch>) -> Ports {
+fn ports(data: &DataDir, fetch: Arc<dyn Fetch>, gate: Arc<dyn Gate>) -> Ports {
     Ports {
         clock: Arc::new(SystemClock),
         blobs: Arc::new(data.blobs()),
         records: data.records(),
-        gate: Arc::new(Open),
+        gate,
         data: data.path().to_owned(),
         fetch,
     }
@@ -531,11 +540,19 @@ pub(crate) async fn examine(global: &Global) -> Result<Findings, Failure> {
     let data = Data { path: folder.display().to_string(), free_bytes: free_bytes(&folder), error };
     problems.extend(data.error.clone());
     problems.extend(upstreams.iter().filter_map(|reached| reached.error.clone()));
+    let policies = match crate::policies::load(&config.policy) {
+        Ok(set) => firewall::in_brief(&set),
+        Err(error) => {
+            problems.push(format!("policies: {error}; `trustmill policy check` shows every problem"));
+            "cannot be used".to_owned()
+        }
+    };
     let interpreters = interpreters.all().iter().map(|python| Found {
         version: python.version.to_string(),
         path: python.executable.display().to_string(),
     });
-    Ok(Findings { sandboxes, interpreters: interpreters.collect(), git, upstreams, feeds, data, problems })
+    let interpreters = interpreters.collect();
+    Ok(Findings { sandboxes, interpreters, git, upstreams, feeds, policies, data, problems })
 }
 
 /// What is known of git: it must know `cat-file --batch-command`.
@@ -574,7 +591,8 @@ async fn reach(global: &Global, config: &Config, data: &DataDir) -> Result<Vec<R
     let found = upstreams(global, config)?;
     let settings = FetchConfig { tries: 1, ..fetch_config(&found) };
     let fetch: Arc<dyn Fetch> = Arc::new(HttpFetch::new(settings, data.blobs())?);
-    let ports = ports(data, fetch);
+    // Nothing is handed out of here.
+    let ports = ports(data, fetch, Arc::new(Open));
     let mut reached = Vec::new();
     for (family, found) in found {
         let (address, origin) = (found.address, found.origin);

@@ -26,6 +26,8 @@ pub(crate) struct Findings {
     pub(crate) upstreams: Vec<Reached>,
     /// Feeds of advisories.
     pub(crate) feeds: Vec<FeedHealth>,
+    /// The policies that decide, in a few words.
+    pub(crate) policies: String,
     /// The data folder.
     pub(crate) data: Data,
     /// What must be mended before the mill can work.

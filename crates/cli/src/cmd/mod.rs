@@ -6,6 +6,8 @@ mod alerts;
 mod check;
 mod doctor;
 mod list;
+mod overrides;
+mod policy;
 mod refresh;
 mod remove;
 mod sbom;
@@ -20,6 +22,8 @@ pub(crate) use advisories::{Failed, FeedHealth, Told};
 pub(crate) use check::{Checked, ago, seconds_between};
 pub(crate) use doctor::{Backend, Data, Findings, Found, Program, Reached};
 pub(crate) use list::Listing;
+pub(crate) use overrides::Shown;
+pub(crate) use policy::{Replayed, Ruleset};
 pub(crate) use sbom::Bill;
 pub(crate) use secure::{Row, Summary};
 pub(crate) use vex::Said;
@@ -48,6 +52,7 @@ Examples:
   trustmill check uv.lock package-lock.json            known vulnerabilities and malware, offline
   trustmill up                                         serve, and keep up with new releases
   trustmill show pkg:pypi/requests@2.32.5              everything known, and what differs
+  trustmill policy explain pkg:npm/chalk@5.6.1          why it is or is not handed out
   trustmill verify ./wheels/*.whl                      check wheels on disk, offline
 
 Exit codes: 0 done, 1 a gate does not hold, 2 wrong usage or input, 3 upstream, disk or sandbox failed,
@@ -93,6 +98,8 @@ enum Verb {
     Verify(verify::Verify),
     Token(token::Token),
     Alerts(alerts::Alerts),
+    Policy(policy::Policy),
+    Override(overrides::Override),
     Doctor(doctor::Doctor),
     Advisories(advisories::Advisories),
 }
@@ -113,6 +120,8 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
         Verb::Verify(verb) => verb.run(global),
         Verb::Token(verb) => verb.run(global),
         Verb::Alerts(verb) => verb.run(global),
+        Verb::Policy(verb) => verb.run(global),
+        Verb::Override(verb) => verb.run(global),
         Verb::Doctor(verb) => verb.run(global),
         Verb::Advisories(verb) => verb.run(global),
     }

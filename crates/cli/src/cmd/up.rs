@@ -43,6 +43,9 @@ impl Up {
         announce(&mill, &server, global.json);
         let (stop, stopped) = watch::channel(false);
         let alarm = Alarm::of(&mill)?.map(|alarm| tokio::spawn(alarm.run(stopped.clone())));
+        let records = Arc::clone(&mill.world.records);
+        let (firewall, config) = (Arc::clone(&mill.firewall), mill.config.clone());
+        let following = tokio::spawn(wire::follow(firewall, config, records, stopped.clone()));
         let serving = tokio::spawn(server.run(wire::turned(stopped.clone())));
         tokio::spawn(refresh(mill.feeds.clone(), global.json, stopped.clone()));
         let workers = if self.serve_only {
@@ -66,6 +69,7 @@ impl Up {
         if let Some(alarm) = alarm {
             alarm.await.map_err(wire::WorkerFailed::from)?;
         }
+        following.await.map_err(wire::WorkerFailed::from)?;
         Ok(Exit::Success)
     }
 }

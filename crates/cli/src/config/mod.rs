@@ -6,6 +6,7 @@ mod access;
 mod alerts;
 mod build;
 mod feeds;
+mod policy;
 mod sandbox;
 mod serve;
 mod source;
@@ -16,6 +17,7 @@ pub(crate) use access::{Access, Journal};
 pub(crate) use alerts::Alerts;
 pub(crate) use build::Build;
 pub(crate) use feeds::{Feeds, is_name as is_feed_name};
+pub(crate) use policy::Policy;
 pub(crate) use sandbox::{Backend, Sandbox};
 pub(crate) use serve::Serve;
 pub(crate) use source::Source;
@@ -38,6 +40,7 @@ pub(crate) struct Config {
     pub(crate) build: Build,
     pub(crate) sandbox: Sandbox,
     pub(crate) source: Source,
+    pub(crate) policy: Policy,
     pub(crate) watch: Watch,
     pub(crate) feeds: Feeds,
 }
@@ -110,6 +113,7 @@ mod tests {
         assert_eq!(config.source, defaults.source);
         assert_eq!((config.access, config.journal), (defaults.access, defaults.journal));
         assert_eq!(config.alerts, defaults.alerts);
+        assert_eq!(config.policy, defaults.policy);
         assert_eq!(config.serve.trusted_proxies, defaults.serve.trusted_proxies);
     }
 

@@ -40,6 +40,7 @@ pub(crate) fn print(findings: &Findings) {
     for feed in &findings.feeds {
         println!("  {}  {} records, read {}", feed.name, feed.records, age(feed));
     }
+    println!("\npolicies\n  {}", findings.policies);
     let free =
         findings.data.free_bytes.map_or_else(|| "unknown".into(), |bytes| format!("{} GiB", bytes >> 30));
     println!("\ndata folder {}: {free} free", findings.data.path);

@@ -8,6 +8,8 @@ pub(crate) mod cyclonedx;
 pub(crate) mod doctor;
 pub(crate) mod list;
 pub(crate) mod openvex;
+pub(crate) mod overrides;
+pub(crate) mod policy;
 pub(crate) mod progress;
 pub(crate) mod sarif;
 pub(crate) mod secure;

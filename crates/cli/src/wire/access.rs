@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use trustmill_core::port::clock::Clock;
+use trustmill_core::port::gate::Gate;
 use trustmill_core::port::journal::Journal;
 use trustmill_core::port::records::Records;
 use trustmill_core::port::tokens::Tokens;
@@ -86,8 +87,8 @@ impl Alarm {
         }
         let (records, clock) = (&mill.world.records, &mill.world.clock);
         let (records, clock) = (|| Arc::clone(records), || Arc::clone(clock));
-        let watchman =
-            Watchman::new(records(), mill.data.journal(), Arc::clone(&mill.gate), clock(), settings.days);
+        let gate = Arc::clone(&mill.firewall) as Arc<dyn Gate>;
+        let watchman = Watchman::new(records(), mill.data.journal(), gate, clock(), settings.days);
         let outbox = match &settings.webhook {
             None => None,
             Some(webhook) => {

@@ -1,6 +1,6 @@
 //! What `serve` asks an ecosystem: the answer to a request of a package manager.
 
-use crate::ruling::{Action, Principal};
+use crate::ruling::{Action, Listed, Principal};
 use crate::{Purl, Sha256};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -228,4 +228,53 @@ pub trait Registry: Send + Sync {
 
     /// Answers one request whose method it takes.
     async fn answer(&self, request: &Request) -> Answer;
+
+    /// The releases of a project as the gate is asked about them: for a person who wants to know what it says.
+    ///
+    /// # Errors
+    /// There is no such project, or upstream cannot be read.
+    async fn releases(&self, project: &Purl) -> Result<Releases, NoReleases> {
+        Err(NoReleases { project: Box::new(project.clone()), why: "this registry lists none".to_owned() })
+    }
+}
+
+/// The releases of a project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Releases {
+    /// The project, in the spelling that facts use.
+    pub project: Purl,
+    /// Every one that the registry lists.
+    pub releases: Vec<Listed<'static>>,
+}
+
+/// Why the releases of a project are not known.
+#[derive(Debug, thiserror::Error)]
+#[error("the releases of {project} are not known: {why}")]
+pub struct NoReleases {
+    /// The project.
+    pub project: Box<Purl>,
+    /// Why, for people.
+    pub why: String,
+}
+
+impl NoReleases {
+    /// What an answer that is no page says of it.
+    pub fn of(project: &Purl, answer: &Answer) -> Self {
+        let why = match answer {
+            Answer::NotFound(why) | Answer::Unavailable { why, .. } => why.clone(),
+            Answer::Refused(refusal) => refusal.reason.clone(),
+            _ => "the registry does not list it".to_owned(),
+        };
+        Self { project: Box::new(project.clone()), why }
+    }
+}
+
+impl super::Coded for NoReleases {
+    fn code(&self) -> &'static str {
+        "TM0921"
+    }
+
+    fn help(&self) -> String {
+        "check the name; `trustmill doctor` says whether the registry can be reached".into()
+    }
 }

@@ -32,7 +32,10 @@ use trustmill_core::port::clock::Clock;
 use trustmill_core::port::fetch::Fetch;
 use trustmill_core::port::gate::Gate;
 use trustmill_core::port::records::Records;
-use trustmill_core::port::registry::{Answer, Method, Registry, RenderedPage, Request, Takes};
+use trustmill_core::port::registry::{
+    Answer, Method, NoReleases, Registry, Releases, RenderedPage, Request, Takes,
+};
+use trustmill_core::ruling::Listed;
 use trustmill_core::{Purl, Sha256, Timestamp};
 
 /// How the registry serves.
@@ -178,6 +181,13 @@ impl Registry for CargoRegistry {
     /// (<https://doc.rust-lang.org/cargo/reference/registry-authentication.html>).
     fn challenge(&self, origin: Option<&str>) -> String {
         format!("Cargo login_url=\"{}/\"", origin.unwrap_or("http://localhost"))
+    }
+
+    async fn releases(&self, project: &Purl) -> Result<Releases, NoReleases> {
+        let current = self.inner.current(&project.name().to_ascii_lowercase()).await;
+        let state = current.map_err(|answer| NoReleases::of(project, &answer))?.state;
+        let releases = state.releases().into_iter().map(Listed::into_owned).collect();
+        Ok(Releases { project: state.project.clone(), releases })
     }
 
     async fn answer(&self, request: &Request) -> Answer {

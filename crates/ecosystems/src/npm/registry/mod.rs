@@ -33,7 +33,10 @@ use trustmill_core::port::clock::Clock;
 use trustmill_core::port::fetch::{Fetch, FetchError};
 use trustmill_core::port::gate::Gate;
 use trustmill_core::port::records::Records;
-use trustmill_core::port::registry::{Answer, Method, Registry, Request, StatusAnswer, Takes};
+use trustmill_core::port::registry::{
+    Answer, Method, NoReleases, Registry, Releases, Request, StatusAnswer, Takes,
+};
+use trustmill_core::ruling::Listed;
 use trustmill_core::{Purl, Timestamp};
 
 /// How the registry serves.
@@ -166,6 +169,13 @@ impl Registry for NpmRegistry {
     /// npm and its kin name in their message what is wanted; they send Bearer, and Basic is for people with a browser.
     fn challenge(&self, _origin: Option<&str>) -> String {
         "Bearer realm=\"Trustmill\", Basic realm=\"Trustmill\"".to_owned()
+    }
+
+    async fn releases(&self, project: &Purl) -> Result<Releases, NoReleases> {
+        let current = self.inner.current(&project.name()).await;
+        let state = current.map_err(|answer| NoReleases::of(project, &answer))?.state;
+        let releases = state.releases().into_iter().map(Listed::into_owned).collect();
+        Ok(Releases { project: state.project.clone(), releases })
     }
 
     async fn answer(&self, request: &Request) -> Answer {

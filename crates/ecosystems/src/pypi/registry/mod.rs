@@ -34,7 +34,8 @@ use trustmill_core::port::clock::Clock;
 use trustmill_core::port::fetch::{Fetch, FetchError};
 use trustmill_core::port::gate::Gate;
 use trustmill_core::port::records::Records;
-use trustmill_core::port::registry::{Answer, Registry, RenderedPage, Request};
+use trustmill_core::port::registry::{Answer, NoReleases, Registry, Releases, RenderedPage, Request};
+use trustmill_core::ruling::Listed;
 use trustmill_core::{Purl, Sha256, Timestamp};
 
 /// How the registry serves.
@@ -181,6 +182,13 @@ impl Registry for PypiRegistry {
             "pip install --index-url {mount}/simple/ PACKAGE",
             "uv pip install --default-index {mount}/simple/ PACKAGE",
         ]
+    }
+
+    async fn releases(&self, project: &Purl) -> Result<Releases, NoReleases> {
+        let current = self.inner.current(&project.name()).await;
+        let state = current.map_err(|answer| NoReleases::of(project, &answer))?.state;
+        let releases = state.releases.listed().into_iter().map(Listed::into_owned).collect();
+        Ok(Releases { project: state.project.clone(), releases })
     }
 
     async fn answer(&self, request: &Request) -> Answer {
