@@ -58,8 +58,10 @@ fn pip_and_uv_show_the_token_as_password_or_as_user() {
         (with_password(&index, "__token__", "hunter2"), "TM0711"),
         (with_password(&index, "__token__", &revoked), "TM0714"),
     ] {
-        let output = pip(&closed.mill, &index).output().unwrap();
-        assert!(!output.status.success() && said(&output).contains("401"), "pip, {code}: {}", said(&output));
+        // pip says no word of why a page could not be had, unless it is asked to.
+        let output = pip(&closed.mill, &index).arg("-vv").output().unwrap();
+        let reason = format!("401 Client Error: {code}");
+        assert!(!output.status.success() && said(&output).contains(&reason), "pip: {}", said(&output));
         let output = uv(&closed.mill, &index).output().unwrap();
         assert!(!output.status.success() && said(&output).contains("401"), "uv, {code}: {}", said(&output));
     }
@@ -110,7 +112,7 @@ fn cargo_sends_its_token_verbatim_because_the_index_asks_for_it() {
     std::fs::create_dir_all(folder.join("src")).unwrap();
     std::fs::create_dir_all(&home).unwrap();
     let config = format!(
-        "[source.crates-io]\nreplace-with = \"mill\"\n[registries.mill]\nindex = \"sparse+{}\"\n[net]\nretry = 5\n",
+        "[source.crates-io]\nreplace-with = \"mill\"\n[registries.mill]\nindex = \"sparse+{}\"\n[registry]\nglobal-credential-providers = [\"cargo:token\"]\n[net]\nretry = 5\n",
         closed.server.url("/cargo/")
     );
     std::fs::write(home.join("config.toml"), config).unwrap();

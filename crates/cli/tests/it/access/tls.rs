@@ -2,7 +2,7 @@
 
 use crate::npm_clients::client::{Client, Lock, installed, project};
 use crate::support::{Mill, Server, retry, tools};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -18,6 +18,7 @@ impl Secure {
         let mill = Mill::new();
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, "an authority of the test");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = mill.file("ca.pem", &params.self_signed(&key).unwrap().pem());
         let issuer = Issuer::new(params, key);
