@@ -164,11 +164,12 @@ pub async fn audit(advisories: &dyn Advisories, locked: &[Locked]) -> Result<Aud
             versions.extend(pin.purl.version());
         }
     }
-    for (project, (scheme, versions)) in projects {
+    let names: Vec<Purl> = projects.keys().cloned().collect();
+    let all = advisories.about_many(&names).await?;
+    for ((project, (scheme, versions)), records) in projects.into_iter().zip(all) {
         out.releases += versions.len();
         let unordered = versions.iter().filter(|version| scheme.compare(version, version).is_none());
         out.unordered.extend(unordered.map(|version| project.at(version)));
-        let records = advisories.about(&project).await?;
         if records.is_empty() {
             continue;
         }

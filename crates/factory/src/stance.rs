@@ -45,8 +45,8 @@ pub async fn stances(
     releases: &[(Purl, &'static dyn VersionScheme)],
 ) -> Result<Vec<Stance>, AdvisoriesError> {
     let mut out = Vec::new();
-    for (release, scheme) in releases {
-        let records = advisories.about(&release.without_version()).await?;
+    let projects: Vec<Purl> = releases.iter().map(|(release, _)| release.without_version()).collect();
+    for ((release, scheme), records) in releases.iter().zip(advisories.about_many(&projects).await?) {
         out.extend(of_release(&records, *scheme, release));
     }
     out.sort_by(|a, b| (&a.release, a.status, &a.ids).cmp(&(&b.release, b.status, &b.ids)));

@@ -34,6 +34,12 @@ impl Inputs {
         (0..ENTRIES * 2).try_for_each(|n| record(&made_up, n))?;
         Ok(Self { cargo_lock, requirements, rustsec, osv: osv.join("crates"), made_up })
     }
+
+    /// The configuration of the feeds.
+    pub(crate) fn feeds(&self) -> String {
+        let feed = |name: &str, path: &Path| format!("[[feeds]]\nname = {name:?}\npath = {path:?}\n");
+        feed("rustsec", &self.osv) + &feed("made-up", &self.made_up)
+    }
 }
 
 fn unpacked(git: &Path, branch: &str, into: &Path) -> Result<PathBuf, Failure> {

@@ -34,11 +34,11 @@ fn main() -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;
     let inputs = Inputs::make(Path::new(&git), folder.path())?;
     let data = folder.path().join("data");
-    for feed in [&inputs.osv, &inputs.made_up] {
-        let mut update = Command::new(&trustmill);
-        update.arg("--data-dir").arg(&data).args(["advisories", "update", "--from"]).arg(feed);
-        succeed(&mut update)?;
-    }
+    let config = folder.path().join("trustmill.toml");
+    std::fs::write(&config, inputs.feeds())?;
+    let mut update = Command::new(&trustmill);
+    update.arg("--data-dir").arg(&data).arg("--config").arg(&config).args(["advisories", "update"]);
+    succeed(&mut update)?;
     let check = |file: &Path| {
         let mut command = Command::new(&trustmill);
         command.arg("--data-dir").arg(&data).args(["check", "--json", "--fail-on", "none"]).arg(file);

@@ -68,17 +68,16 @@ fn rule(hit: &Hit) -> Value {
         properties.insert("security-severity".into(), score.into());
     }
     let summary = if hit.summary.is_empty() { id(hit) } else { &hit.summary };
+    // Code scanning wants a help of every rule.
+    let help = format!("{}: {summary}. {}", hit.ids.join(", "), hit.references.join(" "));
     let mut rule = json!({
         "id": clean(id(hit)),
         "shortDescription": { "text": text(summary) },
         "fullDescription": { "text": text(summary) },
-        "help": { "text": text(&hit.references.join(" ")) },
+        "help": { "text": text(help.trim_end()) },
         "defaultConfiguration": { "level": level(hit) },
         "properties": properties,
     });
-    if hit.references.is_empty() {
-        rule.as_object_mut().and_then(|rule| rule.remove("help"));
-    }
     if let (Some(uri), Some(rule)) = (hit.references.iter().find(|uri| is_uri(uri)), rule.as_object_mut()) {
         rule.insert("helpUri".into(), uri.as_str().into());
     }

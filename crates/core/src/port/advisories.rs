@@ -17,6 +17,15 @@ pub trait Advisories: Send + Sync {
     /// The records about a project, whichever source they are from, ordered by id.
     async fn about(&self, project: &Purl) -> Result<Arc<[Arc<Advisory>]>, AdvisoriesError>;
 
+    /// As [`Self::about`] for several projects, in their order. An adapter that can answer with one query SHOULD.
+    async fn about_many(&self, projects: &[Purl]) -> Result<Vec<Arc<[Arc<Advisory>]>>, AdvisoriesError> {
+        let mut all = Vec::with_capacity(projects.len());
+        for project in projects {
+            all.push(self.about(project).await?);
+        }
+        Ok(all)
+    }
+
     /// The record with that id, withdrawn or not.
     async fn record(&self, id: &str) -> Result<Option<Arc<Advisory>>, AdvisoriesError>;
 

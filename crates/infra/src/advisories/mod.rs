@@ -150,6 +150,20 @@ impl Advisories for AdvisoryStore {
         Ok(about)
     }
 
+    async fn about_many(&self, projects: &[Purl]) -> Result<Vec<About>, AdvisoriesError> {
+        let keys: Vec<String> =
+            projects.iter().map(|project| lookup_key(&project.without_version())).collect();
+        // One thread reads them all: to hand over each would take longer than to read it.
+        let read =
+            move |c: &Connection| keys.iter().map(|key| about(c, key)).collect::<rusqlite::Result<Vec<_>>>();
+        let all = self.db.read(read).await.map_err(unread)?;
+        let parsed = |rows: &Vec<String>| {
+            let records = rows.iter().map(|json| Ok(Arc::new(parse(json)?)));
+            Ok(records.collect::<Result<Vec<_>, AdvisoriesError>>()?.into())
+        };
+        all.iter().map(parsed).collect()
+    }
+
     async fn record(&self, id: &str) -> Result<Option<Arc<Advisory>>, AdvisoriesError> {
         let wanted = id.to_owned();
         let row = self.db.read(move |c| {
