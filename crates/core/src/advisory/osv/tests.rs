@@ -185,7 +185,7 @@ fn what_cannot_be_meant_is_refused_with_its_reason() {
         (
             |r| {
                 r["affected"][0]["ranges"][0]["events"] =
-                    json!(vec![json!({ "introduced": "1" }); EVENTS + 1])
+                    json!(vec![json!({ "introduced": "1" }); EVENTS + 1]);
             },
             many("events in a range", EVENTS),
         ),

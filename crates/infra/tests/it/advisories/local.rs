@@ -234,6 +234,13 @@ async fn archives_that_are_cut_damaged_or_lie_change_nothing() {
     let mut checksum = good;
     checksum[central + 16] ^= 0x01;
     cases.push(("the checksum in the list", checksum));
+    let pair = [("GHSA-a.json", record("GHSA-a", "a", 2)), ("GHSA-b.json", record("GHSA-b", "b", 2))];
+    let files: Vec<_> = pair.map(|(name, record)| (name.to_owned(), record.to_string().into_bytes())).into();
+    let mut twice = archive_of(&files).to_vec();
+    while let Some(at) = twice.windows(11).position(|bytes| bytes == b"GHSA-b.json") {
+        twice[at + 5] = b'a';
+    }
+    cases.push(("two files of one name", twice));
     cases.push(("no archive", b"<html>sign in</html>".to_vec()));
     for (what, bytes) in cases {
         world.put("all.zip", &bytes);
@@ -257,6 +264,32 @@ async fn a_record_of_a_hundred_megabytes_is_refused_and_costs_no_more_than_its_l
     assert_eq!((report.refused, report.changed), (1, 30));
     assert!(report.refusals[0].why.contains("larger than"), "{:?}", report.refusals);
     assert!(world.about("huge").await.is_empty());
+}
+
+#[tokio::test]
+async fn an_archive_of_more_files_than_the_old_form_can_count_is_read() {
+    let records: Vec<_> = (0..66_000).map(|n| record(&format!("A-{n}"), &format!("p{n}"), 1)).collect();
+    let world = on_disk(&records).await;
+    assert_eq!(world.state().await.records, 66_000);
+    assert_eq!(world.about("p65999").await, ["A-65999"]);
+}
+
+#[tokio::test]
+async fn two_updates_at_once_do_not_mix() {
+    let world = on_disk(&many(1)).await;
+    world.put("all.zip", &archive(&many(2)));
+    let beside = DataDir::beside(world.folder.path().join("data")).unwrap();
+    let fetch = HttpFetch::new(quick(), beside.blobs()).unwrap();
+    let path = world.put("other.zip", &archive(&[many(3), vec![record("MAL-1", "evil", 3)]].concat()));
+    let other = feed("f", path.to_str().unwrap());
+    let feeds = Feeds::new(beside.advisories(), fetch, vec![other.clone()]);
+    let progress = Arc::default();
+    let theirs = feeds.update(&other, Options::default(), &progress, now());
+    let (ours, theirs) = tokio::join!(world.update(), theirs);
+    theirs.unwrap();
+    // Whoever comes second sees what the first one left: the older of the two is refused or replaced.
+    assert!(ours.is_ok() || matches!(ours, Err(FeedError::Rollback { .. })));
+    assert_eq!(world.about("evil").await.len(), 1);
 }
 
 #[tokio::test]
