@@ -18,6 +18,8 @@ use trustmill_core::{Purl, Sha256};
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// What immutable files are told: a year, and no questions meanwhile (RFC 8246).
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+/// What whoever installs a file should know.
+const WARNING: HeaderName = HeaderName::from_static("trustmill-warning");
 /// Longest reason phrase.
 const MAX_REASON: usize = 240;
 
@@ -167,6 +169,9 @@ async fn respond_file(
 fn file_headers(response: &mut Response, answer: &FileAnswer, etag: &str) {
     set(response, header::ETAG, etag);
     response.headers_mut().insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if let Some(warning) = &answer.warning {
+        set(response, WARNING, warning);
+    }
     let lifetime = if answer.immutable { IMMUTABLE } else { "no-cache" };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(lifetime));
 }

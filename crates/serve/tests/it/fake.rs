@@ -77,6 +77,13 @@ impl Registry for Fake {
             Answer::File(FileAnswer { immutable, ..answer })
         };
         match request.path.as_str() {
+            "warned" => match file(b"0123456789", true) {
+                Answer::File(answer) => Answer::File(FileAnswer {
+                    warning: Some("TM0903: GHSA-1 is fixed in 2.0".into()),
+                    ..answer
+                }),
+                other => other,
+            },
             "big" => file(&big(), true),
             "small" => file(b"0123456789", false),
             "empty" => file(b"", true),

@@ -5,6 +5,8 @@ mod access;
 #[cfg(test)]
 mod alerts;
 #[cfg(test)]
+mod cargo_refusals;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod fake;

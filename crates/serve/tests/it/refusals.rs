@@ -4,6 +4,7 @@
 //! The clients come from the registry that this machine's own `pip` is configured for, once, into the
 //! target folder; everything they then ask goes to loopback.
 
+use crate::client::{get, send};
 use crate::fake::{Running, serve};
 use serde_json::{Value, json};
 use std::io::{Cursor, Write};
@@ -13,15 +14,16 @@ use std::time::Duration;
 use tokio::process::Command;
 use trustmill_core::fact::Fact;
 use trustmill_core::port::blobs::Blobs;
-use trustmill_core::port::gate::Open;
 use trustmill_core::port::records::Records;
+use trustmill_core::ruling::Effect;
 use trustmill_core::shelf::{OwnFile, Shelf, ShelfRefusal};
 use trustmill_core::{Purl, Sha256, Timestamp};
 use trustmill_ecosystems::pypi::registry::{PypiRegistry, RegistryPorts};
 use trustmill_ecosystems::pypi::upstream::{Upstream, index_url};
 use trustmill_serve::{Options, ServerLimits};
+use trustmill_testkit::gate::decision;
 use trustmill_testkit::once::made_once;
-use trustmill_testkit::{ManualClock, MemBlobs, MemRecords, ScriptedFetch};
+use trustmill_testkit::{ManualClock, MemBlobs, MemRecords, ScriptedFetch, ScriptedGate};
 
 const UV: &str = "uv==0.13.9";
 const PIP: &str = "pip==26.3";
@@ -32,6 +34,7 @@ const NEWEST: &str = "tm_demo-2.0-py3-none-any.whl";
 struct Mill {
     server: Running,
     records: Arc<MemRecords>,
+    gate: Arc<ScriptedGate>,
     blobs: Arc<MemBlobs>,
     out: tempfile::TempDir,
 }
@@ -60,7 +63,7 @@ fn wheel(version: &str) -> Vec<u8> {
     let info = format!("tm_demo-{version}.dist-info");
     let members = [
         ("tm_demo.py".to_owned(), format!("VERSION = '{version}'\n")),
-        (format!("{info}/METADATA"), format!("Metadata-Version: 2.1\nName: tm-demo\nVersion: {version}\n")),
+        (format!("{info}/METADATA"), metadata(version)),
         (
             format!("{info}/WHEEL"),
             "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n".into(),
@@ -77,13 +80,17 @@ fn wheel(version: &str) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
+fn metadata(version: &str) -> String {
+    format!("Metadata-Version: 2.1\nName: tm-demo\nVersion: {version}\n")
+}
+
 fn listed(version: &str, day: &str) -> Value {
     let bytes = wheel(version);
     let name = format!("tm_demo-{version}-py3-none-any.whl");
     json!({
         "filename": name, "url": format!("http://files.invalid/{name}"), "size": bytes.len(),
         "hashes": {"sha256": Sha256::of(&bytes)}, "upload-time": format!("{day}T00:00:00.000000Z"),
-        "requires-python": ">=3.7", "yanked": false,
+        "requires-python": ">=3.7", "yanked": false, "core-metadata": {"sha256": Sha256::of(metadata(version).as_bytes())},
     })
 }
 
@@ -98,20 +105,22 @@ impl Mill {
         for version in ["1.0", "2.0"] {
             let url = format!("http://files.invalid/tm_demo-{version}-py3-none-any.whl");
             fetch.file(&url, wheel(version));
+            fetch.file(&format!("{url}.metadata"), metadata(version));
         }
         let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
         let index = index_url("http://index.invalid/simple/", "test").unwrap();
         let upstream = Arc::new(Upstream::new(index, fetch.clone(), clock.clone()));
+        let gate = Arc::new(ScriptedGate::new());
         let ports = RegistryPorts {
             records: records.clone(),
             blobs: blobs.clone(),
             fetch,
             clock,
-            gate: Arc::new(Open),
+            gate: gate.clone(),
         };
         let registry = Arc::new(PypiRegistry::new(upstream, ports));
         let server = serve(vec![registry], blobs.clone(), Options::default(), ServerLimits::default()).await;
-        Self { server, records, blobs, out: tempfile::tempdir().unwrap() }
+        Self { server, records, gate, blobs, out: tempfile::tempdir().unwrap() }
     }
 
     /// A mill that refuses the newest release.
@@ -234,6 +243,76 @@ async fn an_exact_pin_is_refused_and_the_person_reads_why() {
         assert!(outcome.said.contains(REASON), "{client:?}: {}", outcome.said);
         assert!(outcome.said.contains("TM0703"), "{client:?}: {}", outcome.said);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_held_release_is_passed_over_by_ranges_and_says_why_to_pins() {
+    let mill = Mill::start().await;
+    // Everybody has the page and the files from before.
+    for client in CLIENTS {
+        assert!(mill.install(client, "simple/", &["tm-demo"]).await.ok);
+    }
+    let reason = "published 2 hours ago; held until 2026-01-04";
+    mill.gate.decide(Purl::release("pypi", "tm-demo", "2.0"), decision(Effect::Hold, "TM0902", reason));
+    for client in CLIENTS {
+        for view in ["simple/", "@2025-01-01/simple/"] {
+            let range = mill.install(client, view, &["tm-demo>=1"]).await;
+            assert_eq!(range.got, ["tm_demo-1.0.dist-info"], "{client:?}: {}", range.said);
+            let pin = mill.install(client, view, &["tm-demo==2.0"]).await;
+            assert!(!pin.ok && pin.got.is_empty(), "{client:?}: {}", pin.said);
+            assert!(pin.said.contains(reason) && pin.said.contains("TM0902"), "{client:?}: {}", pin.said);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_other_spelling_and_no_header_leads_to_a_refused_file() {
+    let mill = Mill::start().await;
+    let (addr, file) = (mill.server.addr, format!("/pypi/files/tm-demo/{NEWEST}"));
+    let etag = get(addr, &file, &[]).await.header("etag").unwrap().to_owned();
+    mill.gate.decide(Purl::release("pypi", "tm-demo", "2.0"), decision(Effect::Block, "TM0901", REASON));
+    let paths = [
+        file.clone(),
+        format!("{file}.metadata"),
+        format!("{file}?x=1"),
+        file.replace("tm-demo", "%74m-demo"),
+        file.replace("tm-demo", "TM_Demo"),
+        file.replace("tm-demo", "tm-demo/"),
+        file.replace("tm-demo", "tm-demo/../tm-demo"),
+        file.replace("tm-demo", "tm-demo/%2e%2e/tm-demo"),
+        file.replace("2.0", "%32.0"),
+        file.replace("2.0", "2%2E0"),
+        file.replace("2.0", "2.0.0"),
+        file.replace(".whl", ".WHL"),
+        file.replace(".whl", ".whl%00"),
+        file.replace(".whl", ".whl/"),
+        file.replace("/files", "//files"),
+        file.replace("/pypi", "/pypi/@2025-01-01"),
+        file.replace("/pypi", "/pypi/@2025-01-01T00%3A00%3A00Z"),
+        file.replace("/pypi", "/PyPI"),
+    ];
+    let headers: [&[(&str, &str)]; 5] = [
+        &[],
+        &[("Range", "bytes=0-99")],
+        &[("If-None-Match", &etag)],
+        &[("If-None-Match", "*")],
+        &[("Range", "bytes=0-99"), ("If-Range", &etag)],
+    ];
+    for path in &paths {
+        for headers in headers {
+            for method in ["GET", "HEAD"] {
+                let reply = send(addr, method, path, headers).await;
+                assert!(
+                    reply.status >= 400 || reply.status == 301,
+                    "{method} {path} {headers:?}: {}",
+                    reply.status
+                );
+            }
+        }
+    }
+    assert_eq!(get(addr, &file, &[]).await.status, 403);
+    let allowed = get(addr, &file.replace("2.0", "1.0"), &[("Range", "bytes=0-99")]).await;
+    assert_eq!(allowed.status, 206);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -56,6 +56,21 @@ async fn a_file_comes_whole_in_pieces() {
 }
 
 #[tokio::test]
+async fn a_warning_goes_with_the_file_whatever_is_asked_of_it() {
+    let server = start().await;
+    let whole = get(server.addr, "/pypi/warned", &[]).await;
+    let etag = whole.header("etag").unwrap().to_owned();
+    let head = send(server.addr, "HEAD", "/pypi/warned", &[]).await;
+    let part = get(server.addr, "/pypi/warned", &[("Range", "bytes=0-1")]).await;
+    let known = get(server.addr, "/pypi/warned", &[("If-None-Match", &etag)]).await;
+    for (reply, status) in [(whole, 200), (head, 200), (part, 206), (known, 304)] {
+        let warning = reply.header("trustmill-warning");
+        assert_eq!((reply.status, warning), (status, Some("TM0903: GHSA-1 is fixed in 2.0")));
+    }
+    assert_eq!(get(server.addr, "/pypi/small", &[]).await.header("trustmill-warning"), None);
+}
+
+#[tokio::test]
 async fn a_part_of_a_file_is_a_206() {
     let server = start().await;
     let addr = server.addr;

@@ -137,8 +137,32 @@ impl Client {
 
     /// Installs what is configured in `folder`, with nothing in any cache.
     pub(crate) fn run(self, folder: &Path, lock: Lock, environment: &[(&str, &Path)]) -> Outcome {
+        self.start(self.command(lock), folder, environment)
+    }
+
+    /// Has the installed project audited.
+    pub(super) fn audit(self, folder: &Path, registry: &str) -> Outcome {
+        let node = |script: &str| {
+            let mut command = Command::new("node");
+            command.arg(tools().join(script));
+            command
+        };
+        let (mut command, arguments): (Command, &[&str]) = match self {
+            Self::Npm => (Command::new("npm"), &["audit"]),
+            Self::Pnpm => (node("pnpm/bin/pnpm.cjs"), &["audit"]),
+            Self::YarnClassic => (node("yarn/bin/yarn.js"), &["audit", "--non-interactive"]),
+            Self::YarnBerry => {
+                (node("@yarnpkg/cli-dist/bin/yarn.js"), &["npm", "audit", "--no-deprecations"])
+            }
+            Self::Bun => (Command::new(tools().join(".bin/bun")), &["audit"]),
+        };
+        command.args(arguments);
+        self.configure(folder, registry);
+        self.start(command, folder, &[])
+    }
+
+    fn start(self, mut command: Command, folder: &Path, environment: &[(&str, &Path)]) -> Outcome {
         let home = tempfile::tempdir().unwrap();
-        let mut command = self.command(lock);
         for (name, _) in std::env::vars() {
             if name.to_ascii_lowercase().starts_with("npm_config_") {
                 command.env_remove(name);

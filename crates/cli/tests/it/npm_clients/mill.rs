@@ -9,8 +9,8 @@ use trustmill_core::fact::Fact;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::clock::Clock;
 use trustmill_core::port::fetch::Fetch;
-use trustmill_core::port::gate::Open;
 use trustmill_core::port::records::Records;
+use trustmill_core::ruling::Effect;
 use trustmill_core::shelf::{Shelf, ShelfRefusal};
 use trustmill_core::{Purl, Timestamp};
 use trustmill_ecosystems::npm::registry::{NpmRegistry, RegistryPorts};
@@ -19,12 +19,15 @@ use trustmill_ecosystems::npm::upstream::{
 };
 use trustmill_infra::{DataDir, FetchConfig, HttpFetch, SystemClock};
 use trustmill_serve::{Drained, Options, Server, ServerLimits, router};
-use trustmill_testkit::{MemBlobs, MemRecords, ScriptedFetch};
+use trustmill_testkit::gate::decision;
+use trustmill_testkit::{MemBlobs, MemRecords, ScriptedFetch, ScriptedGate};
 
 /// A running mill; its task ends with the test.
 pub(super) struct Mill {
     addr: SocketAddr,
     records: Arc<dyn Records>,
+    /// What it decides.
+    pub(super) gate: Arc<ScriptedGate>,
     _stop: oneshot::Sender<()>,
     _task: JoinHandle<Drained>,
     _folder: Option<tempfile::TempDir>,
@@ -72,19 +75,20 @@ impl Mill {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let options = PageOptions::default();
         let upstream = Upstream::with_options(registries, fetch.clone(), clock.clone(), store, options);
+        let gate = Arc::new(ScriptedGate::new());
         let ports = RegistryPorts {
             records: records.clone(),
             blobs: blobs.clone(),
             fetch,
             clock,
-            gate: Arc::new(Open),
+            gate: gate.clone(),
         };
         let registry = Arc::new(NpmRegistry::new(Arc::new(upstream), ports));
         let app = router(vec![registry], blobs, Options::default());
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), ServerLimits::default()).await.unwrap();
         let (addr, (stop, stopped)) = (server.addr(), oneshot::channel::<()>());
         let task = tokio::spawn(async move { server.run(app, async move { drop(stopped.await) }).await });
-        Self { addr, records, _stop: stop, _task: task, _folder: folder }
+        Self { addr, records, gate, _stop: stop, _task: task, _folder: folder }
     }
 
     /// The registry's address, or that of a view of the past.
@@ -92,7 +96,12 @@ impl Mill {
         format!("http://{}/npm/{view}", self.addr)
     }
 
-    /// Refuses a release.
+    /// Holds a release, as a cooldown does.
+    pub(super) fn hold(&self, name: &str, version: &str, reason: &str) {
+        self.gate.decide(Purl::release("npm", name, version), decision(Effect::Hold, "TM0902", reason));
+    }
+
+    /// Refuses a release's file.
     pub(super) async fn refuse(&self, name: &str, version: &str, reason: &str) {
         let refuse = ShelfRefusal { code: "TM0703".into(), reason: reason.into() };
         let fact = Fact {

@@ -2,6 +2,7 @@
 //!
 //! The clients come from the registry that this machine's own npm is configured for, once, into the target folder.
 
+mod audit;
 pub(crate) mod client;
 mod mill;
 mod real;

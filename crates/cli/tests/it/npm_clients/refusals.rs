@@ -4,6 +4,7 @@ use super::client::{CLIENTS, Client, Lock, installed, project};
 use super::mill::Mill;
 
 const REASON: &str = "known malware GHSA-test";
+const HELD: &str = "published 2 hours ago";
 
 /// Installs with one client; the mill answers on other threads.
 async fn install(client: Client, folder: &std::path::Path, registry: String) -> super::client::Outcome {
@@ -67,6 +68,42 @@ async fn an_exact_pin_is_refused_and_the_person_reads_why() {
         );
         assert!(outcome.said.contains("403"), "{client:?}: {}", outcome.said);
         assert!(outcome.said.contains(REASON), "{client:?}: {}", outcome.said);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_held_newest_version_is_passed_over_by_ranges_and_says_why_to_pins() {
+    let mill = Mill::over_a_demo().await;
+    mill.hold("tm-demo", "1.1.0", HELD);
+    for client in CLIENTS {
+        let range = project(&[("tm-demo", "^1.0.0")]);
+        let outcome = install(client, range.path(), mill.registry("")).await;
+        let got = installed(range.path(), "tm-demo");
+        assert_eq!((outcome.ok, got.as_deref()), (true, Some("1.0.0")), "{client:?}: {}", outcome.said);
+        let pin = project(&[("tm-demo", "1.1.0")]);
+        let outcome = install(client, pin.path(), mill.registry("")).await;
+        assert!(!outcome.ok && installed(pin.path(), "tm-demo").is_none(), "{client:?}: {}", outcome.said);
+        assert!(outcome.said.contains(HELD), "{client:?}: {}", outcome.said);
+    }
+}
+
+/// The lockfile is from before the hold, and so is everything in it: addresses and digests.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lockfile_from_before_is_refused_and_the_person_reads_why() {
+    for client in CLIENTS {
+        let mill = Mill::over_a_demo().await;
+        let locked = project(&[("tm-demo", "^1.0.0")]);
+        let outcome = install(client, locked.path(), mill.registry("")).await;
+        assert!(outcome.ok, "{client:?}: {}", outcome.said);
+        std::fs::remove_dir_all(locked.path().join("node_modules")).unwrap();
+        // Berry keeps what it was given beside the project.
+        let _ = std::fs::remove_dir_all(locked.path().join(".yarn"));
+        mill.hold("tm-demo", "1.1.0", HELD);
+        let (folder, registry) = (locked.path().to_owned(), mill.registry(""));
+        let frozen = move || client.install(&folder, &registry, Lock::Frozen);
+        let outcome = tokio::task::spawn_blocking(frozen).await.unwrap();
+        assert!(!outcome.ok && installed(locked.path(), "tm-demo").is_none(), "{client:?}: {}", outcome.said);
+        assert!(outcome.said.contains(HELD), "{client:?}: {}", outcome.said);
     }
 }
 

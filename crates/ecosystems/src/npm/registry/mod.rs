@@ -4,6 +4,7 @@
 //! lead to what can be installed. `docs/npm.md` has the grammar.
 
 mod answers;
+mod audit;
 mod files;
 mod judged;
 mod pages;
@@ -89,6 +90,7 @@ struct Inner {
     blobs: Arc<dyn Blobs>,
     fetch: Arc<dyn Fetch>,
     clock: Arc<dyn Clock>,
+    gate: Arc<dyn Gate>,
     rulings: Rulings,
     options: RegistryOptions,
     states: Cache<String, Current, StateWeight>,
@@ -133,7 +135,8 @@ impl NpmRegistry {
             records: ports.records,
             blobs: ports.blobs,
             fetch: ports.fetch,
-            rulings: Rulings::new(ports.gate, ports.clock.clone()),
+            rulings: Rulings::new(ports.gate.clone(), ports.clock.clone()),
+            gate: ports.gate,
             clock: ports.clock,
             states: Cache::with_weighter(1024, STATE_MEMORY, StateWeight),
             pages: Cache::with_weighter(1024, options.page_memory, PageWeight),
@@ -153,9 +156,10 @@ impl Registry for NpmRegistry {
     }
 
     /// Writes are answered, so that whoever publishes reads why not; what they carry is not read. Audits are
-    /// questions in a `POST`.
-    fn takes(&self, _method: Method, _path: &str) -> Takes {
-        Takes::Head
+    /// questions in a `POST`, where there is anything to answer them from.
+    fn takes(&self, method: Method, path: &str) -> Takes {
+        let audited = method == Method::Post && audit::is_asked(path) && self.inner.gate.has_advisories();
+        if audited { Takes::Body(audit::MAX_BODY) } else { Takes::Head }
     }
 
     fn usage(&self) -> &'static [&'static str] {
@@ -179,10 +183,14 @@ impl Registry for NpmRegistry {
     }
 
     async fn answer(&self, request: &Request) -> Answer {
-        if request.method != Method::Get {
-            return written(request);
-        }
         let (inner, as_of) = (&self.inner, request.as_of);
+        match request.method {
+            Method::Get => {}
+            Method::Post if audit::is_asked(&request.path) && inner.gate.has_advisories() => {
+                return inner.audit(&request.path, &request.body).await;
+            }
+            _ => return written(request),
+        }
         match route(&request.path) {
             Route::Root | Route::Ping => json(&serde_json::json!({})),
             Route::Packument(name) => inner.packument(name, request).await,
@@ -202,7 +210,7 @@ impl Registry for NpmRegistry {
 /// and go on.
 fn written(request: &Request) -> Answer {
     if request.method == Method::Post && request.path.starts_with("-/npm/v1/security/") {
-        return error(404, "this registry audits nothing");
+        return error(404, "this registry audits nothing: it holds no advisories");
     }
     let why = "this registry takes no writes: publish, tag and log in where the package comes from";
     refused(&Stop::new("TM0707", why))

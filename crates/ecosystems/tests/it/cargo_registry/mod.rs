@@ -1,5 +1,6 @@
 //! What cargo is answered: index files, files, refusals, views of the past, tokens.
 
+mod gate;
 mod world;
 
 use serde_json::Value;

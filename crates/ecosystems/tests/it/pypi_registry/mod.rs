@@ -2,6 +2,7 @@
 
 mod concurrency;
 mod files;
+mod gate;
 mod locks;
 mod outage;
 mod pages;
