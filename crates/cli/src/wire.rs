@@ -268,6 +268,7 @@ impl Mill {
         let options = Options {
             records: Some(Arc::clone(&self.world.records)),
             journal: journal.clone(),
+            overrides: Some(Arc::new(self.counter())),
             access,
             clock: Arc::clone(&self.world.clock),
             keys: self.keys.clone(),

@@ -4,7 +4,7 @@ use crate::access::{Caller, Door, Peer};
 use crate::options::Options;
 use crate::respond::{HandedOut, plain, respond, set, text, unavailable};
 use crate::view::{self, View};
-use crate::{alerts, api, asked, status};
+use crate::{alerts, api, asked, overrides, status};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
@@ -12,7 +12,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use std::sync::Arc;
 use std::time::Instant;
 use trustmill_core::port::blobs::Blobs;
@@ -46,6 +46,8 @@ pub fn router(registries: Vec<Arc<dyn Registry>>, blobs: Arc<dyn Blobs>, options
         .route("/api/v1/handed/{*purl}", get(alerts::handed))
         .route("/api/v1/alerts", get(alerts::list))
         .route("/api/v1/alerts/{id}/ack", post(alerts::acknowledge))
+        .route("/api/v1/overrides", get(overrides::list).post(overrides::say))
+        .route("/api/v1/overrides/{id}", delete(overrides::revoke))
         .fallback(registries_handler)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), guard))
         .with_state(app)

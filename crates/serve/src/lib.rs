@@ -14,6 +14,7 @@ mod connection;
 mod file;
 mod gateway;
 mod options;
+mod overrides;
 mod range;
 mod respond;
 mod server;

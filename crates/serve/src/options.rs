@@ -6,6 +6,7 @@ use std::time::Duration;
 use trustmill_core::Timestamp;
 use trustmill_core::port::clock::Clock;
 use trustmill_core::port::journal::Journal;
+use trustmill_core::port::overrides::Overrides;
 use trustmill_core::port::records::Records;
 
 /// What the routes show, beside the registries themselves.
@@ -15,6 +16,8 @@ pub struct Options {
     pub records: Option<Arc<dyn Records>>,
     /// Where it is noted who was given what.
     pub journal: Option<Arc<dyn Journal>>,
+    /// Where overrides are said; without it the API has none.
+    pub overrides: Option<Arc<dyn Overrides>>,
     /// Who may ask.
     pub access: Access,
     /// What time it is.
@@ -32,6 +35,7 @@ impl Default for Options {
         Self {
             records: None,
             journal: None,
+            overrides: None,
             access: Access::default(),
             clock: Arc::new(Wall),
             keys: Vec::new(),

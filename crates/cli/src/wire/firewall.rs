@@ -17,7 +17,7 @@ use trustmill_core::{Purl, Timestamp};
 use trustmill_ecosystems::join;
 use trustmill_factory::facts::{self, Alarm};
 use trustmill_factory::firewall::overrides::Desk;
-use trustmill_factory::firewall::{Firewall, Sources};
+use trustmill_factory::firewall::{Counter, Firewall, Sources};
 use trustmill_infra::{DataDir, SystemClock};
 use trustmill_policy::{Mode, PolicySet};
 use trustmill_trust::keys::TrustedKeys;
@@ -53,6 +53,18 @@ impl Mill {
             signer: &self.world.signer,
             trusted: &self.trusted,
             most_days: self.config.policy.overrides.max_days,
+        }
+    }
+
+    /// The same, for the API.
+    pub(super) fn counter(&self) -> Counter {
+        Counter {
+            records: Arc::clone(&self.world.records),
+            signer: Arc::clone(&self.world.signer),
+            trusted: self.trusted.clone(),
+            most_days: self.config.policy.overrides.max_days,
+            clock: Arc::clone(&self.world.clock),
+            firewall: Arc::clone(&self.firewall),
         }
     }
 

@@ -9,6 +9,7 @@ pub mod ecosystem;
 pub mod fetch;
 pub mod gate;
 pub mod journal;
+pub mod overrides;
 pub mod queue;
 pub mod records;
 pub mod registry;

@@ -136,7 +136,9 @@ async fn decisions(
 ) -> Result<Vec<Decision>, AlertsError> {
     let Some(version) = release.version() else { return Ok(Vec::new()) };
     let project = release.without_version();
-    let releases = [Listed { version: Cow::Borrowed(version), ..Listed::default() }];
+    // It was there when it was handed out: whatever depends on its age is past.
+    let published = handed.iter().map(|entry| entry.first).min();
+    let releases = [Listed { version: Cow::Borrowed(version), published, ..Listed::default() }];
     let mut principals: Vec<&Principal> = Vec::new();
     for entry in handed {
         let same =

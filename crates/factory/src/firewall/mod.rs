@@ -5,6 +5,7 @@
 //! override by the command line, a feed) is looked at by [`Firewall::refresh`], which `up` calls every second.
 
 mod book;
+mod counter;
 mod dossier;
 mod explain;
 mod judged;
@@ -17,6 +18,7 @@ mod settings;
 mod sightings;
 
 pub use book::{Book, Entry};
+pub use counter::Counter;
 pub use explain::Explanation;
 pub use names::{NamePattern, ParseNameError};
 pub use popular::Popular;

@@ -1,5 +1,6 @@
 //! Tokens and TLS with the real binary and every real client.
 
+mod alerts;
 mod clients;
 mod journal;
 mod tls;
