@@ -43,6 +43,9 @@ fn pip_uv_npm_and_cargo_install_over_tls() {
         Command::new(tools().join("bin/pip"))
             .env("PIP_CONFIG_FILE", "/dev/null")
             .env_remove("PIP_FIND_LINKS")
+            // Whoever sets it means it for everything, also where pip is told otherwise.
+            .env_remove("REQUESTS_CA_BUNDLE")
+            .env_remove("CURL_CA_BUNDLE")
             .args(["download", "--no-deps", "--no-cache-dir", "--index-url", &index, "--cert"])
             .arg(authority)
             .args(["six==1.17.0", "-d"])
