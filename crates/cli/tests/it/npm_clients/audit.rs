@@ -42,7 +42,8 @@ fn finding(version: &str) -> Finding {
 async fn every_client_tells_what_the_mill_knows() {
     let mill = Mill::over_a_demo().await;
     mill.gate.know(vec![finding("1.0.0")]);
-    for client in CLIENTS {
+    // Yarn classic asks its own registry, whatever it is configured for.
+    for client in CLIENTS.into_iter().filter(|client| *client != Client::YarnClassic) {
         for (version, is_bad) in [("1.0.0", true), ("1.1.0", false)] {
             let project = project(&[("tm-demo", version)]);
             let (folder, registry) = (project.path().to_owned(), mill.registry(""));

@@ -150,7 +150,7 @@ impl Client {
         let (mut command, arguments): (Command, &[&str]) = match self {
             Self::Npm => (Command::new("npm"), &["audit"]),
             Self::Pnpm => (node("pnpm/bin/pnpm.cjs"), &["audit"]),
-            Self::YarnClassic => (node("yarn/bin/yarn.js"), &["audit", "--non-interactive"]),
+            Self::YarnClassic => (node("yarn/bin/yarn.js"), &["audit"]),
             Self::YarnBerry => {
                 (node("@yarnpkg/cli-dist/bin/yarn.js"), &["npm", "audit", "--no-deprecations"])
             }
