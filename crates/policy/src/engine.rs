@@ -158,7 +158,7 @@ impl PolicySet {
         let mode = self.loaded.rules.get(id).map_or(Mode::Enforce, |rule| rule.mode);
         let mut reason = String::new();
         printable(&mut reason, &format!("policy {id} cannot be evaluated: {}", error.inner()), 300);
-        own_rule(&id.to_string(), FAILED, reason, mode)
+        own_rule(id.as_ref(), FAILED, reason, mode)
     }
 
     fn refused(&self, what: &str, why: &str) -> Outcome {

@@ -46,7 +46,7 @@ pub(crate) fn updated(report: &Report) {
     let Report { feed, held, malicious, .. } = report;
     match report.way {
         Way::Unchanged => {
-            println!("{feed}: nothing changed; {held} records are held, {malicious} of them malware")
+            println!("{feed}: nothing changed; {held} records are held, {malicious} of them malware");
         }
         Way::Changes | Way::Whole => println!(
             "{feed}: {} added, {} changed, {} removed; {held} records are held, {malicious} of them malware",

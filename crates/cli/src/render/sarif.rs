@@ -200,7 +200,7 @@ fn uri_path(path: &Path) -> String {
         for byte in part.bytes() {
             match byte {
                 b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                    out.push(char::from(byte))
+                    out.push(char::from(byte));
                 }
                 other => out.push_str(&format!("%{other:02X}")),
             }

@@ -20,7 +20,7 @@ fn scheme(ty: &str) -> &'static dyn VersionScheme {
 fn pairs(one: impl Strategy<Value = String> + Clone) -> Vec<[String; 2]> {
     let near = (one.clone(), one).prop_map(|(a, b)| {
         let half = a.len() / 2;
-        let mixed = format!("{}{}", &a[..half], &b[b.len().min(half)..]);
+        let mixed = format!("{}{}", a.split_at(half).0, b.split_at(b.len().min(half)).1);
         [a, if b.len() % 3 == 0 { b } else { mixed }]
     });
     let mut runner = TestRunner::deterministic();

@@ -1,5 +1,7 @@
 //! What policies decide, and what is wrong with those that cannot.
 
+#![expect(clippy::unwrap_used, reason = "the tests' own setup speaks by panicking")]
+
 mod decide;
 mod problems;
 mod schema;

@@ -135,7 +135,7 @@ async fn who_has_malware_is_told_although_the_receiver_was_down_and_the_mill_was
     let (fields, body) = messages.recv_timeout(Duration::from_secs(60)).unwrap();
     let id = raised[0]["id"].as_str().unwrap();
     assert_eq!(field(&fields, "webhook-id"), id);
-    let pem = std::process::Command::new("curl").args(["-s", &server.url("/keys.pem")]).output().unwrap();
+    let pem = Command::new("curl").args(["-s", &server.url("/keys.pem")]).output().unwrap();
     let key = PublicKey::from_pem(&String::from_utf8(pem.stdout).unwrap(), "test").unwrap();
     let timestamp = field(&fields, "webhook-timestamp").parse().unwrap();
     assert!(verifies(&key, field(&fields, "webhook-signature"), id, timestamp, &body));

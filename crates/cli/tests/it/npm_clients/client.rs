@@ -125,7 +125,7 @@ impl Client {
         };
         match self {
             Self::Npm | Self::Pnpm | Self::YarnClassic => {
-                std::fs::write(folder.join(".npmrc"), npmrc).unwrap()
+                std::fs::write(folder.join(".npmrc"), npmrc).unwrap();
             }
             Self::YarnBerry => add(".yarnrc.yml", &format!("npmAuthToken: {token}\nnpmAlwaysAuth: true\n")),
             Self::Bun => {

@@ -80,7 +80,7 @@ async fn what_is_taken_back_lifts_nothing() {
     assert_eq!(brief(&mill.install(&releases, HOUR).await), ["allow"]);
     let (records, trusted) = mill.desk();
     let desk = Desk { records: &*records, signer: &mill.signer, trusted: &trusted, most_days: 90 };
-    let entry = desk.revoke(&id[..6], "bob", "it was a mistake", at(HOUR)).await.unwrap();
+    let entry = desk.revoke(id.get(..6).unwrap(), "bob", "it was a mistake", at(HOUR)).await.unwrap();
     assert_eq!(entry.revoked.unwrap().by, "bob");
     mill.firewall.refresh(at(HOUR)).await.unwrap();
     assert_eq!(brief(&mill.install(&releases, HOUR).await), ["hold TM0902"]);
