@@ -35,7 +35,7 @@ fn pip(mill: &Mill, index: &str) -> Command {
 fn uv(mill: &Mill, index: &str) -> Command {
     let mut uv = Command::new(tools().join("bin/uv"));
     uv.env("HOME", mill.path()).env_remove("UV_INDEX_URL").env_remove("UV_DEFAULT_INDEX");
-    uv.args(["pip", "install", "--no-config", "--no-deps", "--keyring-provider", "disabled"]);
+    uv.args(["pip", "install", "--reinstall", "--no-config", "--no-deps", "--keyring-provider", "disabled"]);
     uv.args(["--default-index", index, "--no-cache", "--target"])
         .arg(mill.path().join("by-uv"))
         .arg("six==1.17.0");
