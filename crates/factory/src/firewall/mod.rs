@@ -1,6 +1,6 @@
 //! The firewall: the one gate that every registry asks, made of policies, advisories, facts and overrides.
 //!
-//! A decision is made once and kept for as long as nothing that it came from has changed: [`memo`] holds rulings by
+//! A decision is made once and kept for as long as nothing that it came from has changed: `memo` holds rulings by
 //! project, and a number, [`Gate::revision`], moves with everything else. What only other processes know of (an
 //! override by the command line, a feed) is looked at by [`Firewall::refresh`], which `up` calls every second.
 
