@@ -19,6 +19,7 @@ pub mod port;
 pub mod recipe;
 pub mod release;
 pub mod ruling;
+pub mod scan;
 pub mod shelf;
 pub mod source;
 pub mod token;

@@ -15,6 +15,7 @@ pub mod records;
 pub mod registry;
 pub mod repositories;
 pub mod sandbox;
+pub mod scanner;
 pub mod tokens;
 pub mod webhook;
 

@@ -1,0 +1,1 @@
+//! Data-flow over a program: which call is reached by what.

@@ -1,0 +1,105 @@
+//! Judgement: findings → a score per family → a conclusion. The numbers are in `thresholds.toml`.
+
+use crate::package::Package;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use trustmill_core::Sha256;
+use trustmill_core::port::scanner::Job;
+use trustmill_core::scan::{Census, Conclusion, Family, Finding, Report, Score, When};
+
+/// The thresholds, as committed.
+const THRESHOLDS: &str = include_str!("thresholds.toml");
+
+/// Which scores are a reason to hold.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Thresholds {
+    /// Raised when rules or numbers change, so that what was scanned is scanned again.
+    version: String,
+    /// A score from here on holds, unless the family says otherwise.
+    hold: u8,
+    /// A family that alone is no reason to hold has 101.
+    #[serde(default)]
+    family: BTreeMap<Family, u8>,
+    /// What a weight is multiplied with, in percent, by when the code runs.
+    when: BTreeMap<When, u16>,
+}
+
+static SHIPPED: LazyLock<Option<Thresholds>> = LazyLock::new(|| toml::from_str(THRESHOLDS).ok());
+
+/// The version of rules and thresholds.
+pub fn version() -> &'static str {
+    SHIPPED.as_ref().map_or("none", |thresholds| thresholds.version.as_str())
+}
+
+/// The report about a package.
+pub fn report(job: &Job, package: &Package, mut findings: Vec<Finding>) -> Report {
+    for finding in &mut findings {
+        finding.weight = weighed(finding);
+    }
+    findings.sort_by(|a, b| b.weight.cmp(&a.weight).then_with(|| a.place.cmp(&b.place)));
+    let scores = scores(&findings);
+    let strong: Vec<&Score> = scores.iter().filter(|score| score.score >= score.holds_at).collect();
+    let conclusion = match (strong.len(), findings.is_empty()) {
+        (0, true) => Conclusion::Clear,
+        (0, false) => Conclusion::Note,
+        (1, _) => Conclusion::Hold,
+        _ => Conclusion::Block,
+    };
+    let reason = findings.first().map(|first| first.what.clone()).unwrap_or_default();
+    Report {
+        format: Report::FORMAT,
+        rules: version().to_owned(),
+        filename: job.file.name.clone(),
+        sha256: Sha256::of(&job.file.bytes),
+        against: job.previous.as_ref().map(|previous| previous.version.clone()),
+        conclusion,
+        reason,
+        scores,
+        findings,
+        census: census(package),
+    }
+}
+
+fn weighed(finding: &Finding) -> u8 {
+    let percent = SHIPPED.as_ref().and_then(|t| t.when.get(&finding.when).copied()).unwrap_or(100);
+    u8::try_from((u16::from(finding.weight) * percent / 100).min(100)).unwrap_or(100)
+}
+
+/// The weightiest finding of a family is its score: the same thing said twice is not worse.
+fn scores(findings: &[Finding]) -> Vec<Score> {
+    let mut best: BTreeMap<Family, u8> = BTreeMap::new();
+    for finding in findings {
+        let score = best.entry(finding.family).or_default();
+        *score = (*score).max(finding.weight);
+    }
+    let holds_at = |family| SHIPPED.as_ref().map_or(0, |t| t.family.get(&family).copied().unwrap_or(t.hold));
+    let mut scores: Vec<Score> =
+        best.into_iter().map(|(family, score)| Score { family, score, holds_at: holds_at(family) }).collect();
+    scores.sort_by_key(|score| std::cmp::Reverse(score.score));
+    scores
+}
+
+fn census(package: &Package) -> Census {
+    let code = || package.files.iter().filter(|file| file.kind.is_code());
+    let count = |n: usize| n as u64;
+    Census {
+        files: count(package.files.len()),
+        bytes: package.files.iter().map(|file| file.bytes.len() as u64).sum(),
+        parsed: count(code().filter(|file| file.facts.parsed).count()),
+        unparsed: count(code().filter(|file| !file.facts.parsed).count()),
+        cut_short: count(package.files.iter().filter(|file| file.facts.cut_short).count()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_thresholds_can_be_read() {
+        let thresholds: Thresholds = toml::from_str(THRESHOLDS).unwrap();
+        assert!(thresholds.hold > 0);
+    }
+}

@@ -1,0 +1,27 @@
+//! The scanner: what a release does, what changed in it, and what follows from that.
+//!
+//! Pure: bytes in, a report out; the same bytes give the same report on every machine, because work is limited by
+//! counted steps and never by a clock. Nothing is run and nothing is written.
+//!
+//! The way of a file: [`unpack`] → [`language`] (a parser per language, one [`program`] for all of them) → [`flow`]
+//! (facts: which call is reached by what) → [`rules`] (one file each) → [`judge`] (scores, and the conclusion).
+
+pub mod decode;
+pub mod facts;
+pub mod flow;
+pub mod judge;
+pub mod language;
+pub mod package;
+pub mod program;
+pub mod rules;
+pub mod unpack;
+
+use trustmill_core::port::scanner::Job;
+use trustmill_core::scan::Report;
+
+/// Scans a published file.
+pub fn scan(job: &Job) -> Report {
+    let package = package::read(job);
+    let findings = rules::apply(&package);
+    judge::report(job, &package, findings)
+}

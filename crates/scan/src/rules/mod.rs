@@ -1,0 +1,92 @@
+//! Rules: each reads the facts of a package and says what it found. One file each.
+//!
+//! A rule has one id everywhere (reports, SARIF, docs, samples): its file's name with dashes. Its samples are in
+//! `samples/ID/`, encoded: `bad-*` it must find, `near-*` it may note and must not hold, `good-*` it must not find.
+
+mod install_command;
+
+use crate::package::{File, Package};
+use crate::program::At;
+use trustmill_core::scan::{Family, Finding, Place, When};
+
+/// A rule.
+pub trait Rule: Sync {
+    /// Its id: lower case and dashes.
+    fn id(&self) -> &'static str;
+    /// The family of its evidence.
+    fn family(&self) -> Family;
+    /// What it finds, in one line.
+    fn summary(&self) -> &'static str;
+    /// What a person looks at to decide whether it is right.
+    fn look(&self) -> &'static str;
+    /// What it finds in a package.
+    fn judge(&self, package: &Package, found: &mut Found<'_>);
+}
+
+/// Every rule, by family.
+pub const ALL: &[&dyn Rule] = &[&install_command::InstallCommand];
+
+/// Collects what one rule finds.
+pub struct Found<'a> {
+    rule: &'a dyn Rule,
+    findings: &'a mut Vec<Finding>,
+}
+
+impl Found<'_> {
+    /// Something at a place of a file. The weight is for code that runs when the package is imported; what runs
+    /// earlier or later is weighed by [`judge`](crate::judge).
+    pub fn at(&mut self, weight: u8, file: &File, at: At, layer: u16, what: impl Into<String>) {
+        let mut layers = Vec::new();
+        let mut next = layer;
+        while let Some(layer) = file.facts.layers.get(usize::from(next)).filter(|_| next != 0) {
+            layers.insert(0, layer.how.to_string());
+            // An outer layer has a lower number, always; so this ends.
+            next = layer.outer.min(next - 1);
+        }
+        self.push(weight, file.when, file.place(at), file.excerpt(at), layers, what.into());
+    }
+
+    /// Something about a file as a whole.
+    pub fn file(&mut self, weight: u8, file: &File, what: impl Into<String>) {
+        self.push(weight, file.when, file.whole(), String::new(), Vec::new(), what.into());
+    }
+
+    /// Something that is said at a place which has no code.
+    pub fn place(&mut self, weight: u8, when: When, place: Place, what: impl Into<String>) {
+        self.push(weight, when, place, String::new(), Vec::new(), what.into());
+    }
+
+    fn push(
+        &mut self,
+        weight: u8,
+        when: When,
+        place: Place,
+        excerpt: String,
+        layers: Vec<String>,
+        what: String,
+    ) {
+        let rule = self.rule;
+        let (rule, family, look) = (rule.id().to_owned(), rule.family(), rule.look().to_owned());
+        self.findings.push(Finding {
+            rule,
+            family,
+            weight,
+            what,
+            when,
+            place,
+            excerpt,
+            layers,
+            look,
+            new: false,
+        });
+    }
+}
+
+/// What all rules find.
+pub fn apply(package: &Package) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for rule in ALL {
+        rule.judge(package, &mut Found { rule: *rule, findings: &mut findings });
+    }
+    findings
+}
