@@ -66,11 +66,19 @@ impl Labels {
     pub const OWN_CODE: Self = Self(1 << 10);
     /// An answer of a socket: somebody who types commands.
     pub const SOCKET: Self = Self(1 << 11);
+    /// The contents of a file with tokens that honest tools read every day.
+    pub const TOKEN_FILE: Self = Self(1 << 12);
 
     /// Both.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// What is in this and not in `other`.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     /// Whether any of `other` is in it.

@@ -19,8 +19,18 @@ pub mod unpack;
 use trustmill_core::port::scanner::Job;
 use trustmill_core::scan::Report;
 
-/// Scans a published file.
-pub fn scan(job: &Job) -> Report {
+/// The stack that a scan gets: parsers recurse, and what is nested as deeply as [`language`] lets it be needs this.
+const STACK: usize = 256 << 20;
+
+/// Scans a published file, on a thread with a stack of its own. `None` if that thread cannot be had or if it panicked:
+/// then nothing is known of the file, and whoever asked holds it.
+pub fn scan(job: &Job) -> Option<Report> {
+    let builder = std::thread::Builder::new().name("scan".into()).stack_size(STACK);
+    std::thread::scope(|scope| builder.spawn_scoped(scope, || scan_here(job)).ok()?.join().ok())
+}
+
+/// Scans a published file on the stack of the caller.
+fn scan_here(job: &Job) -> Report {
     let package = package::read(job);
     let findings = rules::apply(&package);
     judge::report(job, &package, findings)

@@ -7,6 +7,9 @@ pub mod javascript;
 pub mod python;
 pub mod rust;
 
+mod measure;
+mod nesting;
+
 use crate::facts::Facts;
 use crate::package::{Kind, Package};
 

@@ -1,1 +1,0 @@
-//! Decoders, each within limits: base64, hex, character codes, reversal, zlib and their kin.

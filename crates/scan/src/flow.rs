@@ -1,1 +1,0 @@
-//! Data-flow over a program: which call is reached by what.

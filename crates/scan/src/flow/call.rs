@@ -1,0 +1,418 @@
+//! Calls: what is called, with what, and what that means.
+
+use super::table::{Action, Api};
+use super::value::Value;
+use super::{Engine, Nested, fold, secret, texts};
+use crate::decode::{self, Decoder};
+use crate::facts::{Capability, Labels, Sink};
+use crate::program::{At, Call, Expr};
+use std::rc::Rc;
+
+/// Functions of the file that are walked with the arguments of one call, in one another.
+const MAX_INLINING: u8 = 2;
+
+/// A call whose parts have been looked at.
+struct Seen {
+    path: Option<Rc<str>>,
+    receiver: Value,
+    args: Vec<Value>,
+    named: Vec<(Box<str>, Value)>,
+    at: At,
+}
+
+impl Seen {
+    fn labels(&self) -> Labels {
+        let named = self.named.iter().map(|(_, value)| value);
+        self.args.iter().chain(named).fold(Labels::NONE, |all, value| all.and(value.labels))
+    }
+
+    fn texts(&self) -> Vec<Rc<str>> {
+        let mut out = Vec::new();
+        for value in self.args.iter().chain(self.named.iter().map(|(_, value)| value)) {
+            value.texts(&mut out, 16);
+        }
+        out
+    }
+
+    fn arg(&self, at: usize, name: &str) -> Option<&Value> {
+        self.args
+            .get(at)
+            .or_else(|| self.named.iter().find(|(key, _)| &**key == name).map(|(_, value)| value))
+    }
+}
+
+impl<'p> Engine<'p, '_> {
+    pub(super) fn call(&mut self, call: &'p Call) -> Value {
+        let (receiver, name, mut callee) = self.callee(call);
+        // `f.call(…)`, `f.apply(…)` and `f.bind(…)` are about `f`.
+        let mut drop_first = false;
+        if matches!(name, Some("call" | "apply" | "bind"))
+            && (receiver.function.is_some() || receiver.path.is_some())
+        {
+            let known = callee.path.as_deref().and_then(|path| self.language.table.get(path)).is_some();
+            if !known {
+                callee = receiver.clone();
+                drop_first = true;
+                if name == Some("bind") && call.args.len() <= 1 {
+                    return callee;
+                }
+            }
+        }
+        let mut args: Vec<Value> = call.args.iter().map(|arg| self.eval(arg)).collect();
+        if drop_first && !args.is_empty() {
+            args.remove(0);
+            if name == Some("apply")
+                && let Some(parts) = args.first().and_then(|list| list.parts.clone())
+            {
+                args = parts.iter().map(|(_, value)| value.clone()).collect();
+            }
+        }
+        let named = call.named.iter().map(|(key, value)| (key.clone(), self.eval(value))).collect();
+        let seen = Seen { path: callee.path.clone(), receiver, args, named, at: call.at };
+        let table = self.language.table;
+        let exact = seen.path.as_deref().and_then(|path| table.get(path));
+        let api = exact.or_else(|| name.and_then(|name| table.method(name)));
+        self.callbacks(&seen, api);
+        let mut result = match (callee.function, api) {
+            (Some(function), None) => self.call_known(function, &seen),
+            (_, Some(api)) => self.call_api(api, &seen, name),
+            (None, None) => self.call_unknown(&seen, name),
+        };
+        if result.path.is_none() {
+            let path = seen.path.as_deref().filter(|path| path.len() < 120);
+            result.path = path.map(|path| format!("{path}()").into());
+        }
+        result
+    }
+
+    /// The receiver, the method's name and the function of a call.
+    fn callee(&mut self, call: &'p Call) -> (Value, Option<&'p str>, Value) {
+        match &call.callee {
+            Expr::Member(object, name, at) => {
+                let receiver = match &**object {
+                    Expr::Nothing => Value::default(),
+                    object => self.eval(object),
+                };
+                let callee = match &call.callee {
+                    own @ Expr::Member(object, ..) if is_own(object) => self.eval(own),
+                    _ => self.member(receiver.clone(), name, *at),
+                };
+                (receiver, Some(&**name), callee)
+            }
+            other => {
+                let callee = self.eval(other);
+                (Value::default(), None, callee)
+            }
+        }
+    }
+
+    /// Functions that are handed over will be called with what the call gives.
+    fn callbacks(&mut self, seen: &Seen, api: Option<&'static Api>) {
+        let labels = match api {
+            Some(api) => api.source.and(seen.receiver.labels),
+            None => seen.receiver.labels,
+        };
+        if labels.is_empty() {
+            return;
+        }
+        for function in seen.args.iter().filter_map(|arg| arg.function) {
+            let Some(known) = self.functions.get(function) else { continue };
+            let (function, scope) = (known.function, known.scope);
+            let before = std::mem::replace(&mut self.scope, scope);
+            self.conditional += 1;
+            for param in &function.params {
+                self.bind(param, Value::labelled(labels));
+            }
+            self.conditional -= 1;
+            self.scope = before;
+        }
+    }
+
+    /// A function of the file.
+    fn call_known(&mut self, id: usize, seen: &Seen) -> Value {
+        let Some(known) = self.functions.get(id) else { return Value::default() };
+        let (function, scope, result) = (known.function, known.scope, known.result.clone());
+        // Python hands the object over as the first parameter; the arguments come after it.
+        let skip = usize::from(
+            matches!(function.params.first(), Some(crate::program::Pattern::Name(name)) if &**name == "self"),
+        );
+        let before = std::mem::replace(&mut self.scope, scope);
+        self.conditional += 1;
+        for (param, arg) in function.params.iter().skip(skip).zip(&seen.args) {
+            self.bind(param, arg.clone());
+        }
+        for (name, arg) in &seen.named {
+            let param = function.params.iter().find_map(|param| match param {
+                crate::program::Pattern::Name(own) if own == name => Some(&**own),
+                _ => None,
+            });
+            if let Some(param) = param {
+                self.assign(param, arg.clone());
+            }
+        }
+        self.conditional -= 1;
+        self.scope = before;
+        let constant = !seen.args.is_empty()
+            && seen.args.iter().all(|arg| arg.known_text().is_some() || arg.number.is_some())
+            && function.body.len() <= 24;
+        if constant && self.inlining < MAX_INLINING {
+            let inlined = self.inline(id, seen);
+            if inlined.text.is_some() || inlined.path.is_some() {
+                return inlined;
+            }
+        }
+        result
+    }
+
+    /// Walks a small function with the arguments of one call, so that a decoder of the file's own decodes.
+    fn inline(&mut self, id: usize, seen: &Seen) -> Value {
+        let Some(known) = self.functions.get(id) else { return Value::default() };
+        let (function, parent) =
+            (known.function, self.scopes.get(known.scope).and_then(|scope| scope.parent));
+        if known.busy {
+            return Value::default();
+        }
+        let scope = self.scopes.len();
+        self.scopes.push(super::Scope { parent, ..super::Scope::default() });
+        let before = std::mem::replace(&mut self.scope, scope);
+        let recording = std::mem::replace(&mut self.recording, false);
+        let conditional = std::mem::take(&mut self.conditional);
+        self.inlining += 1;
+        for (param, arg) in function.params.iter().zip(&seen.args) {
+            if let (crate::program::Pattern::Name(name), Some(scope)) = (param, self.scopes.get_mut(scope)) {
+                scope.names.insert(name, arg.clone());
+            }
+        }
+        self.results.push(Value::default());
+        self.body(&function.body);
+        let result = self.results.pop().unwrap_or_default();
+        self.inlining -= 1;
+        self.conditional = conditional;
+        self.recording = recording;
+        self.scope = before;
+        result
+    }
+
+    /// A function that nothing is known of: what it gives may carry whatever it was given.
+    fn call_unknown(&mut self, seen: &Seen, name: Option<&str>) -> Value {
+        let labels = seen.receiver.labels.and(seen.labels());
+        if let Some(name) = name
+            && let Some(folded) = fold::method(&seen.receiver, name, &seen.args)
+        {
+            let labels = folded.labels.and(labels);
+            return Value { labels, path: None, ..folded };
+        }
+        // Methods of the environment: `os.environ.get("X")`.
+        if seen.receiver.labels.has(Labels::ENVIRONMENT) && matches!(name, Some("get" | "pop" | "setdefault"))
+        {
+            if let Some(text) = seen.args.first().and_then(Value::known_text) {
+                return self.variable(&text.clone(), seen.at);
+            }
+        }
+        let results = seen.args.iter().filter_map(|arg| arg.function);
+        let results = results.filter_map(|id| self.functions.get(id)).map(|known| known.result.labels);
+        let labels = results.fold(labels, Labels::and);
+        Value::labelled(labels)
+    }
+
+    /// A function of the table.
+    fn call_api(&mut self, api: &'static Api, seen: &Seen, method: Option<&str>) -> Value {
+        let path = seen.path.clone().unwrap_or_else(|| method.unwrap_or_default().into());
+        let labels = seen.labels();
+        let all_texts = seen.texts();
+        let kept = || all_texts.iter().take(8).map(|text| texts::cut(text, texts::MAX_KEPT).into()).collect();
+        for capability in &api.capabilities {
+            self.record_use(*capability, &path, kept(), labels, seen.at);
+        }
+        if let Some(sink) = api.sink {
+            self.sink(sink, &path, seen, labels.and(seen.receiver.labels), &all_texts);
+        }
+        let mut result = match (api.decode, api.action) {
+            (Some(decoder), _) => self.decode(decoder, seen, seen.args.first()),
+            (None, Some(action)) => self.action(action, seen, &path),
+            (None, None) => Value::default(),
+        };
+        if !api.source.is_empty() {
+            let file = api.source.has(Labels::FILE);
+            let secrets = all_texts.iter().filter(|_| file).map(|text| secret::of_path(text));
+            let carried = result.labels.and(api.source).and(seen.receiver.labels);
+            result.labels = secrets.fold(carried, Labels::and);
+        } else if api.sink.is_none() && api.capabilities.is_empty() {
+            result.labels = result.labels.and(labels).and(seen.receiver.labels);
+        }
+        result
+    }
+
+    fn sink(&mut self, sink: Sink, path: &str, seen: &Seen, labels: Labels, all_texts: &[Rc<str>]) {
+        match sink {
+            Sink::Eval => self.evaluated(path, seen, labels),
+            Sink::Run => {
+                let words: Vec<&str> = all_texts.iter().map(|text| &**text).collect();
+                let command = words.join(" ");
+                self.record_flow(sink, labels, path, (!command.is_empty()).then_some(&command), seen.at);
+            }
+            Sink::Write => {
+                let named = seen.receiver.part("name").and_then(|name| name.text.clone());
+                let target = named.or_else(|| seen.args.first().and_then(|arg| arg.text.clone()));
+                self.record_flow(sink, labels, path, target.as_deref(), seen.at);
+            }
+            Sink::Send => {
+                let address =
+                    all_texts.iter().find(|text| text.contains("://")).or(all_texts.first()).cloned();
+                let address =
+                    address.or_else(|| seen.receiver.part("name").and_then(|name| name.text.clone()));
+                self.record_flow(sink, labels, path, address.as_deref(), seen.at);
+            }
+            Sink::Load => {
+                let text = seen.args.first().and_then(|arg| arg.text.clone());
+                self.record_flow(sink, labels, path, text.as_deref(), seen.at);
+            }
+        }
+    }
+
+    /// A text that is run as code.
+    fn evaluated(&mut self, path: &str, seen: &Seen, labels: Labels) {
+        // `new Function("a", "b", code)` has the code last; everything else first.
+        let code = if path.ends_with("Function") { seen.args.last() } else { seen.args.first() };
+        let Some(code) = code.filter(|code| code.function.is_none()) else { return };
+        let text = code.known_text().cloned();
+        if text.is_none() && labels.is_empty() {
+            return;
+        }
+        let labels = if code.decoded.is_some() { labels.and(Labels::DECODED) } else { labels };
+        self.record_flow(Sink::Eval, labels, path, text.as_deref(), seen.at);
+        if let (Some(text), true) = (text, self.recording) {
+            let how = code.decoded.as_deref().unwrap_or("a text run as code").into();
+            let (outer, at) = (self.layer, self.place(seen.at));
+            self.nested.push(Nested { text: (&*text).into(), how, outer, at });
+        }
+    }
+
+    fn decode(&mut self, decoder: Decoder, seen: &Seen, input: Option<&Value>) -> Value {
+        let Some(input) = input else { return Value::labelled(Labels::DECODED) };
+        let labels = seen.labels().and(Labels::DECODED);
+        let Some(plain) = input.known_text().and_then(|text| decoder.decode(text)) else {
+            return Value { decoded: Some(decoder.as_str().into()), ..Value::labelled(labels) };
+        };
+        let how: Rc<str> = match &input.decoded {
+            Some(before) => format!("{before}, {}", decoder.as_str()).into(),
+            None => decoder.as_str().into(),
+        };
+        if decode::is_readable(&plain) && (texts::is_interesting(&plain) || plain.len() > 80) {
+            self.hidden(&plain, &how, seen.at);
+        }
+        Value { text: Some(plain.into()), decoded: Some(how), ..Value::labelled(labels) }
+    }
+
+    fn action(&mut self, action: Action, seen: &Seen, path: &str) -> Value {
+        let first = seen.args.first();
+        match action {
+            Action::Import => self.import_text(seen),
+            Action::Member => {
+                let (Some(object), Some(name)) = (first, seen.args.get(1)) else { return Value::default() };
+                match name.known_text().cloned() {
+                    Some(name) => {
+                        if self.recording && object.path.is_some() {
+                            self.out.measures.hidden_names += 1;
+                        }
+                        self.member(object.clone(), &name, seen.at)
+                    }
+                    None => Value::labelled(object.labels),
+                }
+            }
+            Action::Partial => first.cloned().unwrap_or_default(),
+            Action::Identity => {
+                let labels = seen.labels();
+                let value = first.cloned().unwrap_or_default();
+                Value { labels, path: None, function: None, ..value }
+            }
+            Action::JoinPath => {
+                let parts: Vec<&str> =
+                    seen.args.iter().map(|arg| arg.text.as_deref().unwrap_or("\u{FFFC}")).collect();
+                Value { text: Some(parts.join("/").into()), ..Value::labelled(seen.labels()) }
+            }
+            Action::Open => self.open(seen, path),
+            Action::Variable => match first.and_then(Value::known_text).cloned() {
+                Some(name) => self.variable(&name, seen.at),
+                None => Value::labelled(Labels::VARIABLE),
+            },
+            Action::Character => {
+                let known = fold::characters(&seen.args);
+                known.unwrap_or_else(|| Value::labelled(seen.labels().and(Labels::DECODED)))
+            }
+            Action::Encoding => self.by_encoding(seen),
+            Action::CallFirst => {
+                if let Some(first) = first
+                    && let Some(id) = first.function
+                {
+                    self.call_known(id, seen);
+                }
+                Value::default()
+            }
+        }
+    }
+
+    /// `Buffer.from(text, "base64")`, `codecs.decode(text, "rot13")`: an encoding that is a decoder, or the text itself.
+    fn by_encoding(&mut self, seen: &Seen) -> Value {
+        let encoding =
+            seen.arg(1, "encoding").and_then(|arg| arg.text.as_deref().map(str::to_ascii_lowercase));
+        let decoder = match encoding.as_deref() {
+            Some("base64" | "base64url" | "base64_codec") => Some(Decoder::Base64),
+            Some("hex" | "hex_codec") => Some(Decoder::Hex),
+            Some("rot13" | "rot_13") => Some(Decoder::Rot13),
+            Some("zlib" | "zlib_codec") => Some(Decoder::Zlib),
+            _ => None,
+        };
+        let first = seen.args.first();
+        if let Some(decoder) = decoder {
+            self.record_use(Capability::Decoding, decoder.as_str(), Vec::new(), Labels::NONE, seen.at);
+            return self.decode(decoder, seen, first);
+        }
+        // Bytes as numbers.
+        if first.is_some_and(|first| first.parts.is_some())
+            && let Some(value) = fold::characters(&seen.args)
+        {
+            return value;
+        }
+        Value { path: None, ..first.cloned().unwrap_or_default() }
+    }
+
+    fn import_text(&mut self, seen: &Seen) -> Value {
+        let Some(first) = seen.args.first() else { return Value::default() };
+        let Some(text) = first.known_text().cloned() else {
+            let labels = seen.labels();
+            if !labels.is_empty() {
+                self.record_flow(Sink::Load, labels, "import", None, seen.at);
+            }
+            return Value::labelled(labels);
+        };
+        if first.decoded.is_some() {
+            self.record_flow(Sink::Load, Labels::DECODED, "import", Some(&text), seen.at);
+        }
+        self.record_import(&text, seen.at);
+        Value::named(text.strip_prefix("node:").unwrap_or(&text))
+    }
+
+    fn open(&mut self, seen: &Seen, path: &str) -> Value {
+        let name = seen.args.first().and_then(|arg| arg.text.clone());
+        let mode = seen.arg(1, "mode").and_then(|mode| mode.text.clone());
+        let writes = mode.is_some_and(|mode| mode.contains(['w', 'a', 'x', '+']));
+        let capability = if writes { Capability::FileWrite } else { Capability::FileRead };
+        let kept = name.iter().map(|name| texts::cut(name, texts::MAX_KEPT).into()).collect();
+        self.record_use(capability, path, kept, seen.labels(), seen.at);
+        let labels = match (writes, &name) {
+            (true, _) => Labels::NONE,
+            (false, name) => Labels::FILE.and(name.as_deref().map_or(Labels::NONE, secret::of_path)),
+        };
+        let parts = name.map(|name| Rc::new(vec![("name".into(), Value::text(name))]));
+        Value { labels, parts, path: Some("open()".into()), ..Value::default() }
+    }
+}
+
+fn is_own(object: &Expr) -> bool {
+    match object {
+        Expr::Name(name, _) => matches!(&**name, "self" | "cls" | "this"),
+        Expr::Nothing => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,461 @@
+//! Statements and expressions.
+
+use super::value::{MAX_PARTS, UNKNOWN, Value};
+use super::{Engine, Known, Scope, fold, push_layer, secret, texts};
+use crate::decode::{self, Decoder, MAX_OUTPUT};
+use crate::facts::{Capability, Labels};
+use crate::program::{At, Expr, Function, Import, Pattern, Stmt};
+use std::rc::Rc;
+
+/// Texts that are decoded because they look like it, per file.
+const MAX_UNASKED: usize = 300;
+
+impl<'p> Engine<'p, '_> {
+    pub(super) fn body(&mut self, body: &'p [Stmt]) {
+        for stmt in body {
+            if !self.step() {
+                return;
+            }
+            self.statement(stmt);
+        }
+    }
+
+    fn statement(&mut self, stmt: &'p Stmt) {
+        match stmt {
+            Stmt::Expr(expr) | Stmt::Export(expr) => {
+                self.eval(expr);
+            }
+            Stmt::Assign(patterns, expr) => {
+                let value = self.eval(expr);
+                for pattern in patterns {
+                    self.bind(pattern, value.clone());
+                }
+            }
+            Stmt::Import(import) => self.import(import),
+            Stmt::Function(function) => {
+                let value = self.function(function);
+                if let Some(name) = &function.name {
+                    self.assign(name, value);
+                }
+            }
+            Stmt::Class { name, bases, body } => self.class(name, bases, body),
+            Stmt::Block { guard, body } => {
+                if let Some(guard) = guard {
+                    self.eval(guard);
+                }
+                self.conditional += 1;
+                self.body(body);
+                self.conditional -= 1;
+            }
+            Stmt::Return(expr) => {
+                let value = self.eval(expr);
+                if let Some(result) = self.results.last_mut() {
+                    *result = std::mem::take(result).or(value);
+                }
+            }
+        }
+    }
+
+    fn import(&mut self, import: &'p Import) {
+        self.record_import(&import.module, import.at);
+        let module = import.module.strip_prefix("node:").unwrap_or(&import.module);
+        if let Some(alias) = &import.alias {
+            self.assign(alias, Value::named(module));
+        }
+        for (name, alias) in &import.names {
+            if &**name == "*" {
+                self.stars.push(module);
+            } else if &**name == "default" {
+                self.assign(alias, Value::named(module));
+            } else {
+                self.assign(alias, Value::named(format!("{module}.{name}")));
+            }
+        }
+    }
+
+    fn class(&mut self, name: &'p str, bases: &'p [Expr], body: &'p [Stmt]) {
+        for base in bases {
+            self.eval(base);
+        }
+        for stmt in body {
+            if let Stmt::Function(function) = stmt {
+                let value = self.function(function);
+                if let Some(name) = &function.name {
+                    let known = self.members.entry(name).or_default();
+                    *known = std::mem::take(known).or(value);
+                }
+            } else {
+                self.statement(stmt);
+            }
+        }
+        self.assign(name, Value::named(name));
+    }
+
+    /// A function as a value. Its body is walked later, once per walk of the file.
+    pub(super) fn function(&mut self, function: &'p Function) -> Value {
+        let key = std::ptr::from_ref(function) as usize;
+        let id = match self.by_function.get(&key) {
+            Some(id) => *id,
+            None => {
+                let id = self.functions.len();
+                let scope = self.scopes.len();
+                self.scopes.push(Scope { parent: Some(self.scope), ..Scope::default() });
+                self.functions.push(Known { function, scope, result: Value::default(), busy: false });
+                self.by_function.insert(key, id);
+                id
+            }
+        };
+        Value { function: Some(id), ..Value::default() }
+    }
+
+    /// Walks the body of a function, with what its parameters are known to hold.
+    pub(super) fn run_body(&mut self, id: usize) {
+        let Some(known) = self.functions.get_mut(id).filter(|known| !known.busy) else { return };
+        known.busy = true;
+        let (function, scope) = (known.function, known.scope);
+        let before = std::mem::replace(&mut self.scope, scope);
+        let conditional = std::mem::take(&mut self.conditional);
+        self.results.push(Value::default());
+        self.body(&function.body);
+        let result = self.results.pop().unwrap_or_default();
+        self.scope = before;
+        self.conditional = conditional;
+        if let Some(known) = self.functions.get_mut(id) {
+            known.busy = false;
+            known.result = std::mem::take(&mut known.result).or(result);
+        }
+    }
+
+    /// Assigns to a variable: to the one of that name that is in sight, or to a new one here.
+    pub(super) fn assign(&mut self, name: &'p str, value: Value) {
+        let mut at = self.scope;
+        let mut outer = false;
+        loop {
+            let Some(scope) = self.scopes.get_mut(at) else { return };
+            if let Some(known) = scope.names.get_mut(name) {
+                // What a closure assigns comes at a time of its own.
+                *known = if outer || self.conditional > 0 { std::mem::take(known).or(value) } else { value };
+                return;
+            }
+            match scope.parent {
+                Some(parent) => (at, outer) = (parent, true),
+                None => break,
+            }
+        }
+        if let Some(scope) = self.scopes.get_mut(self.scope) {
+            scope.names.insert(name, value);
+        }
+    }
+
+    fn lookup(&self, name: &str) -> Option<&Value> {
+        let mut at = Some(self.scope);
+        while let Some(scope) = at.and_then(|at| self.scopes.get(at)) {
+            if let Some(value) = scope.names.get(name) {
+                return Some(value);
+            }
+            at = scope.parent;
+        }
+        None
+    }
+
+    pub(super) fn bind(&mut self, pattern: &'p Pattern, value: Value) {
+        match pattern {
+            Pattern::Name(name) => self.assign(name, value),
+            Pattern::Place(place) => self.bind_place(place, value),
+            Pattern::Keys(keys) => {
+                for (key, pattern) in keys {
+                    let part = self.member(value.clone(), key, 0);
+                    self.bind(pattern, part);
+                }
+            }
+            Pattern::Items(items) => {
+                for (at, pattern) in items.iter().enumerate() {
+                    let part = value.part(&at.to_string()).cloned();
+                    self.bind(pattern, part.unwrap_or_else(|| Value::labelled(value.labels)));
+                }
+            }
+            Pattern::Other => {}
+        }
+    }
+
+    /// `object.name = value`.
+    fn bind_place(&mut self, place: &'p Expr, value: Value) {
+        let (object, key, at) = match place {
+            Expr::Member(object, name, at) => (object, Some(name.to_string()), *at),
+            Expr::Index(object, key, at) => {
+                let key = self.eval(key);
+                (object, key.known_text().map(|text| text.to_string()), *at)
+            }
+            _ => return,
+        };
+        if is_self(object) {
+            let (Expr::Member(_, name, _), true) = (place, true) else { return };
+            let known = self.members.entry(name).or_default();
+            *known = std::mem::take(known).or(value);
+            return;
+        }
+        let target = self.eval(object);
+        if let (Some(key), Some(_)) = (&key, &target.path) {
+            // Taking the place of a known function is using what it can.
+            let member = self.member_path(&target, key);
+            let api = member.as_deref().and_then(|path| self.language.table.get(path));
+            if let (Some(api), Some(path)) = (api, &member) {
+                for capability in &api.capabilities {
+                    self.record_use(*capability, &format!("={path}"), Vec::new(), value.labels, at);
+                }
+            }
+        }
+        let Expr::Name(name, _) = &**object else { return };
+        let (scope, name) = (self.scope, &**name);
+        let mut at = Some(scope);
+        while let Some(scope) = at.and_then(|at| self.scopes.get_mut(at)) {
+            if let Some(known) = scope.names.get_mut(name) {
+                known.labels = known.labels.and(value.labels);
+                let mut parts = known.parts.take().unwrap_or_default();
+                if parts.len() < 256 {
+                    Rc::make_mut(&mut parts).push((key.unwrap_or_default().into(), value));
+                }
+                known.parts = Some(parts);
+                return;
+            }
+            at = scope.parent;
+        }
+    }
+
+    /// What an expression gives.
+    pub(super) fn eval(&mut self, expr: &'p Expr) -> Value {
+        if !self.step() {
+            return Value::default();
+        }
+        match expr {
+            Expr::Text(text, at) => self.literal(text, *at),
+            Expr::Number(number) => Value { number: Some(*number), ..Value::default() },
+            Expr::Name(name, at) => self.name(name, *at),
+            Expr::Member(object, name, at) => {
+                if is_self(object) {
+                    if let Some(value) = self.members.get(&**name) {
+                        return value.clone();
+                    }
+                    return Value::default();
+                }
+                let object = self.eval(object);
+                self.member(object, name, *at)
+            }
+            Expr::Index(object, key, at) => self.index(object, key, *at),
+            Expr::Call(call) => self.call(call),
+            Expr::Join(parts, at) => self.join(parts, *at),
+            Expr::Arithmetic(operator, left, right) => {
+                let (left, right) = (self.eval(left), self.eval(right));
+                let number =
+                    left.number.zip(right.number).and_then(|(l, r)| fold::arithmetic(operator, l, r));
+                Value { number, ..Value::labelled(left.labels.and(right.labels)) }
+            }
+            Expr::List(items, at) => self.list(items, *at),
+            Expr::Map(entries, _) => {
+                let mut parts = Vec::new();
+                for (key, value) in entries.iter().take(MAX_PARTS) {
+                    let key = self.eval(key).known_text().map(|text| &**text).unwrap_or_default().into();
+                    parts.push((key, self.eval(value)));
+                }
+                Value::of_parts(parts)
+            }
+            Expr::Function(function) => self.function(function),
+            Expr::Either(options) => {
+                let mut value = Value::default();
+                for option in options {
+                    value = value.or(self.eval(option));
+                }
+                value
+            }
+            Expr::Assign(pattern, expr) => {
+                let value = self.eval(expr);
+                self.bind(pattern, value.clone());
+                value
+            }
+            Expr::Group(parts) => self.group(parts),
+            Expr::Nothing => Value::default(),
+        }
+    }
+
+    /// The value of a group is that of its only part; of several, their marks.
+    fn group(&mut self, parts: &'p [Expr]) -> Value {
+        if let [only] = parts {
+            return self.eval(only);
+        }
+        let mut labels = Labels::NONE;
+        let mut last = Value::default();
+        for part in parts {
+            last = self.eval(part);
+            labels = labels.and(last.labels);
+        }
+        // Of `(a, b)` the last part is the value.
+        Value { labels, ..last }
+    }
+
+    fn literal(&mut self, text: &'p str, at: At) -> Value {
+        if self.recording {
+            if texts::is_interesting(text) {
+                self.record_text(text, at, self.layer);
+            }
+            self.unasked(text, at);
+        }
+        Value::text(text)
+    }
+
+    /// Decodes a literal that looks encoded, wherever it goes.
+    fn unasked(&mut self, text: &str, at: At) {
+        if self.out.layers.len() > MAX_UNASKED {
+            return;
+        }
+        let decoder = if decode::looks_like_hex(text) {
+            Decoder::Hex
+        } else if decode::looks_like_base64(text) {
+            Decoder::Base64
+        } else {
+            return;
+        };
+        let Some(plain) = decoder.decode(text) else { return };
+        if decode::is_readable(&plain) && texts::is_interesting(&plain) {
+            self.hidden(&plain, decoder.as_str(), at);
+        }
+    }
+
+    /// Writes down a text that was decoded.
+    pub(super) fn hidden(&mut self, text: &str, how: &str, at: At) {
+        if !self.recording || self.out.layers.len() > MAX_UNASKED * 4 {
+            return;
+        }
+        if let Some(layer) = push_layer(self.out, how.into(), self.layer) {
+            self.record_text(text, at, layer);
+        }
+    }
+
+    fn name(&mut self, name: &'p str, at: At) -> Value {
+        if let Some(value) = self.lookup(name) {
+            return value.clone();
+        }
+        let table = self.language.table;
+        let starred = self.stars.iter().rev().map(|module| format!("{module}.{name}"));
+        let path = starred.into_iter().find(|path| table.get(path).is_some());
+        self.known(Value::named(path.unwrap_or_else(|| name.to_owned())), at)
+    }
+
+    /// What is known of a name of the language, where reading it is enough.
+    fn known(&mut self, mut value: Value, at: At) -> Value {
+        let Some(path) = value.path.clone() else { return value };
+        let Some(api) = self.language.table.get(&path).filter(|api| api.value) else { return value };
+        value.labels = value.labels.and(api.source);
+        for capability in &api.capabilities {
+            self.record_use(*capability, &path, Vec::new(), Labels::NONE, at);
+        }
+        value
+    }
+
+    pub(super) fn member_path(&self, object: &Value, name: &str) -> Option<Rc<str>> {
+        let path = object.path.as_deref()?;
+        if self.language.table.is_global_object(path) {
+            return Some(name.into());
+        }
+        (path.len() + name.len() < 160).then(|| format!("{path}.{name}").into())
+    }
+
+    /// `object.name`.
+    pub(super) fn member(&mut self, object: Value, name: &str, at: At) -> Value {
+        if let Some(part) = object.part(name) {
+            return part.clone();
+        }
+        if object.labels.has(Labels::ENVIRONMENT) && object.text.is_none() && object.path.is_some() {
+            return self.variable(name, at);
+        }
+        let path = self.member_path(&object, name);
+        let value = Value { path, labels: object.labels, ..Value::default() };
+        self.known(value, at)
+    }
+
+    /// One variable of the environment.
+    pub(super) fn variable(&mut self, name: &str, at: At) -> Value {
+        self.record_use(Capability::Environment, "environment", vec![name.into()], Labels::NONE, at);
+        Value::labelled(secret::of_variable(name))
+    }
+
+    fn index(&mut self, object: &'p Expr, key: &'p Expr, at: At) -> Value {
+        let plain = matches!(key, Expr::Text(..));
+        let target = self.eval(object);
+        let key = self.eval(key);
+        if let Some(text) = key.known_text().cloned() {
+            if !plain && target.path.is_some() && is_identifier(&text) && self.recording {
+                self.out.measures.hidden_names += 1;
+            }
+            return self.member(target, &text, at);
+        }
+        if let Some(number) = key.number.and_then(fold::index) {
+            if let Some(part) = target.part(&number.to_string()) {
+                return part.clone();
+            }
+            if let Some(c) = target.text.as_deref().and_then(|text| text.chars().nth(number)) {
+                return Value { text: Some(c.to_string().into()), ..target };
+            }
+        }
+        Value::labelled(target.labels.and(key.labels))
+    }
+
+    fn join(&mut self, parts: &'p [Expr], at: At) -> Value {
+        let values: Vec<Value> = parts.iter().map(|part| self.eval(part)).collect();
+        let labels = values.iter().fold(Labels::NONE, |all, value| all.and(value.labels));
+        let numbers: Option<Vec<f64>> = values.iter().map(|value| value.number).collect();
+        if let Some(numbers) = numbers {
+            return Value { number: Some(numbers.iter().sum()), ..Value::labelled(labels) };
+        }
+        let mut text = String::new();
+        for value in &values {
+            match (&value.text, value.number) {
+                (Some(part), _) => text.push_str(part),
+                (None, Some(number)) => text.push_str(&number.to_string()),
+                (None, None) => text.push(UNKNOWN),
+            }
+            if text.len() > MAX_OUTPUT {
+                return Value::labelled(labels);
+            }
+        }
+        let decoded = values.iter().find_map(|value| value.decoded.clone());
+        let known = values.iter().any(|value| value.text.is_some());
+        // Joined texts say something that none of them says alone.
+        if known && self.recording && texts::is_interesting(&text) {
+            self.record_text(&text, at, self.layer);
+        }
+        Value { text: known.then(|| text.into()), decoded, ..Value::labelled(labels) }
+    }
+
+    fn list(&mut self, items: &'p [Expr], at: At) -> Value {
+        let mut values: Vec<Value> = items.iter().take(MAX_PARTS).map(|item| self.eval(item)).collect();
+        let bytes = values.len() >= 16 && values.iter().all(|value| value.number.is_some());
+        if bytes && self.recording {
+            let plain = fold::characters(&values).and_then(|value| value.text);
+            if let Some(plain) = plain.filter(|text| decode::is_readable(text) && texts::is_interesting(text))
+            {
+                self.hidden(&plain, "character codes", at);
+            }
+        }
+        if let [only] = values.as_mut_slice()
+            && matches!(items, [Expr::Group(_)])
+        {
+            // What is spread into a list is the list.
+            return std::mem::take(only);
+        }
+        fold::list(values)
+    }
+}
+
+fn is_self(expr: &Expr) -> bool {
+    match expr {
+        Expr::Name(name, _) => matches!(&**name, "self" | "cls" | "this"),
+        Expr::Nothing => true,
+        _ => false,
+    }
+}
+
+fn is_identifier(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes.next().is_some_and(|c| c.is_ascii_alphabetic() || c == b'_')
+        && bytes.all(|c| c.is_ascii_alphanumeric() || c == b'_')
+}

@@ -1,0 +1,244 @@
+//! Data-flow over a program: which call is reached by what, and what texts turn out to be once they are folded and
+//! decoded.
+//!
+//! The engine walks a program twice. The first walk learns what variables, parameters and functions may hold; the
+//! second writes down the facts. Within a function assignments are followed in order; what is assigned under a
+//! condition, in a loop or by a closure is added to what was there. It is an over-approximation within one file, and
+//! says nothing across files: rules join those.
+//!
+//! A constant text that reaches an [`Eval`](Sink::Eval) sink is parsed as the language and walked as well, so that
+//! `exec(base64.b64decode("…"))` is known by what it does.
+
+mod call;
+mod eval;
+mod fold;
+mod secret;
+mod table;
+mod texts;
+mod value;
+
+pub use table::Table;
+
+use crate::facts::{Capability, Facts, Flow, Imported, Labels, Layer, Sink, Text, Use};
+use crate::program::{At, Program};
+use rustc_hash::FxHashMap;
+use value::Value;
+
+/// Steps of one file: about a second of a slow core.
+const FUEL: u32 = 4_000_000;
+
+/// Facts of one kind per file: more say nothing new.
+const MAX_FACTS: usize = 4_000;
+
+/// Code within code within code.
+const MAX_LAYERS: u16 = 5;
+
+/// What the engine must know of a language.
+#[derive(Clone, Copy)]
+pub struct Language {
+    /// What its functions do.
+    pub table: &'static Table,
+    /// Parses a text that is run as code.
+    pub parse: fn(&str) -> Option<Program>,
+}
+
+/// The facts of a program.
+pub fn facts(program: &Program, language: Language) -> Facts {
+    let mut out = Facts {
+        parsed: true,
+        layers: vec![Layer { how: "".into(), outer: 0 }],
+        cut_short: program.cut_short,
+        ..Facts::default()
+    };
+    let mut fuel = FUEL;
+    walk(program, language, &mut out, &mut fuel, 0, None);
+    out.cut_short |= fuel == 0;
+    out
+}
+
+/// Walks one program: the file itself, or a text of it that is run (`at` says where).
+fn walk(
+    program: &Program,
+    language: Language,
+    out: &mut Facts,
+    fuel: &mut u32,
+    layer: u16,
+    at: Option<At>,
+) -> Vec<Nested> {
+    let mut engine = Engine {
+        language,
+        out,
+        fuel,
+        layer,
+        at,
+        recording: false,
+        scopes: Vec::new(),
+        by_function: FxHashMap::default(),
+        functions: Vec::new(),
+        members: FxHashMap::default(),
+        stars: Vec::new(),
+        scope: 0,
+        nested: Vec::new(),
+        inlining: 0,
+        conditional: 0,
+        results: Vec::new(),
+    };
+    engine.module(program);
+    let nested = std::mem::take(&mut engine.nested);
+    // Only the file's own walk goes on into what it runs: inner walks hand theirs up, so that the depth is counted here.
+    if at.is_some() {
+        return nested;
+    }
+    let mut queue = nested;
+    let mut turn = 0;
+    while let Some(next) = queue.get(turn) {
+        turn += 1;
+        let (outer, place, how, text) = (next.outer, next.at, next.how.clone(), next.text.clone());
+        if depth(out, outer) >= MAX_LAYERS || turn > 200 || *fuel == 0 {
+            break;
+        }
+        let Some(inner) = (language.parse)(&text) else { continue };
+        let Some(layer) = push_layer(out, how, outer) else { break };
+        queue.extend(walk(&inner, language, out, fuel, layer, Some(place)));
+    }
+    Vec::new()
+}
+
+fn depth(facts: &Facts, mut layer: u16) -> u16 {
+    let mut depth = 0;
+    while let Some(entry) = facts.layers.get(usize::from(layer)).filter(|_| layer != 0) {
+        depth += 1;
+        layer = entry.outer.min(layer - 1);
+    }
+    depth
+}
+
+fn push_layer(facts: &mut Facts, how: Box<str>, outer: u16) -> Option<u16> {
+    let next = u16::try_from(facts.layers.len()).ok()?;
+    facts.layers.push(Layer { how, outer });
+    Some(next)
+}
+
+/// A text that is run as code.
+struct Nested {
+    text: Box<str>,
+    how: Box<str>,
+    outer: u16,
+    at: At,
+}
+
+/// The variables of a function, or of the file.
+#[derive(Default)]
+struct Scope<'p> {
+    parent: Option<usize>,
+    names: FxHashMap<&'p str, Value>,
+}
+
+/// What is known of a function.
+struct Known<'p> {
+    function: &'p crate::program::Function,
+    scope: usize,
+    result: Value,
+    /// Whether its body is being walked: a recursive call gets what is known so far.
+    busy: bool,
+}
+
+struct Engine<'p, 'o> {
+    language: Language,
+    out: &'o mut Facts,
+    fuel: &'o mut u32,
+    layer: u16,
+    /// Where the program as a whole stands, when it is a text of another.
+    at: Option<At>,
+    /// Whether this is the second walk.
+    recording: bool,
+    scopes: Vec<Scope<'p>>,
+    by_function: FxHashMap<usize, usize>,
+    functions: Vec<Known<'p>>,
+    /// What is assigned to `self.x` and `this.x`, by the name of the member.
+    members: FxHashMap<&'p str, Value>,
+    /// Modules whose names are all imported.
+    stars: Vec<&'p str>,
+    scope: usize,
+    nested: Vec<Nested>,
+    inlining: u8,
+    /// Above zero, an assignment adds to what was there.
+    conditional: u16,
+    /// What the functions under way give.
+    results: Vec<Value>,
+}
+
+impl<'p> Engine<'p, '_> {
+    fn module(&mut self, program: &'p Program) {
+        self.scopes.push(Scope::default());
+        let before = *self.fuel;
+        self.pass(program);
+        // A small program is worth another walk: what functions give to one another settles.
+        if before - *self.fuel < before / 20 {
+            self.pass(program);
+        }
+        self.recording = true;
+        self.pass(program);
+    }
+
+    fn pass(&mut self, program: &'p Program) {
+        self.scope = 0;
+        self.body(&program.body);
+        // What nobody in the file calls, somebody else may.
+        let mut at = 0;
+        while at < self.functions.len() {
+            self.run_body(at);
+            at += 1;
+        }
+    }
+
+    /// Takes a step; false when there are none left.
+    fn step(&mut self) -> bool {
+        *self.fuel = self.fuel.saturating_sub(1);
+        *self.fuel > 0
+    }
+
+    fn place(&self, at: At) -> At {
+        self.at.unwrap_or(at)
+    }
+
+    fn record_use(
+        &mut self,
+        capability: Capability,
+        api: &str,
+        texts: Vec<Box<str>>,
+        labels: Labels,
+        at: At,
+    ) {
+        if self.recording && self.out.uses.len() < MAX_FACTS {
+            let (at, layer) = (self.place(at), self.layer);
+            self.out.uses.push(Use { capability, api: api.into(), texts, labels, at, layer });
+        }
+    }
+
+    fn record_flow(&mut self, sink: Sink, labels: Labels, api: &str, text: Option<&str>, at: At) {
+        if self.recording && self.out.flows.len() < MAX_FACTS {
+            let (at, layer) = (self.place(at), self.layer);
+            let text = text.map(|text| texts::cut(text, texts::MAX_KEPT).into());
+            self.out.flows.push(Flow { labels, sink, api: api.into(), text, at, layer });
+        }
+    }
+
+    fn record_text(&mut self, text: &str, at: At, layer: u16) {
+        if self.recording && self.out.texts.len() < MAX_FACTS {
+            let at = self.place(at);
+            let text = texts::cut(text, texts::MAX_KEPT).into();
+            self.out.texts.push(Text { text, at, layer });
+        }
+    }
+
+    fn record_import(&mut self, module: &str, at: At) {
+        if self.recording && self.out.imports.len() < MAX_FACTS {
+            let at = self.place(at);
+            self.out.imports.push(Imported { module: module.into(), at });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! Which files and variables hold what a stranger must not have.
+
+use crate::facts::Labels;
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
+use std::sync::LazyLock;
+
+/// Parts of paths under which only secrets lie. What honest tools read every day (`.env`, `.npmrc`, `.netrc`) is in
+/// [`TOKEN_FILES`].
+const SECRET_FILES: &[&str] = &[
+    ".ssh/id_",
+    "/.ssh/",
+    "id_rsa",
+    "id_ed25519",
+    "id_ecdsa",
+    ".aws/credentials",
+    ".config/gcloud",
+    "application_default_credentials",
+    ".azure/accesstokens",
+    ".azure/msal_token",
+    ".kube/config",
+    ".git-credentials",
+    ".gnupg",
+    "/etc/shadow",
+    "login data",
+    "local state",
+    "cookies.sqlite",
+    "logins.json",
+    "key4.db",
+    "key3.db",
+    "network/cookies",
+    "google/chrome",
+    "brave-browser",
+    "bravesoftware",
+    "microsoft/edge/user data",
+    "mozilla/firefox/profiles",
+    ".mozilla/firefox",
+    "opera software",
+    "yandexbrowser",
+    "login keychain",
+    "library/keychains",
+    "login.keychain",
+    "wallet.dat",
+    "exodus.wallet",
+    "/exodus/",
+    "electrum/wallets",
+    ".electrum",
+    "atomic/local storage",
+    "/atomic/",
+    "ledger live",
+    "metamask",
+    "nkbihfbeogaeaoehlefnkodbefgpgknn",
+    "local extension settings",
+    ".ethereum/keystore",
+    ".bitcoin",
+    ".config/solana",
+    "solana/id.json",
+    "phantom",
+    "discord/local storage",
+    "discordcanary",
+    "discordptb",
+    "leveldb",
+    "telegram desktop/tdata",
+    "tdata",
+    "steam/config",
+    "ssfn",
+    ".bash_history",
+    ".zsh_history",
+    "consolehost_history",
+    "filezilla",
+    "winscp",
+    "/proc/self/environ",
+    "github/hosts.yml",
+    ".config/gh/hosts",
+    "/run/secrets",
+    "var/run/secrets",
+    "minecraft/launcher_accounts",
+    "169.254.169.254",
+    "metadata.google.internal",
+];
+
+/// Files with tokens that honest tools read every day: alone they say little.
+const TOKEN_FILES: &[&str] = &[
+    ".npmrc",
+    ".pypirc",
+    ".netrc",
+    "_netrc",
+    ".docker/config.json",
+    ".cargo/credentials",
+    ".yarnrc",
+    ".env",
+    ".vault-token",
+    ".terraform.d/credentials",
+    ".config/configstore",
+];
+
+fn matcher(words: &[&str]) -> Option<AhoCorasick> {
+    AhoCorasickBuilder::new().ascii_case_insensitive(true).build(words).ok()
+}
+
+static SECRET: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| matcher(SECRET_FILES));
+static TOKEN: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| matcher(TOKEN_FILES));
+
+/// What reading a file of that path gives, beyond the contents of a file. `\` counts as `/`.
+pub(crate) fn of_path(path: &str) -> Labels {
+    let slashed;
+    let path = if path.contains('\\') {
+        slashed = path.replace("\\\\", "/").replace('\\', "/");
+        &slashed
+    } else {
+        path
+    };
+    let has = |matcher: &Option<AhoCorasick>| matcher.as_ref().is_some_and(|m| m.is_match(path));
+    if has(&SECRET) {
+        Labels::SECRET
+    } else if has(&TOKEN) {
+        Labels::TOKEN_FILE
+    } else {
+        Labels::NONE
+    }
+}
+
+/// What a variable of the environment holds, by its name.
+pub(crate) fn of_variable(name: &str) -> Labels {
+    let upper = name.to_ascii_uppercase();
+    let secret = [
+        "TOKEN",
+        "SECRET",
+        "PASSWORD",
+        "PASSWD",
+        "PRIVATE_KEY",
+        "API_KEY",
+        "APIKEY",
+        "ACCESS_KEY",
+        "CREDENTIAL",
+        "MNEMONIC",
+        "AWS_",
+    ];
+    let host = [
+        "USER",
+        "USERNAME",
+        "LOGNAME",
+        "HOSTNAME",
+        "COMPUTERNAME",
+        "USERDOMAIN",
+        "USERPROFILE",
+        "HOME",
+        "PWD",
+    ];
+    if secret.iter().any(|word| upper.contains(word)) {
+        Labels::SECRET_VARIABLE
+    } else if host.contains(&upper.as_str()) {
+        Labels::VARIABLE.and(Labels::HOST)
+    } else {
+        Labels::VARIABLE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_known_by_their_parts() {
+        assert_eq!(of_path("\u{FFFC}/.ssh/id_rsa"), Labels::SECRET);
+        assert_eq!(of_path("\u{FFFC}\\Google\\Chrome\\User Data"), Labels::SECRET);
+        assert_eq!(of_path("\u{FFFC}/.npmrc"), Labels::TOKEN_FILE);
+        assert_eq!(of_path("data/table.csv"), Labels::NONE);
+    }
+
+    #[test]
+    fn variables_are_known_by_their_names() {
+        assert_eq!(of_variable("NPM_TOKEN"), Labels::SECRET_VARIABLE);
+        assert_eq!(of_variable("NODE_ENV"), Labels::VARIABLE);
+        assert!(of_variable("HOSTNAME").has(Labels::HOST));
+    }
+}

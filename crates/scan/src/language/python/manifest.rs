@@ -1,0 +1,66 @@
+//! What a Python distribution says of itself, and what of it runs by itself.
+
+use crate::package::{Hook, Kind, Package};
+use trustmill_core::scan::When;
+
+/// Reads the metadata and finds what installing, starting Python and importing run.
+pub fn manifest(package: &mut Package) {
+    metadata(package);
+    let mut hooks = Vec::new();
+    for file in &mut package.files {
+        let name = file.path.rsplit('/').next().unwrap_or(&file.path);
+        file.when = match name {
+            "setup.py" if !file.path.contains('/') => When::Installed,
+            _ if name.ends_with(".pth") && file.kind == Kind::Python => When::Started,
+            "sitecustomize.py" | "usercustomize.py" => When::Started,
+            "__init__.py" => When::Imported,
+            _ => When::Called,
+        };
+        if file.when >= When::Installed && (!file.facts.uses.is_empty() || file.when == When::Started) {
+            let (name, command) = (name.to_owned(), file.path.clone());
+            hooks.push(Hook { name, command, when: file.when, place: file.whole() });
+        }
+        let test = file
+            .path
+            .split('/')
+            .any(|part| matches!(part, "test" | "tests" | "testing" | "docs" | "doc" | "examples"));
+        if test && file.when < When::Installed {
+            file.when = When::Never;
+        }
+    }
+    package.manifest.hooks.extend(hooks);
+}
+
+/// `METADATA` of a wheel, `PKG-INFO` of a source distribution: headers as in mail.
+fn metadata(package: &mut Package) {
+    let file = package.files.iter().filter(|file| {
+        let mut parts = file.path.rsplit('/');
+        let (name, folder) = (parts.next(), parts.next());
+        name == Some("PKG-INFO")
+            && folder.is_none_or(|folder| folder.ends_with(".egg-info") || folder == "EGG-INFO")
+            || name == Some("METADATA") && folder.is_some_and(|folder| folder.ends_with(".dist-info"))
+    });
+    let Some(file) = file.min_by_key(|file| file.path.len()) else { return };
+    let text = String::from_utf8_lossy(&file.bytes);
+    let head = text.split("\n\n").next().unwrap_or_default().to_owned();
+    let manifest = &mut package.manifest;
+    for line in head.lines() {
+        let Some((key, value)) = line.split_once(':') else { continue };
+        let value = value.trim();
+        match key.to_ascii_lowercase().as_str() {
+            "name" => manifest.name = value.to_owned(),
+            "version" => manifest.version = value.to_owned(),
+            "summary" => manifest.description = value.to_owned(),
+            "home-page" if !value.is_empty() => manifest.repository = Some(value.to_owned()),
+            "project-url" if manifest.repository.is_none() => {
+                manifest.repository = value.rsplit_once(',').map(|(_, url)| url.trim().to_owned());
+            }
+            "requires-dist" if !value.contains("extra ==") => {
+                let end = value.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')));
+                let (name, rest) = value.split_at(end.unwrap_or(value.len()));
+                manifest.dependencies.insert(name.to_ascii_lowercase(), rest.trim().to_owned());
+            }
+            _ => {}
+        }
+    }
+}
