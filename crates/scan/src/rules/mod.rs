@@ -3,7 +3,24 @@
 //! A rule has one id everywhere (reports, SARIF, docs, samples): its file's name with dashes. Its samples are in
 //! `samples/ID/`, encoded: `bad-*` it must find, `near-*` it may note and must not hold, `good-*` it must not find.
 
+mod address;
+mod agent_abuse;
+mod destruction;
+mod download_then_run;
+mod exfiltration;
+mod fetched_code;
+mod hidden_code;
 mod install_command;
+mod install_runs;
+mod memory_injection;
+mod miner;
+mod persistence;
+mod reverse_shell;
+mod secret_files;
+mod shell_fetch;
+mod spying;
+mod wallet_redirection;
+mod worm;
 
 use crate::package::{File, Package};
 use crate::program::At;
@@ -24,7 +41,25 @@ pub trait Rule: Sync {
 }
 
 /// Every rule, by family.
-pub const ALL: &[&dyn Rule] = &[&install_command::InstallCommand];
+pub const ALL: &[&dyn Rule] = &[
+    &install_command::InstallCommand,
+    &fetched_code::FetchedCode,
+    &download_then_run::DownloadThenRun,
+    &shell_fetch::ShellFetch,
+    &reverse_shell::ReverseShell,
+    &exfiltration::Exfiltration,
+    &secret_files::SecretFiles,
+    &hidden_code::HiddenCode,
+    &persistence::Persistence,
+    &worm::Worm,
+    &destruction::Destruction,
+    &wallet_redirection::WalletRedirection,
+    &spying::Spying,
+    &agent_abuse::AgentAbuse,
+    &install_runs::InstallRuns,
+    &memory_injection::MemoryInjection,
+    &miner::Miner,
+];
 
 /// Collects what one rule finds.
 pub struct Found<'a> {

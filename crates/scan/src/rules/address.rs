@@ -1,0 +1,134 @@
+//! What can be said of an address by itself.
+
+/// What is known of where something goes; the order is from harmless to bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reputation {
+    /// Nothing.
+    Plain,
+    /// A number instead of a name.
+    BareAddress,
+    /// A place where anybody collects what is sent, without an account that could be traced: webhooks of chats, request
+    /// bins, tunnels, testers of out-of-band calls, paste bins.
+    DropBox,
+}
+
+impl Reputation {
+    /// For the end of a sentence.
+    pub(super) const fn phrase(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::BareAddress => " to a bare address",
+            Self::DropBox => " to where anybody can collect it",
+        }
+    }
+}
+
+/// Parts of addresses of such places.
+const DROP_BOXES: &[&str] = &[
+    "discord.com/api/webhooks/",
+    "discordapp.com/api/webhooks/",
+    "canary.discord.com/api/webhooks",
+    "ptb.discord.com/api/webhooks",
+    "api.telegram.org/bot",
+    "hooks.slack.com/services/t",
+    "webhook.site",
+    "requestbin",
+    "pipedream.net",
+    ".oast.",
+    "oastify.com",
+    "interact.sh",
+    "interactsh",
+    "burpcollaborator",
+    "canarytokens",
+    "beeceptor.com",
+    "ngrok.io",
+    "ngrok-free.app",
+    "ngrok.app",
+    "trycloudflare.com",
+    "localhost.run",
+    "serveo.net",
+    "loca.lt",
+    "requestcatcher.com",
+    "hookb.in",
+    "hookbin.com",
+    "postb.in",
+    "mockbin",
+    "mockapi.io",
+    "bin.sh",
+    "transfer.sh",
+    "file.io",
+    "anonfiles",
+    "gofile.io",
+    "0x0.st",
+    "catbox.moe",
+    "dnslog.cn",
+    "ceye.io",
+    "dnsbin",
+    "bxss.me",
+    "pastebin.com/raw",
+    "pastebin.com/api",
+    "paste.ee",
+    "rentry.co",
+    "hastebin",
+    "glitch.me",
+    "repl.co",
+    "workers.dev",
+    "duckdns.org",
+    "no-ip.",
+    "ddns.net",
+    "supabase.co",
+    "firebaseio.com",
+    "herokuapp.com",
+    "vercel.app",
+    "netlify.app",
+    "pages.dev",
+    "onrender.com",
+    "deno.dev",
+];
+
+/// Places of the list above that honest programs use too: alone they say nothing.
+const AMBIGUOUS: usize = 14;
+
+/// What is known of an address, or of a text that holds one.
+pub(super) fn reputation(text: &str) -> Reputation {
+    let lower = text.to_ascii_lowercase();
+    let certain = DROP_BOXES.get(..DROP_BOXES.len().saturating_sub(AMBIGUOUS)).unwrap_or_default();
+    if certain.iter().any(|part| lower.contains(part)) {
+        Reputation::DropBox
+    } else if has_public_ipv4(&lower) {
+        Reputation::BareAddress
+    } else {
+        Reputation::Plain
+    }
+}
+
+/// Whether a text holds the IPv4 address of a machine that is not near: after `://`, or as the whole of it.
+fn has_public_ipv4(text: &str) -> bool {
+    let after = text.match_indices("://").map(|(at, sign)| text.get(at + sign.len()..).unwrap_or_default());
+    after.chain(std::iter::once(text)).any(|rest| {
+        let host: String = rest.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+        let follows = rest.as_bytes().get(host.len());
+        let ends = follows.is_none_or(|c| matches!(c, b':' | b'/' | b' ' | b'?' | b'"' | b'\''));
+        ends && host.parse::<core::net::Ipv4Addr>().is_ok_and(|ip| {
+            !(ip.is_loopback() || ip.is_private() || ip.is_unspecified() || ip.is_link_local() || ip.is_broadcast() || ip.is_multicast())
+                // Resolvers that everybody names.
+                && !matches!(ip.octets(), [8, 8, 8 | 4, 8 | 4] | [1, 1, 1, 1] | [1, 0, 0, 1] | [9, 9, 9, 9])
+                && ip.octets().first().is_some_and(|first| *first > 4)
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_known_by_what_they_are() {
+        assert_eq!(reputation("https://discord.com/api/webhooks/1/x"), Reputation::DropBox);
+        assert_eq!(reputation("http://192.0.2.1:8080/a"), Reputation::BareAddress);
+        assert_eq!(reputation("192.0.2.7"), Reputation::BareAddress);
+        assert_eq!(reputation("http://127.0.0.1/a"), Reputation::Plain);
+        assert_eq!(reputation("https://example.com/1.2.3.4"), Reputation::Plain);
+        assert_eq!(reputation("1.2.3"), Reputation::Plain);
+    }
+}

@@ -1,0 +1,67 @@
+//! A file is written with what another machine answered, and then started.
+
+use super::{Found, Rule};
+use crate::facts::{Capability, Labels, Sink};
+use crate::package::{File, Package};
+use trustmill_core::scan::Family;
+
+/// See the module.
+pub(super) struct DownloadThenRun;
+
+impl Rule for DownloadThenRun {
+    fn id(&self) -> &'static str {
+        "download-then-run"
+    }
+
+    fn family(&self) -> Family {
+        Family::DownloadAndRun
+    }
+
+    fn summary(&self) -> &'static str {
+        "a downloaded file is started"
+    }
+
+    fn look(&self) -> &'static str {
+        "what is downloaded, from where, and whether its digest is checked"
+    }
+
+    fn judge(&self, package: &Package, found: &mut Found<'_>) {
+        for file in package.code() {
+            let Some((target, at)) = written(file) else { continue };
+            let name = target.rsplit(['/', '\\']).next().unwrap_or(&target).to_owned();
+            let runs = file.facts.flows.iter().filter(|flow| flow.sink == Sink::Run);
+            let named = |text: &str| name.len() > 2 && text.contains(&name);
+            for run in runs {
+                let text = run.text.as_deref().unwrap_or_default();
+                // Started by its name; or at least something is, whose name is not known.
+                let weight = match (named(text), text.contains('\u{FFFC}') || text.is_empty()) {
+                    (true, _) => 80,
+                    (false, true) => 45,
+                    (false, false) => continue,
+                };
+                let what = format!(
+                    "a downloaded file{} is started",
+                    if name.is_empty() { String::new() } else { format!(" ({name})") }
+                );
+                found.at(weight, file, run.at.max(at), run.layer, what);
+                break;
+            }
+        }
+    }
+}
+
+/// The name of a file that is written with what was downloaded, and where.
+fn written(file: &File) -> Option<(String, u32)> {
+    let by_flow =
+        file.facts.flows.iter().find(|flow| flow.sink == Sink::Write && flow.labels.has(Labels::NETWORK));
+    if let Some(flow) = by_flow {
+        return Some((flow.text.as_deref().unwrap_or_default().to_owned(), flow.at));
+    }
+    // One function that does both: `urlretrieve(address, name)`.
+    let mut uses = file.facts.uses.iter();
+    let one = uses.find(|one| {
+        one.capability == Capability::FileWrite && one.texts.iter().any(|text| text.contains("://"))
+    })?;
+    let name = one.texts.iter().find(|text| !text.contains("://")).or(one.texts.first());
+    Some((name.map(ToString::to_string).unwrap_or_default(), one.at))
+}

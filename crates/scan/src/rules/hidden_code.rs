@@ -1,0 +1,55 @@
+//! Code that was encoded is decoded and run.
+
+use super::{Found, Rule};
+use crate::facts::{Labels, Sink};
+use crate::package::Package;
+use trustmill_core::scan::Family;
+
+/// See the module.
+pub(super) struct HiddenCode;
+
+impl Rule for HiddenCode {
+    fn id(&self) -> &'static str {
+        "hidden-code"
+    }
+
+    fn family(&self) -> Family {
+        Family::Obfuscation
+    }
+
+    fn summary(&self) -> &'static str {
+        "encoded code is decoded and run"
+    }
+
+    fn look(&self) -> &'static str {
+        "the decoded code"
+    }
+
+    fn judge(&self, package: &Package, found: &mut Found<'_>) {
+        for file in package.code() {
+            for flow in file
+                .facts
+                .flows
+                .iter()
+                .filter(|flow| matches!(flow.sink, Sink::Eval | Sink::Load | Sink::Run))
+            {
+                let decoded = flow.labels.has(Labels::DECODED);
+                let weight = match (flow.sink, decoded, flow.layer) {
+                    (Sink::Eval, true, _) => 85,
+                    (Sink::Run, true, _) => 60,
+                    (Sink::Load, true, _) => 70,
+                    // Code within code that itself runs code or programs.
+                    (Sink::Eval | Sink::Run, false, 2..) => 80,
+                    (Sink::Run, false, 1) if !is_plain(file, flow.layer) => 75,
+                    _ => continue,
+                };
+                found.at(weight, file, flow.at, flow.layer, format!("{} runs what was encoded", flow.api));
+            }
+        }
+    }
+}
+
+/// Whether a layer is a plain text that is run as code, with nothing hidden in it.
+fn is_plain(file: &crate::package::File, layer: u16) -> bool {
+    file.facts.layers.get(usize::from(layer)).is_none_or(|layer| &*layer.how == "a text run as code")
+}

@@ -1,0 +1,53 @@
+//! Code that runs at installation talks to other machines or starts programs.
+
+use super::{Found, Rule};
+use crate::facts::Capability;
+use crate::package::Package;
+use trustmill_core::scan::Family;
+use trustmill_core::scan::When;
+
+/// See the module.
+pub(super) struct InstallRuns;
+
+impl Rule for InstallRuns {
+    fn id(&self) -> &'static str {
+        "install-runs"
+    }
+
+    fn family(&self) -> Family {
+        Family::InstallHook
+    }
+
+    fn summary(&self) -> &'static str {
+        "installing talks to other machines or starts programs"
+    }
+
+    fn look(&self) -> &'static str {
+        "why installing needs it"
+    }
+
+    fn judge(&self, package: &Package, found: &mut Found<'_>) {
+        for file in package.code().filter(|file| file.when >= When::Installed) {
+            let uses = &file.facts.uses;
+            let first = |capability| uses.iter().find(|one| one.capability == capability);
+            let (network, process, code) =
+                (first(Capability::Network), first(Capability::Process), first(Capability::DynamicCode));
+            let (at, weight, what) = match (network, process, code) {
+                (Some(network), Some(_), Some(_)) => {
+                    (network, 62, "talks to other machines, starts programs and runs texts as code")
+                }
+                (Some(network), Some(_), None) => {
+                    (network, 58, "talks to other machines and starts programs")
+                }
+                (Some(network), None, Some(_)) => {
+                    (network, 58, "talks to other machines and runs texts as code")
+                }
+                (Some(network), None, None) => (network, 50, "talks to other machines"),
+                (None, Some(process), _) => (process, 25, "starts programs"),
+                (None, None, Some(code)) => (code, 20, "runs texts as code"),
+                (None, None, None) => continue,
+            };
+            found.at(weight, file, at.at, at.layer, format!("installing {what}"));
+        }
+    }
+}
