@@ -44,6 +44,7 @@ pub struct Previous {
 /// What registries, rebuilds and other packages say of a release, as far as it is known: what is not known says
 /// nothing for or against.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Context {
     /// Whether very many depend on the project.
     pub popular: Option<bool>,
@@ -63,6 +64,21 @@ pub struct Context {
     pub young_dependencies: Vec<String>,
     /// Files that the rebuild from source did not give, or gave with other contents.
     pub not_in_source: Vec<String>,
+    /// Fingerprints of popular packages that this one may be a copy of: those that it [resembles](Self::resembles),
+    /// and those that share a file with it.
+    pub originals: Vec<Fingerprint>,
+}
+
+/// The files of a package, so that a copy of it is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// The package.
+    pub name: String,
+    /// The release that was read.
+    pub version: String,
+    /// Paths of its files of code, with the first eight bytes of the SHA-256 of each as a number: enough to tell files
+    /// of one package apart, too little to prove anything.
+    pub files: std::collections::BTreeMap<String, u64>,
 }
 
 /// Scans published files.

@@ -1,0 +1,3 @@
+//! Sets as people lay them out: folders, archives, pairs and repositories.
+
+mod sets;
