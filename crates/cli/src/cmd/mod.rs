@@ -11,6 +11,7 @@ mod policy;
 mod refresh;
 mod remove;
 mod sbom;
+mod scan;
 mod secure;
 mod show;
 mod token;
@@ -25,6 +26,7 @@ pub(crate) use list::Listing;
 pub(crate) use overrides::Shown;
 pub(crate) use policy::{Replayed, Ruleset};
 pub(crate) use sbom::Bill;
+pub(crate) use scan::{Listed, Scanned, rules as scan_rules};
 pub(crate) use secure::{Row, Summary};
 pub(crate) use vex::Said;
 
@@ -50,6 +52,7 @@ Examples:
   trustmill secure requirements.txt                    rebuild and judge every pinned package
   trustmill secure --require replayed uv.lock          exit with 1 if a claim is weaker
   trustmill check uv.lock package-lock.json            known vulnerabilities and malware, offline
+  trustmill scan left-pad-1.3.0.tgz                    malware: what it does, when it runs, where
   trustmill up                                         serve, and keep up with new releases
   trustmill show pkg:pypi/requests@2.32.5              everything known, and what differs
   trustmill policy explain pkg:npm/chalk@5.6.1          why it is or is not handed out
@@ -88,6 +91,7 @@ pub(crate) struct Global {
 enum Verb {
     Secure(secure::Secure),
     Check(check::Check),
+    Scan(scan::Scan),
     Sbom(sbom::Sbom),
     Vex(vex::Vex),
     Add(add::Add),
@@ -110,6 +114,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
     match cli.verb {
         Verb::Secure(verb) => verb.run(global),
         Verb::Check(verb) => verb.run(global),
+        Verb::Scan(verb) => verb.run(global),
         Verb::Sbom(verb) => verb.run(global),
         Verb::Vex(verb) => verb.run(global),
         Verb::Add(verb) => verb.run(global),

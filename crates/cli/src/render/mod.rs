@@ -12,6 +12,8 @@ pub(crate) mod overrides;
 pub(crate) mod policy;
 pub(crate) mod progress;
 pub(crate) mod sarif;
+pub(crate) mod scan;
+pub(crate) mod scan_sarif;
 pub(crate) mod secure;
 pub(crate) mod show;
 pub(crate) mod spdx;

@@ -51,7 +51,14 @@ pub(crate) fn log(checked: &Checked) -> Log {
         }],
         "results": results.collect::<Vec<_>>(),
     });
-    Log { schema: "https://json.schemastore.org/sarif-2.1.0.json", version: "2.1.0", runs: [run] }
+    Log::of(run)
+}
+
+impl Log {
+    /// A log with this run.
+    pub(super) fn of(run: Value) -> Self {
+        Self { schema: "https://json.schemastore.org/sarif-2.1.0.json", version: "2.1.0", runs: [run] }
+    }
 }
 
 fn id(hit: &Hit) -> &str {
@@ -164,7 +171,8 @@ fn score(hit: &Hit) -> Option<String> {
     Some(format!("{}.{}", tenths / 10, tenths % 10))
 }
 
-fn location(file: &str, line: Option<usize>) -> Value {
+/// A place in a file of this machine.
+pub(super) fn location(file: &str, line: Option<usize>) -> Value {
     let path = Path::new(file);
     let here = std::env::current_dir().unwrap_or_default();
     let relative = path.strip_prefix(&here).unwrap_or(path);
@@ -210,7 +218,7 @@ fn uri_path(path: &Path) -> String {
 }
 
 /// Foreign text as a message: what would be a link (section 3.11.6) or a placeholder (3.11.5) is neither.
-fn text(text: &str) -> String {
+pub(super) fn text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in clean(text).chars() {
         match c {

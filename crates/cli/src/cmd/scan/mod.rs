@@ -1,0 +1,171 @@
+//! `trustmill scan`: what a file or folder does, what changed in it, and what follows.
+
+mod gather;
+
+use super::Global;
+use crate::error::Failure;
+use crate::exit::Exit;
+use crate::render::{scan as view, scan_sarif, to_json};
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use trustmill_core::port::scanner::{Job, Previous, ScannerError};
+use trustmill_core::scan::{Conclusion, Report};
+
+/// Look for malware: what the code does, when it runs, and what changed since the release before.
+///
+/// Nothing is run, and nothing is written. Exits with 1 if a file is held or blocked (--fail-on).
+#[derive(Args)]
+pub(super) struct Scan {
+    /// An archive, a file, or an unpacked folder
+    #[arg(value_name = "PATH", required_unless_present = "rules")]
+    target: Option<PathBuf>,
+    /// The release before, to see what changed: an archive, a file or a folder
+    #[arg(long, value_name = "PATH")]
+    against: Option<PathBuf>,
+    /// How the result is printed [default: text, or json with --json]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
+    /// The same as --format sarif
+    #[arg(long, conflicts_with = "format")]
+    sarif: bool,
+    /// Exit with 1 from which conclusion on
+    #[arg(long, value_enum, value_name = "CONCLUSION", default_value_t = FailOn::Hold)]
+    fail_on: FailOn,
+    /// List the rules, and scan nothing
+    #[arg(long, conflicts_with_all = ["target", "against"])]
+    rules: bool,
+}
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// Everything
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+}
+
+/// From which conclusion on the gate does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    /// Anything that was found
+    Note,
+    /// One family of evidence is strong
+    Hold,
+    /// Two are
+    Block,
+    /// Never
+    None,
+}
+
+impl FailOn {
+    fn breaks(self, conclusion: Conclusion) -> bool {
+        match self {
+            Self::Note => conclusion >= Conclusion::Note,
+            Self::Hold => conclusion >= Conclusion::Hold,
+            Self::Block => conclusion >= Conclusion::Block,
+            Self::None => false,
+        }
+    }
+}
+
+/// What a scan gave.
+#[derive(Debug, Serialize)]
+pub(crate) struct Scanned {
+    /// What was asked for.
+    pub(crate) target: String,
+    /// Whether it is a folder: then a finding's path is one of this machine.
+    pub(crate) folder: bool,
+    /// The worst of the files' conclusions.
+    pub(crate) conclusion: Conclusion,
+    /// How long it took, in milliseconds; the only thing here that another run may say otherwise.
+    pub(crate) millis: u64,
+    /// What was left out, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) left_out: Vec<String>,
+    /// One for each file.
+    pub(crate) reports: Vec<Report>,
+}
+
+/// A rule, as it is listed.
+#[derive(Debug, Serialize)]
+pub(crate) struct Listed {
+    /// Its id.
+    pub(crate) id: &'static str,
+    /// The family of its evidence.
+    pub(crate) family: &'static str,
+    /// What it finds.
+    pub(crate) summary: &'static str,
+    /// What a person looks at to decide whether it is right.
+    pub(crate) look: &'static str,
+}
+
+/// Every rule, as it is listed.
+pub(crate) fn rules() -> Vec<Listed> {
+    let listed = |rule: &&dyn trustmill_scan::rules::Rule| Listed {
+        id: rule.id(),
+        family: rule.family().as_str(),
+        summary: rule.summary(),
+        look: rule.look(),
+    };
+    trustmill_scan::rules::ALL.iter().map(listed).collect()
+}
+
+impl Scan {
+    pub(super) fn run(self, global: &Global) -> Result<Exit, Failure> {
+        let Some(target) = self.target.as_deref().filter(|_| !self.rules) else {
+            match global.json {
+                true => to_json(&rules()),
+                false => view::rules(&rules()),
+            }
+            return Ok(Exit::Success);
+        };
+        let scanned = scan(target, self.against.as_deref())?;
+        match self.format(global) {
+            Format::Text => view::print(&scanned),
+            Format::Json => to_json(&scanned),
+            Format::Sarif => to_json(&scan_sarif::log(&scanned)),
+        }
+        Ok(if self.fail_on.breaks(scanned.conclusion) { Exit::Gate } else { Exit::Success })
+    }
+
+    fn format(&self, global: &Global) -> Format {
+        match self.format {
+            Some(format) => format,
+            None if self.sarif => Format::Sarif,
+            None if global.json => Format::Json,
+            None => Format::Text,
+        }
+    }
+}
+
+fn scan(target: &Path, against: Option<&Path>) -> Result<Scanned, Failure> {
+    let usage = |error| Failure::new(Exit::Usage, error);
+    let gathered = gather::gather(target).map_err(usage)?;
+    let previous = against.map(gather::gather).transpose().map_err(usage)?;
+    let mut left_out = gathered.left_out;
+    let job = Job {
+        ecosystem: gathered.ecosystem.to_owned(),
+        file: gathered.file,
+        previous: previous.map(|previous| {
+            left_out.extend(previous.left_out);
+            Previous { version: previous.file.name.clone(), file: previous.file }
+        }),
+        ..Job::default()
+    };
+    let began = Instant::now();
+    let broken = || ScannerError::Ended { file: job.file.name.clone(), how: "it panicked".to_owned() };
+    let report = trustmill_scan::scan(&job).ok_or_else(broken)?;
+    Ok(Scanned {
+        target: target.display().to_string(),
+        folder: gathered.folder,
+        conclusion: report.conclusion,
+        millis: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        left_out,
+        reports: vec![report],
+    })
+}
