@@ -1,6 +1,7 @@
 //! A package as rules see it: its files with their facts, what runs when, and the release before.
 
 use crate::facts::Facts;
+pub use crate::unpack::{Odd, Oddity};
 use crate::{language, unpack};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -131,17 +132,6 @@ pub struct Manifest {
     pub description: String,
 }
 
-/// Something about the container that two readers may read in two ways, or that cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Oddity {
-    /// A stable word: `truncated`, `duplicate-name`, `bomb`, `refused`.
-    pub kind: &'static str,
-    /// What, in one line.
-    pub what: String,
-    /// The archive or member.
-    pub path: String,
-}
-
 /// A package that was read.
 #[derive(Debug, Clone, Default)]
 pub struct Package {
@@ -206,6 +196,31 @@ fn read_one(job: &Job, version: &str, input: &Input) -> Package {
     for file in &mut package.files {
         file.facts = language::facts(file.kind, &file.path, &file.bytes);
     }
+    say_cut(&mut package);
     language::manifests(&mut package);
+    second_contents(&mut package);
     package
+}
+
+/// Files that were cut when they were unpacked were not looked at whole.
+fn say_cut(package: &mut Package) {
+    let cut: Vec<&str> = package
+        .oddities
+        .iter()
+        .filter(|oddity| oddity.kind == Odd::CutShort)
+        .map(|oddity| oddity.path.as_str())
+        .collect();
+    for file in &mut package.files {
+        file.facts.cut_short |= cut.contains(&file.path.as_str());
+    }
+}
+
+/// The second content of a name (`setup.py#2`) runs when the first does: which of them an installer takes is its choice.
+fn second_contents(package: &mut Package) {
+    let first =
+        |path: &str| unpack::first_name(path).and_then(|first| package.file(first)).map(|file| file.when);
+    let whens: Vec<Option<When>> = package.files.iter().map(|file| first(&file.path)).collect();
+    for (file, when) in package.files.iter_mut().zip(whens) {
+        file.when = when.map_or(file.when, |when| file.when.max(when));
+    }
 }

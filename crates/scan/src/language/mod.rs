@@ -15,6 +15,7 @@ use crate::package::{Kind, Package};
 
 /// What kind of bytes a file is.
 pub fn kind(path: &str, bytes: &[u8]) -> Kind {
+    let path = crate::unpack::first_name(path).unwrap_or(path);
     let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     match extension {
@@ -37,7 +38,12 @@ fn by_magic(bytes: &[u8]) -> Kind {
         || starts(b"\0asm")
     {
         Kind::Native
-    } else if starts(b"PK\x03\x04") || starts(b"\x1f\x8b") || starts(b"BZh") || starts(b"\xfd7zXZ") {
+    } else if starts(b"PK\x03\x04")
+        || starts(b"\x1f\x8b")
+        || starts(b"BZh")
+        || starts(b"\xfd7zXZ\0")
+        || starts(b"\x28\xb5\x2f\xfd")
+    {
         Kind::Archive
     } else if starts(b"#!") {
         let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();

@@ -1,7 +1,8 @@
 //! Rules: each reads the facts of a package and says what it found. One file each.
 //!
 //! A rule has one id everywhere (reports, SARIF, docs, samples): its file's name with dashes. Its samples are in
-//! `samples/ID/`, encoded: `bad-*` it must find, `near-*` it may note and must not hold, `good-*` it must not find.
+//! `samples/ID/`, encoded (how, `tests/it/samples.rs` says): `bad-*` it must find, `near-*` it may note and must not
+//! hold, `good-*` it must not find.
 
 mod address;
 mod agent_abuse;
@@ -14,6 +15,7 @@ mod install_command;
 mod install_runs;
 mod memory_injection;
 mod miner;
+mod odd_archive;
 mod persistence;
 mod reverse_shell;
 mod secret_files;
@@ -59,6 +61,7 @@ pub const ALL: &[&dyn Rule] = &[
     &install_runs::InstallRuns,
     &memory_injection::MemoryInjection,
     &miner::Miner,
+    &odd_archive::OddArchive,
 ];
 
 /// Collects what one rule finds.

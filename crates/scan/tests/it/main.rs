@@ -1,0 +1,4 @@
+//! The scanner from outside: bytes in, a report out.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod samples;
