@@ -6,6 +6,7 @@
 //! The way of a file: [`unpack`] → [`language`] (a parser per language, one [`program`] for all of them) → [`flow`]
 //! (facts: which call is reached by what) → [`rules`] (one file each) → [`judge`] (scores, and the conclusion).
 
+pub mod change;
 pub mod decode;
 pub mod facts;
 pub mod flow;

@@ -24,6 +24,18 @@ struct Thresholds {
     family: BTreeMap<Family, u8>,
     /// What a weight is multiplied with, in percent, by when the code runs.
     when: BTreeMap<When, u16>,
+    /// And by whether the release before had it, where there is one.
+    change: Change,
+}
+
+/// What a weight is multiplied with, in percent, where there is a release before.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    /// What the release before did not have.
+    new: u16,
+    /// What it had.
+    known: u16,
 }
 
 static SHIPPED: LazyLock<Option<Thresholds>> = LazyLock::new(|| toml::from_str(THRESHOLDS).ok());
@@ -36,7 +48,7 @@ pub fn version() -> &'static str {
 /// The report about a package.
 pub fn report(job: &Job, package: &Package, mut findings: Vec<Finding>) -> Report {
     for finding in &mut findings {
-        finding.weight = weighed(finding);
+        finding.weight = weighed(finding, package.previous.is_some());
     }
     findings.sort_by(|a, b| b.weight.cmp(&a.weight).then_with(|| a.place.cmp(&b.place)));
     let scores = scores(&findings);
@@ -62,9 +74,17 @@ pub fn report(job: &Job, package: &Package, mut findings: Vec<Finding>) -> Repor
     }
 }
 
-fn weighed(finding: &Finding) -> u8 {
-    let percent = SHIPPED.as_ref().and_then(|t| t.when.get(&finding.when).copied()).unwrap_or(100);
-    u8::try_from((u16::from(finding.weight) * percent / 100).min(100)).unwrap_or(100)
+fn weighed(finding: &Finding, compared: bool) -> u8 {
+    let shipped = SHIPPED.as_ref();
+    let when = shipped.and_then(|t| t.when.get(&finding.when).copied()).unwrap_or(100);
+    // The family `Change` is about nothing else, and is weighed as its rules say.
+    let change = match (compared && finding.family != Family::Change, finding.new) {
+        (false, _) => 100,
+        (true, true) => shipped.map_or(100, |t| t.change.new),
+        (true, false) => shipped.map_or(100, |t| t.change.known),
+    };
+    let weight = u32::from(finding.weight) * u32::from(when) * u32::from(change) / 10_000;
+    u8::try_from(weight.min(100)).unwrap_or(100)
 }
 
 /// The weightiest finding of a family is its score: the same thing said twice is not worse.

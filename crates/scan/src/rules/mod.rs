@@ -6,6 +6,8 @@
 
 mod address;
 mod agent_abuse;
+mod clone;
+mod dependency_confusion;
 mod destruction;
 mod download_then_run;
 mod exfiltration;
@@ -15,17 +17,27 @@ mod install_command;
 mod install_runs;
 mod memory_injection;
 mod miner;
+mod new_binary;
+mod new_capability;
+mod new_dependency;
+mod new_install_hook;
+mod not_in_source;
+mod obfuscation_jump;
 mod odd_archive;
 mod persistence;
+mod provenance_change;
 mod reverse_shell;
 mod secret_files;
 mod shell_fetch;
+mod size_jump;
 mod spying;
+mod typosquat;
 mod wallet_redirection;
 mod worm;
 
 use crate::package::{File, Package};
 use crate::program::At;
+pub use clone::fingerprint;
 use trustmill_core::scan::{Family, Finding, Place, When};
 
 /// A rule.
@@ -62,6 +74,17 @@ pub const ALL: &[&dyn Rule] = &[
     &memory_injection::MemoryInjection,
     &miner::Miner,
     &odd_archive::OddArchive,
+    &new_install_hook::NewInstallHook,
+    &new_capability::NewCapability,
+    &new_dependency::NewDependency,
+    &obfuscation_jump::ObfuscationJump,
+    &new_binary::NewBinary,
+    &size_jump::SizeJump,
+    &provenance_change::ProvenanceChange,
+    &not_in_source::NotInSource,
+    &clone::Clone,
+    &typosquat::Typosquat,
+    &dependency_confusion::DependencyConfusion,
 ];
 
 /// Collects what one rule finds.
@@ -120,11 +143,29 @@ impl Found<'_> {
     }
 }
 
-/// What all rules find.
+/// What all rules find. What the release before had as well is told apart from what is new.
 pub fn apply(package: &Package) -> Vec<Finding> {
+    let mut findings = all(package);
+    if let Some(before) = package.previous.as_deref() {
+        let before = all(before);
+        for finding in &mut findings {
+            finding.new = finding.family == Family::Change || !before.iter().any(|old| same(old, finding));
+        }
+    }
+    findings
+}
+
+fn all(package: &Package) -> Vec<Finding> {
     let mut findings = Vec::new();
     for rule in ALL {
         rule.judge(package, &mut Found { rule: *rule, findings: &mut findings });
     }
     findings
+}
+
+/// Whether an old finding says what a new one says: at the same path, or of the same line.
+fn same(old: &Finding, now: &Finding) -> bool {
+    old.rule == now.rule
+        && old.what == now.what
+        && (old.place.path == now.place.path || (!old.excerpt.is_empty() && old.excerpt == now.excerpt))
 }
