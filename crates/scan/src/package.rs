@@ -162,9 +162,11 @@ impl Package {
             .and_then(|at| self.files.get(at))
     }
 
-    /// Files of code that can run without a test being started.
+    /// Files of code, and those that hold commands, that can run without a test being started.
     pub fn code(&self) -> impl Iterator<Item = &File> {
-        self.files.iter().filter(|file| file.kind.is_code() && file.when > When::Never)
+        let runs =
+            |file: &&File| file.kind.is_code() || !file.facts.flows.is_empty() || !file.facts.uses.is_empty();
+        self.files.iter().filter(|file| file.when > When::Never).filter(runs)
     }
 }
 

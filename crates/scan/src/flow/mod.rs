@@ -12,7 +12,7 @@
 mod call;
 mod eval;
 mod fold;
-mod secret;
+pub(crate) mod secret;
 mod table;
 mod texts;
 mod value;

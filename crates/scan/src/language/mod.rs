@@ -6,6 +6,7 @@
 pub mod javascript;
 pub mod python;
 pub mod rust;
+pub mod shell;
 
 mod measure;
 mod nesting;
@@ -64,12 +65,15 @@ fn by_magic(bytes: &[u8]) -> Kind {
 
 /// The facts of a file.
 pub fn facts(kind: Kind, path: &str, bytes: &[u8]) -> Facts {
-    match kind {
+    let mut facts = match kind {
         Kind::Python => python::facts(path, bytes),
         Kind::JavaScript => javascript::facts(path, bytes),
         Kind::Rust => rust::facts(path, bytes),
-        _ => Facts::default(),
-    }
+        Kind::Shell => return shell::of_file(bytes),
+        _ => return Facts::default(),
+    };
+    shell::look_within(&mut facts);
+    facts
 }
 
 /// Reads the package's manifests, and says of every file when it runs.
@@ -80,4 +84,5 @@ pub fn manifests(package: &mut Package) {
         "cargo" => rust::manifest(package),
         _ => {}
     }
+    shell::hooks(package);
 }
