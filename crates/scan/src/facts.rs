@@ -176,6 +176,8 @@ pub struct Measures {
     pub machine_names: u32,
     /// Names.
     pub names: u32,
+    /// Sums of nothing but literal numbers, where a person writes the result.
+    pub literal_sums: u32,
     /// Texts that are written as escapes (`\x68\x65`), in characters.
     pub escaped: u32,
     /// Accesses by a computed key that folds to a plain name: `a['ev' + 'al']`.

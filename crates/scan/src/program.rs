@@ -17,6 +17,19 @@ pub struct Program {
     pub body: Vec<Stmt>,
     /// Whether something was too deep or too much to be lowered.
     pub cut_short: bool,
+    /// How it looks.
+    pub look: Look,
+}
+
+/// What lowering counts of a program's look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Names.
+    pub names: u32,
+    /// Names as obfuscators make them.
+    pub machine_names: u32,
+    /// Sums of nothing but literal numbers, where a person writes the result.
+    pub literal_sums: u32,
 }
 
 /// What has a value.

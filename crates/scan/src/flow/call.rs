@@ -247,11 +247,13 @@ impl<'p> Engine<'p, '_> {
         match sink {
             Sink::Eval => self.evaluated(path, seen, labels),
             Sink::Run => {
+                self.code_in(seen, "a text that is run");
                 let words: Vec<&str> = all_texts.iter().map(|text| &**text).collect();
                 let command = words.join(" ");
                 self.record_flow(sink, labels, path, (!command.is_empty()).then_some(&command), seen.at);
             }
             Sink::Write => {
+                self.code_in(seen, "a text that is written");
                 let named = seen.receiver.part("name").and_then(|name| name.text.clone());
                 let target = named.or_else(|| seen.args.first().and_then(|arg| arg.text.clone()));
                 self.record_flow(sink, labels, path, target.as_deref(), seen.at);
@@ -267,6 +269,19 @@ impl<'p> Engine<'p, '_> {
                 let text = seen.args.first().and_then(|arg| arg.text.clone());
                 self.record_flow(sink, labels, path, text.as_deref(), seen.at);
             }
+        }
+    }
+
+    /// Texts that are code of the language, and are written to a file or handed to a program.
+    fn code_in(&mut self, seen: &Seen, how: &str) {
+        if !self.recording {
+            return;
+        }
+        for arg in &seen.args {
+            let Some(text) = arg.known_text().filter(|text| texts::is_code(text)) else { continue };
+            let how = arg.decoded.as_deref().unwrap_or(how).into();
+            let (outer, at) = (self.layer, self.place(seen.at));
+            self.nested.push(Nested { text: (&**text).into(), how, outer, at });
         }
     }
 
@@ -290,6 +305,11 @@ impl<'p> Engine<'p, '_> {
 
     fn decode(&mut self, decoder: Decoder, seen: &Seen, input: Option<&Value>) -> Value {
         let Some(input) = input else { return Value::labelled(Labels::DECODED) };
+        // Turning a list around is no decoding; turning a text around is, once it is known.
+        let mild = matches!(decoder, Decoder::Reverse | Decoder::Percent);
+        if mild && input.known_text().is_none() {
+            return Value::labelled(seen.labels());
+        }
         let labels = seen.labels().and(Labels::DECODED);
         let Some(plain) = input.known_text().and_then(|text| decoder.decode(text)) else {
             return Value { decoded: Some(decoder.as_str().into()), ..Value::labelled(labels) };
@@ -404,6 +424,7 @@ impl<'p> Engine<'p, '_> {
             (true, _) => Labels::NONE,
             (false, name) => Labels::FILE.and(name.as_deref().map_or(Labels::NONE, secret::of_path)),
         };
+        let labels = labels.and(seen.labels());
         let parts = name.map(|name| Rc::new(vec![("name".into(), Value::text(name))]));
         Value { labels, parts, path: Some("open()".into()), ..Value::default() }
     }

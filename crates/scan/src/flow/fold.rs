@@ -130,7 +130,7 @@ fn split(text: &str, at: &str) -> Option<Value> {
 
 /// A number as a position.
 pub(super) fn index(number: f64) -> Option<usize> {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked below")]
     let whole = number as usize;
     (number >= 0.0 && number.fract() == 0.0 && number < 1e9).then_some(whole)
 }
@@ -153,9 +153,9 @@ pub(super) fn characters(args: &[Value]) -> Option<Value> {
 
 /// The result of arithmetic on known numbers.
 pub(super) fn arithmetic(operator: &str, left: f64, right: f64) -> Option<f64> {
-    #[allow(clippy::cast_possible_truncation)]
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole and small")]
     let whole = |number: f64| (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64);
-    #[allow(clippy::cast_precision_loss)]
+    #[expect(clippy::cast_precision_loss, reason = "it came from a float")]
     let number = |whole: i64| whole as f64;
     Some(match operator {
         "+" => left + right,

@@ -19,8 +19,8 @@ mod value;
 
 pub use table::Table;
 
-use crate::facts::{Capability, Facts, Flow, Imported, Labels, Layer, Sink, Text, Use};
-use crate::program::{At, Program};
+use crate::facts::{Capability, Facts, Flow, Imported, Labels, Layer, Measures, Sink, Text, Use};
+use crate::program::{At, Look, Program};
 use rustc_hash::FxHashMap;
 use value::Value;
 
@@ -50,6 +50,8 @@ pub fn facts(program: &Program, language: Language) -> Facts {
         cut_short: program.cut_short,
         ..Facts::default()
     };
+    let Look { names, machine_names, literal_sums } = program.look;
+    out.measures = Measures { names, machine_names, literal_sums, ..Measures::default() };
     let mut fuel = FUEL;
     walk(program, language, &mut out, &mut fuel, 0, None);
     out.cut_short |= fuel == 0;

@@ -90,6 +90,23 @@ pub(super) fn is_interesting(text: &str) -> bool {
     text.len() > 1_000 || MATCHER.as_ref().is_some_and(|words| words.is_match(head)) || has_address(head)
 }
 
+/// Whether a text is likely code of Python or JavaScript that does something.
+pub(super) fn is_code(text: &str) -> bool {
+    let loads = text.contains("import ") || text.contains("require(");
+    let acts = [
+        "exec(",
+        "eval(",
+        "urlopen(",
+        "subprocess",
+        "os.system",
+        "child_process",
+        "socket",
+        "requests.",
+        "fetch(",
+    ];
+    text.len() > 30 && loads && acts.iter().any(|word| text.contains(word))
+}
+
 /// Whether a text holds an IPv4 address.
 fn has_address(text: &str) -> bool {
     let mut parts = 0;

@@ -23,25 +23,60 @@ pub(crate) fn of(bytes: &[u8], counted: Measures) -> Measures {
         lines,
         longest_line: longest.max(length),
         entropy: entropy(&histogram, bytes.len()),
+        escaped: needless_escapes(bytes),
         ..counted
     }
 }
 
+/// Whether a name looks as obfuscators make them: `_0x1a2b`, `__`, `lIlIl`, `OoO0O`.
+pub(crate) fn is_machine_name(name: &str) -> bool {
+    let all = |set: &str| name.chars().all(|c| set.contains(c));
+    name.starts_with("_0x")
+        || (name.len() >= 3 && all("_"))
+        || (name.len() >= 5 && (all("lI1i_") || all("oO0_")))
+        || (name.len() >= 12 && name.chars().filter(|c| !c.is_ascii()).count() * 2 > name.chars().count())
+}
+
+/// Characters that are written as escapes where they could be written as themselves: `\x68`, `\150`, `\u0068`.
+fn needless_escapes(bytes: &[u8]) -> u32 {
+    let mut count = 0;
+    for at in memchr::memchr_iter(b'\\', bytes) {
+        let rest = bytes.get(at + 1..).unwrap_or_default();
+        let (digits, radix) = match rest {
+            [b'x', digits @ ..] => (digits.get(..2), 16),
+            [b'u', digits @ ..] => (digits.get(..4), 16),
+            [b'0'..=b'3', ..] => (rest.get(..3), 8),
+            _ => continue,
+        };
+        let value = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+        let value = value.and_then(|digits| u32::from_str_radix(digits, radix).ok());
+        count += u32::from(value.is_some_and(|value| (0x21..0x7f).contains(&value)));
+    }
+    count
+}
+
 /// Shannon entropy, in bits per byte.
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a measure, not a count")]
 fn entropy(histogram: &[u64; 256], total: usize) -> f32 {
-    #[allow(clippy::cast_precision_loss)]
     let total = total as f64;
-    #[allow(clippy::cast_precision_loss)]
     let shares = histogram.iter().filter(|count| **count > 0).map(|count| *count as f64 / total);
-    let bits: f64 = shares.map(|share| -share * share.log2()).sum();
-    #[allow(clippy::cast_possible_truncation)]
-    let bits = bits as f32;
-    bits
+    shares.map(|share| -share * share.log2()).sum::<f64>() as f32
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn machine_names_and_escapes_are_known() {
+        for name in ["_0x1f2e", "____", "lIlIIl", "OO0O0"] {
+            assert!(is_machine_name(name), "{name}");
+        }
+        for name in ["_", "__init__", "illusion", "io", "_0"] {
+            assert!(!is_machine_name(name), "{name}");
+        }
+        assert_eq!(needless_escapes(br"\x68\150\u0068 \x00 \n \xff"), 3);
+    }
 
     #[test]
     fn lines_and_entropy_are_counted() {

@@ -1,7 +1,7 @@
 //! It deletes or encrypts what is not its own.
 
 use super::{Found, Rule};
-use crate::facts::{Capability, Labels, Sink};
+use crate::facts::{Capability, Sink};
 use crate::package::Package;
 use trustmill_core::scan::Family;
 
@@ -35,10 +35,11 @@ impl Rule for Destruction {
             let mut encrypts = false;
             for one in &file.facts.uses {
                 let home = one.texts.iter().any(|text| {
-                    matches!(text.trim_end_matches(['/', '*', '\\']), "~" | "" | "C:" | "/home" | "/Users")
+                    matches!(text.trim_end_matches(['/', '*', '\\']), "~" | "C:" | "/home" | "/Users")
                         && text.len() < 8
+                        && !text.is_empty()
                 });
-                if one.capability == Capability::FileDelete && (home || one.labels.has(Labels::HOST)) {
+                if one.capability == Capability::FileDelete && home {
                     found.at(
                         70,
                         file,

@@ -4,7 +4,7 @@ use super::address::{self, Reputation};
 use super::{Found, Rule};
 use crate::facts::{Flow, Labels, Sink};
 use crate::package::{File, Package};
-use trustmill_core::scan::Family;
+use trustmill_core::scan::{Family, When};
 
 /// See the module.
 pub(super) struct Exfiltration;
@@ -31,6 +31,12 @@ impl Rule for Exfiltration {
             for flow in file.facts.flows.iter().filter(|flow| flow.sink == Sink::Send) {
                 let to = reputation(file, flow);
                 let Some((weight, what)) = weight(flow.labels, to) else { continue };
+                // Whoever installs asked for nothing that needs to know who he is.
+                let weight = if file.when >= When::Installed && flow.labels.has(Labels::HOST) {
+                    weight.max(60)
+                } else {
+                    weight
+                };
                 found.at(
                     weight,
                     file,

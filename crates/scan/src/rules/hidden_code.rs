@@ -34,10 +34,13 @@ impl Rule for HiddenCode {
                 .filter(|flow| matches!(flow.sink, Sink::Eval | Sink::Load | Sink::Run))
             {
                 let decoded = flow.labels.has(Labels::DECODED);
+                // What import hooks do with the files of a cache.
+                let cached = flow.labels.has(Labels::FILE) && !flow.labels.has(Labels::OWN_CODE);
                 let weight = match (flow.sink, decoded, flow.layer) {
+                    (Sink::Eval, true, _) if cached => 35,
                     (Sink::Eval, true, _) => 85,
                     (Sink::Run, true, _) => 60,
-                    (Sink::Load, true, _) => 70,
+                    (Sink::Load, true, _) => 45,
                     // Code within code that itself runs code or programs.
                     (Sink::Eval | Sink::Run, false, 2..) => 80,
                     (Sink::Run, false, 1) if !is_plain(file, flow.layer) => 75,

@@ -34,15 +34,15 @@ impl Rule for InstallRuns {
                 (first(Capability::Network), first(Capability::Process), first(Capability::DynamicCode));
             let (at, weight, what) = match (network, process, code) {
                 (Some(network), Some(_), Some(_)) => {
-                    (network, 62, "talks to other machines, starts programs and runs texts as code")
+                    (network, 66, "talks to other machines, starts programs and runs texts as code")
                 }
                 (Some(network), Some(_), None) => {
-                    (network, 58, "talks to other machines and starts programs")
+                    (network, 62, "talks to other machines and starts programs")
                 }
                 (Some(network), None, Some(_)) => {
                     (network, 58, "talks to other machines and runs texts as code")
                 }
-                (Some(network), None, None) => (network, 50, "talks to other machines"),
+                (Some(network), None, None) => (network, 60, "talks to other machines"),
                 (None, Some(process), _) => (process, 25, "starts programs"),
                 (None, None, Some(code)) => (code, 20, "runs texts as code"),
                 (None, None, None) => continue,

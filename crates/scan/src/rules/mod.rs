@@ -22,6 +22,7 @@ mod new_capability;
 mod new_dependency;
 mod new_install_hook;
 mod not_in_source;
+mod obfuscated_source;
 mod obfuscation_jump;
 mod odd_archive;
 mod persistence;
@@ -64,6 +65,7 @@ pub const ALL: &[&dyn Rule] = &[
     &exfiltration::Exfiltration,
     &secret_files::SecretFiles,
     &hidden_code::HiddenCode,
+    &obfuscated_source::ObfuscatedSource,
     &persistence::Persistence,
     &worm::Worm,
     &destruction::Destruction,

@@ -29,6 +29,12 @@ impl Rule for ReverseShell {
         for file in package.code() {
             for flow in &file.facts.flows {
                 let text = flow.text.as_deref().unwrap_or_default();
+                let connects = || {
+                    file.facts
+                        .uses
+                        .iter()
+                        .any(|one| one.api.contains("socket") || one.api.starts_with("net."))
+                };
                 if flow.sink == Sink::Run && flow.labels.has(Labels::SOCKET) {
                     found.at(
                         90,
@@ -36,6 +42,14 @@ impl Rule for ReverseShell {
                         flow.at,
                         flow.layer,
                         format!("{} runs what comes in over a socket", flow.api),
+                    );
+                } else if flow.sink == Sink::Run && is_bare_shell(text) && connects() {
+                    found.at(
+                        85,
+                        file,
+                        flow.at,
+                        flow.layer,
+                        format!("{} starts a shell beside a socket", flow.api),
                     );
                 } else if flow.sink == Sink::Run && (is_shell(text) && binds(file) || by_command(text)) {
                     found.at(
@@ -76,6 +90,12 @@ fn is_shell(text: &str) -> bool {
         first.rsplit('/').next().unwrap_or_default(),
         "sh" | "bash" | "zsh" | "cmd" | "cmd.exe" | "powershell" | "powershell.exe"
     )
+}
+
+/// A shell without a command, which takes its orders from whoever is at the other end.
+fn is_bare_shell(text: &str) -> bool {
+    is_shell(text)
+        && text.split_whitespace().skip(1).all(|word| matches!(word, "-i" | "-l" | "-NoLogo" | "/Q" | "/q"))
 }
 
 /// A socket, and a descriptor or a stream that is joined to a program.

@@ -1,19 +1,21 @@
 //! Python's syntax tree → [`Program`].
 
-use crate::program::{At, Call, Expr, Function, Import, MAX_DEPTH, Pattern, Program, Stmt};
+use crate::language::measure;
+use crate::program::{At, Call, Expr, Function, Import, Look, MAX_DEPTH, Pattern, Program, Stmt};
 use ruff_python_ast::{self as ast, Expr as Py, Stmt as PyStmt};
 use ruff_text_size::Ranged;
 
 /// Lowers a module.
 pub(super) fn module(module: &ast::ModModule) -> Program {
-    let mut lower = Lower { depth: 0, cut_short: false };
+    let mut lower = Lower { depth: 0, cut_short: false, look: Look::default() };
     let body = lower.body(&module.body);
-    Program { body, cut_short: lower.cut_short }
+    Program { body, cut_short: lower.cut_short, look: lower.look }
 }
 
 struct Lower {
     depth: u16,
     cut_short: bool,
+    look: Look,
 }
 
 fn at(node: &impl Ranged) -> At {
@@ -242,7 +244,11 @@ impl Lower {
                 Expr::Text(crate::decode::text_of(&bytes).into(), at(expr))
             }
             Py::NumberLiteral(number) => number_of(&number.value),
-            Py::Name(name) => Expr::Name(name.id.as_str().into(), at(name)),
+            Py::Name(name) => {
+                self.look.names += 1;
+                self.look.machine_names += u32::from(measure::is_machine_name(name.id.as_str()));
+                Expr::Name(name.id.as_str().into(), at(name))
+            }
             Py::Attribute(member) => {
                 Expr::Member(self.boxed(&member.value), member.attr.as_str().into(), at(&member.attr))
             }
@@ -299,6 +305,9 @@ impl Lower {
     }
 
     fn operation(&mut self, op: &ast::ExprBinOp) -> Expr {
+        let literal = matches!((&*op.left, &*op.right), (Py::NumberLiteral(_), Py::NumberLiteral(_)));
+        let shift = matches!(op.op, ast::Operator::LShift | ast::Operator::BitXor | ast::Operator::Sub);
+        self.look.literal_sums += u32::from(literal && shift);
         let operator = match op.op {
             // `"…%s" % value` is a text with the value in it.
             ast::Operator::Mod => {
@@ -419,7 +428,7 @@ fn params(parameters: &ast::Parameters) -> Vec<Pattern> {
 
 fn number_of(number: &ast::Number) -> Expr {
     match number {
-        #[allow(clippy::cast_precision_loss)]
+        #[expect(clippy::cast_precision_loss, reason = "texts are made of small numbers")]
         ast::Number::Int(int) => int.as_i64().map_or(Expr::Nothing, |int| Expr::Number(int as f64)),
         ast::Number::Float(float) => Expr::Number(*float),
         ast::Number::Complex { .. } => Expr::Nothing,

@@ -1,0 +1,49 @@
+//! Source code whose look hides what it does: names of a machine, texts in escapes, numbers as sums.
+
+use super::{Found, Rule};
+use crate::facts::Measures;
+use crate::package::{Kind, Package};
+use trustmill_core::scan::Family;
+
+/// See the module.
+pub(super) struct ObfuscatedSource;
+
+impl Rule for ObfuscatedSource {
+    fn id(&self) -> &'static str {
+        "obfuscated-source"
+    }
+
+    fn family(&self) -> Family {
+        Family::Obfuscation
+    }
+
+    fn summary(&self) -> &'static str {
+        "source code is written so that nobody can read it"
+    }
+
+    fn look(&self) -> &'static str {
+        "whether the project has the same file in readable form"
+    }
+
+    fn judge(&self, package: &Package, found: &mut Found<'_>) {
+        for file in package.code().filter(|file| file.kind == Kind::Python) {
+            if let Some((weight, how)) = python(&file.facts.measures) {
+                found.file(weight, file, format!("the source hides what it does: {how}"));
+            }
+        }
+    }
+}
+
+/// How Python is hidden. Nobody minifies Python for speed.
+fn python(measures: &Measures) -> Option<(u8, &'static str)> {
+    let Measures { names, machine_names, escaped, literal_sums, hidden_names, bytes, .. } = *measures;
+    let many =
+        |count: u32, of: u32, percent: u32| u64::from(count) * 100 > u64::from(of) * u64::from(percent);
+    Some(match () {
+        () if names > 20 && many(machine_names, names, 40) => (80, "its names are a machine's"),
+        () if literal_sums > 60 && u64::from(literal_sums) * 100 > bytes => (80, "its numbers are sums"),
+        () if escaped > 60 && u64::from(escaped) * 4 * 100 > bytes * 25 => (75, "its texts are escapes"),
+        () if hidden_names > 12 => (70, "it calls by names that are put together"),
+        () => return None,
+    })
+}
