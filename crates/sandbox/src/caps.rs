@@ -3,8 +3,8 @@
 use crate::spec::{Fault, Step};
 use crate::sys;
 use rustix::thread::{
-    CapabilitiesSecureBits, CapabilitySet, CapabilitySets, clear_ambient_capability_set, set_capabilities,
-    set_capabilities_secure_bits, set_no_new_privs,
+    CapabilitiesSecureBits, CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set,
+    set_capabilities, set_capabilities_secure_bits, set_no_new_privs,
 };
 use trustmill_core::port::sandbox::Layer;
 
@@ -35,4 +35,12 @@ fn secure_bits() -> CapabilitiesSecureBits {
         | CapabilitiesSecureBits::KEEP_CAPS_LOCKED
         | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE
         | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE_LOCKED
+}
+
+/// Whether this process has none, and can get none by running a program.
+pub(crate) fn none() -> bool {
+    let none = |sets: CapabilitySets| {
+        sets.effective.is_empty() && sets.permitted.is_empty() && sets.inheritable.is_empty()
+    };
+    capabilities(None).is_ok_and(none)
 }

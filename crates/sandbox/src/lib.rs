@@ -3,6 +3,8 @@
 //! [`Own`] builds the sandbox out of Linux's own primitives; [`Bubblewrap`] lets an external program build
 //! the outer part. Both are driven by the same supervisor and pass the same escape tests. `docs/sandbox.md`
 //! says which layer stops what, and what none of them stops.
+//!
+//! [`scanner`] keeps processes that read hostile bytes and run nothing: they are locked in more tightly ([`confine`]).
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("the sandbox is made of Linux namespaces");
@@ -13,8 +15,10 @@ mod caps;
 mod cgroup;
 mod channel;
 mod check;
+pub mod confine;
 mod doctor;
 mod exchange;
+mod filter;
 mod idmap;
 mod init;
 mod landlock;
@@ -23,6 +27,7 @@ mod mounts;
 mod namespaces;
 mod own;
 mod pid1;
+pub mod scanner;
 mod seccomp;
 mod spec;
 mod supervise;

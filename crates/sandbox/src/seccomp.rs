@@ -155,7 +155,7 @@ fn compile() -> Result<BpfProgram, seccompiler::BackendError> {
 /// What a table of numbers cannot say: `clone3` hides its flags behind a pointer, and numbers that are not
 /// in the table at all. The architecture is checked by the filter that follows; the numbers that this
 /// answers get `ENOSYS` on any.
-fn prologue() -> Vec<sock_filter> {
+pub(crate) fn prologue() -> Vec<sock_filter> {
     const LOAD_NUMBER: sock_filter = sock_filter { code: 0x20, jt: 0, jf: 0, k: 0 };
     let jump = |code, k, jt, jf| sock_filter { code, jt, jf, k };
     let (equal, greater, give) = (0x15, 0x25, 0x06);

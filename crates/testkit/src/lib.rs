@@ -20,6 +20,7 @@ pub mod gate;
 pub mod memory;
 pub mod once;
 pub mod osv;
+pub mod scanner;
 pub mod server;
 
 pub use advisories::ScriptedAdvisories;
@@ -30,3 +31,4 @@ pub use faults::{Faults, When};
 pub use fetch::ScriptedFetch;
 pub use gate::ScriptedGate;
 pub use memory::{MemBlobs, MemJournal, MemQueue, MemRecords, MemRepositories, MemTokens};
+pub use scanner::ScriptedScanner;

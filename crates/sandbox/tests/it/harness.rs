@@ -100,6 +100,7 @@ fn shared_folder() -> tempfile::TempDir {
         (own.as_path(), "it"),
         (Path::new(env!("CARGO_BIN_EXE_sandbox-test-init")), "sandbox-test-init"),
         (Path::new(env!("CARGO_BIN_EXE_sandbox-test-probe")), "sandbox-test-probe"),
+        (Path::new(env!("CARGO_BIN_EXE_sandbox-test-scanner")), "sandbox-test-scanner"),
     ] {
         let to = folder.path().join(to);
         std::fs::hard_link(from, &to).or_else(|_| std::fs::copy(from, &to).map(drop)).unwrap();
@@ -107,12 +108,17 @@ fn shared_folder() -> tempfile::TempDir {
     folder
 }
 
+/// The folder of the programs that tests start.
+pub(crate) fn programs() -> PathBuf {
+    std::env::var_os("TRUSTMILL_TEST_PROGRAMS").map_or_else(
+        || Path::new(env!("CARGO_BIN_EXE_sandbox-test-init")).parent().unwrap().to_path_buf(),
+        PathBuf::from,
+    )
+}
+
 impl World {
     pub(crate) fn new(backend: Backend) -> Option<Self> {
-        let programs = std::env::var_os("TRUSTMILL_TEST_PROGRAMS").map_or_else(
-            || Path::new(env!("CARGO_BIN_EXE_sandbox-test-init")).parent().unwrap().to_path_buf(),
-            PathBuf::from,
-        );
+        let programs = programs();
         let init = InitCommand { program: programs.join("sandbox-test-init"), args: vec!["init".into()] };
         let sandbox: Box<dyn Sandbox> = match backend {
             Backend::Own => Box::new(Own::new(init)),

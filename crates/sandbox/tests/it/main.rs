@@ -17,3 +17,5 @@ mod limits;
 mod network;
 #[cfg(test)]
 mod programs;
+#[cfg(test)]
+mod scanner;

@@ -8,6 +8,7 @@ mod journal;
 mod model;
 mod queue;
 mod records;
+mod scanner;
 mod tokens;
 
 pub use blobs::blobs;
@@ -16,4 +17,5 @@ pub use journal::journal;
 pub use model::queue_model;
 pub use queue::queue;
 pub use records::records;
+pub use scanner::scanner;
 pub use tokens::tokens;
