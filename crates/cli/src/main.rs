@@ -16,8 +16,10 @@ use clap::Parser as _;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // The sandbox starts this same binary as the first process inside; nothing else may run before it.
+    // The sandbox starts this same binary as the first process inside, and the mill starts it as a worker of the
+    // scanner; nothing else may run before them.
     wire::sandbox_init();
+    wire::scan_worker();
     wire::give_memory_back();
     let cli = cmd::Cli::parse();
     cmd::init_tracing(cli.global.verbose);

@@ -3,9 +3,11 @@
 mod access;
 pub(crate) mod feeds;
 mod firewall;
+mod scanner;
 
 pub(crate) use access::{Alarm, Ledger};
 pub(crate) use firewall::{config, follow, newest_alarm};
+pub(crate) use scanner::{scan_worker, scanner};
 
 use crate::cmd::{Backend, Data, FeedHealth, Findings, Found, Global, Program, Reached};
 use crate::config::{self, Config};
@@ -36,11 +38,13 @@ use trustmill_ecosystems::pypi::join::interpreters;
 use trustmill_factory::audit::AuditError;
 use trustmill_factory::firewall::Firewall;
 use trustmill_factory::progress::Observer;
+use trustmill_factory::screen::{Screen, Screened};
 use trustmill_factory::{ServePolicy, World};
 use trustmill_infra::advisories::Feeds;
 use trustmill_infra::{
     DataDir, DataDirError, FetchConfig, GitConfig, GitRepositories, HttpFetch, SystemClock,
 };
+use trustmill_policy::Mode;
 use trustmill_sandbox::{Bubblewrap, InitCommand, Own};
 use trustmill_serve::{Options, PublicKey, RegistryGateways, Server, ServerLimits};
 use trustmill_trust::keys::{TrustedKeys, file as key_file};
@@ -196,6 +200,8 @@ pub(crate) struct Mill {
     pub(crate) feeds: Feeds,
     /// What every registry asks before it hands something out.
     pub(crate) firewall: Arc<Firewall>,
+    /// Looks at releases for a person, whether or not files are screened.
+    pub(crate) examiner: Arc<Screen>,
     registries: Vec<Arc<dyn Registry>>,
     keys: Vec<PublicKey>,
     trusted: TrustedKeys,
@@ -232,6 +238,7 @@ impl Mill {
             fetch: adapters.fetch,
             repositories: repositories(&config, data.path())
                 .map(|git| Arc::new(git) as Arc<dyn Repositories>),
+            screen: (config.scanner.mode != Mode::Off).then(|| Arc::clone(&adapters.screen)),
             ecosystems: adapters.ecosystems,
             signer,
             policy,
@@ -240,7 +247,8 @@ impl Mill {
         };
         let keys = trusted.iter().map(exported).collect();
         let registries = adapters.registries;
-        Ok(Self { world, config, feeds, firewall, registries, keys, trusted, data })
+        let examiner = adapters.screen;
+        Ok(Self { world, config, feeds, firewall, examiner, registries, keys, trusted, data })
     }
 
     /// How people point their package managers at the mill that serves at `origin`.
@@ -319,6 +327,7 @@ struct Adapters {
     blobs: Arc<dyn Blobs>,
     fetch: Arc<dyn Fetch>,
     sandbox: Arc<dyn Sandbox>,
+    screen: Arc<Screen>,
     registries: Vec<Arc<dyn Registry>>,
     ecosystems: Vec<Arc<dyn Ecosystem>>,
 }
@@ -337,7 +346,15 @@ async fn adapters(
     let sandbox = sandbox(config)?;
     let ports = ports(data, Arc::clone(&fetch), gate);
     let opened: Vec<Opened> = found.into_iter().map(|(_, found)| (found.open)(&ports)).collect();
-    let registries: Vec<_> = opened.iter().map(|opened| Arc::clone(&opened.registry)).collect();
+    let screen = scanner::screen(config, data, Arc::clone(&blobs), Arc::clone(&fetch))?;
+    let screened = |opened: &Opened| -> Arc<dyn Registry> {
+        let registry = Arc::clone(&opened.registry);
+        match config.scanner.mode {
+            Mode::Off => registry,
+            Mode::Enforce | Mode::Preview => Arc::new(Screened::new(registry, Arc::clone(&screen))),
+        }
+    };
+    let registries: Vec<_> = opened.iter().map(screened).collect();
     let workshop = Workshop {
         sandbox: Arc::clone(&sandbox),
         gateways: Arc::new(RegistryGateways::new(registries.clone(), Arc::clone(&blobs))),
@@ -351,7 +368,8 @@ async fn adapters(
         let ecosystem = (opened.ecosystem)(workshop.clone()).await;
         ecosystems.push(ecosystem.map_err(|error| Failure::new(Exit::Usage, error))?);
     }
-    Ok(Adapters { clock, blobs, fetch, sandbox, registries, ecosystems })
+    screen.join(ecosystems.clone());
+    Ok(Adapters { clock, blobs, fetch, sandbox, screen, registries, ecosystems })
 }
 
 /// What every ecosystem reads and writes through.
@@ -548,12 +566,14 @@ pub(crate) async fn examine(global: &Global) -> Result<Findings, Failure> {
             "cannot be used".to_owned()
         }
     };
+    let scanner = scanner::health(&config).await;
+    problems.extend(scanner.problem.as_ref().map(|problem| format!("the scanner: {problem}")));
     let interpreters = interpreters.all().iter().map(|python| Found {
         version: python.version.to_string(),
         path: python.executable.display().to_string(),
     });
     let interpreters = interpreters.collect();
-    Ok(Findings { sandboxes, interpreters, git, upstreams, feeds, policies, data, problems })
+    Ok(Findings { sandboxes, scanner, interpreters, git, upstreams, feeds, policies, data, problems })
 }
 
 /// What is known of git: it must know `cat-file --batch-command`.

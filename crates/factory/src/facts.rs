@@ -8,6 +8,7 @@ use trustmill_core::attempt::Usage;
 use trustmill_core::fact::Fact;
 use trustmill_core::package::Artifact;
 use trustmill_core::recipe::Recipe;
+use trustmill_core::scan::{Conclusion, Report};
 use trustmill_core::source::{FoundBy, ObjectId, SourceCheck, SourceClaim, SourceProblem};
 use trustmill_core::{Purl, Sha256, Verdict};
 
@@ -144,6 +145,76 @@ pub struct Judgement {
 
 impl Kind for Judgement {
     const NAME: &'static str = "judgement";
+}
+
+/// What the scanner says of a published file. About the release; the subject is the file's digest, and the newest per
+/// digest counts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scan {
+    /// The rules that were applied.
+    pub rules: String,
+    /// The file's name.
+    pub filename: String,
+    /// When it was scanned: a report that comes back after another one is a new fact.
+    pub at: Timestamp,
+    /// What came of it.
+    pub result: ScanResult,
+}
+
+/// What came of a scan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScanResult {
+    /// A report, cut to a size that may be kept.
+    Report(Box<Report>),
+    /// None: the file broke the scanner, or is too large for it.
+    Failed {
+        /// The code of the cause.
+        code: String,
+        /// The cause.
+        what: String,
+    },
+}
+
+impl Kind for Scan {
+    const NAME: &'static str = "scan";
+}
+
+impl Scan {
+    /// What is concluded, if anything could be.
+    pub fn conclusion(&self) -> Option<Conclusion> {
+        match &self.result {
+            ScanResult::Report(report) => Some(report.conclusion),
+            ScanResult::Failed { .. } => None,
+        }
+    }
+
+    /// The word in policies: that of the conclusion, or `failed`.
+    pub fn word(&self) -> &'static str {
+        self.conclusion().map_or("failed", Conclusion::as_str)
+    }
+
+    /// How bad it is, for choosing the worst of several: what is not known is worse than a note.
+    pub fn gravity(&self) -> u8 {
+        match self.conclusion() {
+            Some(Conclusion::Clear) => 0,
+            Some(Conclusion::Note) => 1,
+            None => 2,
+            Some(Conclusion::Hold) => 3,
+            Some(Conclusion::Block) => 4,
+        }
+    }
+
+    /// Why, in one line: the weightiest finding with its place. Empty where nothing was found.
+    pub fn reason(&self) -> String {
+        match &self.result {
+            ScanResult::Report(report) => match report.findings.first() {
+                Some(finding) => format!("{}: {}", finding.place, finding.what),
+                None => report.reason.clone(),
+            },
+            ScanResult::Failed { what, .. } => what.clone(),
+        }
+    }
 }
 
 /// Something that a person must look at.

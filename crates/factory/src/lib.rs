@@ -13,6 +13,7 @@ pub mod pipeline;
 pub mod progress;
 pub mod reconcile;
 pub mod report;
+pub mod screen;
 pub mod stance;
 mod world;
 

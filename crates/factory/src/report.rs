@@ -1,10 +1,11 @@
 //! What the facts say of a release, for tables, `show` and the API. Rendering is elsewhere.
 
-use crate::facts::{self, Alarm, Judgement, Listing, SourceReport};
+use crate::facts::{self, Alarm, Judgement, Listing, Scan, SourceReport};
 use crate::pipeline::attempts;
 use crate::{StepError, World};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use trustmill_core::attempt::Attempt;
 use trustmill_core::digest::Checksum;
 use trustmill_core::package::Artifact;
@@ -25,6 +26,9 @@ pub struct ReleaseReport {
     pub promised: Vec<Checksum>,
     /// The files that were judged.
     pub files: Vec<FileReport>,
+    /// What the scanner says of each file, the worst first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scans: Vec<Scan>,
     /// What a person must look at.
     pub alarms: Vec<Alarm>,
 }
@@ -70,8 +74,20 @@ pub async fn release(world: &World, purl: &Purl) -> Result<ReleaseReport, StepEr
         promised,
         source,
         files,
+        scans: scans(world, purl).await?,
         alarms,
     })
+}
+
+/// The newest report on each file, the worst first.
+async fn scans(world: &World, purl: &Purl) -> Result<Vec<Scan>, StepError> {
+    let mut newest = BTreeMap::new();
+    for (fact, scan) in facts::all::<Scan>(world.records.as_ref(), purl).await? {
+        newest.insert(fact.subject, scan);
+    }
+    let mut scans: Vec<Scan> = newest.into_values().collect();
+    scans.sort_by(|a, b| b.gravity().cmp(&a.gravity()).then_with(|| a.filename.cmp(&b.filename)));
+    Ok(scans)
 }
 
 /// The verdict that counts for a release, from its files' verdicts and whether each is for one platform: the weakest.

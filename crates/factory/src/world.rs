@@ -2,6 +2,7 @@
 
 use crate::StepError;
 use crate::progress::Observer;
+use crate::screen::Screen;
 use std::sync::Arc;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::clock::Clock;
@@ -28,6 +29,8 @@ pub struct World {
     pub fetch: Arc<dyn Fetch>,
     /// Source repositories; `None` where the operator leaves git out.
     pub repositories: Option<Arc<dyn Repositories>>,
+    /// Scans published files; `None` where the operator leaves that out.
+    pub screen: Option<Arc<Screen>>,
     /// One adapter per ecosystem.
     pub ecosystems: Vec<Arc<dyn Ecosystem>>,
     /// What signs the statements.

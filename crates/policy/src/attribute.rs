@@ -216,8 +216,10 @@ record! {
         malicious: Flag,
         /// Whether such an advisory says so of every version of the project.
         malicious_everywhere: Flag,
-        /// What this mill's own scanner says: `unknown` where it did not look, which today is always.
+        /// What this mill's own scanner says of the worst of its files: `clear`, `note`, `hold` (one family of evidence is strong), `block` (two are), `failed` where a file broke the scanner, `unknown` where it did not look.
         malware: Text,
+        /// The weightiest finding of the scanner, with its place; empty where there is none.
+        malware_reason: Text,
         /// Whether installing it runs code of its own, as the registry says (npm).
         install_script: Flag,
         /// Whether the registry says so at all.

@@ -18,6 +18,8 @@ pub(super) struct Doctor {}
 pub(crate) struct Findings {
     /// Backends, with the layers of each.
     pub(crate) sandboxes: Vec<Backend>,
+    /// The scanner.
+    pub(crate) scanner: ScannerHealth,
     /// Interpreters.
     pub(crate) interpreters: Vec<Found>,
     /// Git, unless the configuration leaves source repositories out.
@@ -32,6 +34,19 @@ pub(crate) struct Findings {
     pub(crate) data: Data,
     /// What must be mended before the mill can work.
     pub(crate) problems: Vec<String>,
+}
+
+/// The scanner's processes.
+#[derive(Debug, Serialize)]
+pub(crate) struct ScannerHealth {
+    /// Whether it is obeyed: `enforce`, `preview` or `off`.
+    pub(crate) mode: &'static str,
+    /// The version of its rules.
+    pub(crate) rules: String,
+    /// What a worker started now has.
+    pub(crate) layers: Vec<LayerStatus>,
+    /// Why it cannot be used, if it cannot.
+    pub(crate) problem: Option<String>,
 }
 
 /// One sandbox backend.

@@ -21,7 +21,7 @@ mod vex;
 
 pub(crate) use advisories::{Failed, FeedHealth, Told};
 pub(crate) use check::{Checked, ago, seconds_between};
-pub(crate) use doctor::{Backend, Data, Findings, Found, Program, Reached};
+pub(crate) use doctor::{Backend, Data, Findings, Found, Program, Reached, ScannerHealth};
 pub(crate) use list::Listing;
 pub(crate) use overrides::Shown;
 pub(crate) use policy::{Replayed, Ruleset};

@@ -16,7 +16,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use trustmill_core::digest::Checksum;
 use trustmill_core::lockfile::{Pin, Pins, Skipped};
+use trustmill_core::port::gate::Gate as _;
 use trustmill_core::port::queue::{Enqueue, KeyState};
+use trustmill_core::ruling::{Action, Listed, Principal, Question};
 use trustmill_core::{Purl, Verdict};
 use trustmill_factory::progress::{Event, Observer};
 use trustmill_factory::reconcile::{Dispatcher, Settings};
@@ -187,7 +189,8 @@ impl Secure {
                 .find(|key| key.state == KeyState::Parked && key.key == pin.purl.to_string())
                 .and_then(|key| key.why.clone());
             let millis = times.get(&pin.purl).map_or(0, Duration::as_millis);
-            rows.push(self.row(pin, &release, why, u64::try_from(millis).unwrap_or(u64::MAX)));
+            let stopped = stopped(mill, &release).await?;
+            rows.push(self.row(pin, &release, why, stopped, u64::try_from(millis).unwrap_or(u64::MAX)));
         }
         let mut counts = BTreeMap::new();
         for row in &rows {
@@ -200,7 +203,14 @@ impl Secure {
     }
 
     /// One row: what counts of a release, and whether the gate holds for it.
-    fn row(&self, pin: &Pin, release: &ReleaseReport, parked: Option<String>, millis: u64) -> Row {
+    fn row(
+        &self,
+        pin: &Pin,
+        release: &ReleaseReport,
+        parked: Option<String>,
+        stopped: Option<String>,
+        millis: u64,
+    ) -> Row {
         let verdict = if parked.is_some() { None } else { release.verdict };
         let counted = release.files.iter().find(|file| Some(file.judgement.verdict) == verdict);
         let native = release.files.iter().filter(|f| f.judgement.verdict == Verdict::NotAttempted).count();
@@ -211,6 +221,7 @@ impl Secure {
         let gate = match (verdict, self.require) {
             (None, _) if self.require.is_some() => Some("no verdict".to_owned()),
             _ if mismatch => Some("no published file has a hash that the lockfile accepts".to_owned()),
+            _ if stopped.is_some() => stopped,
             (Some(_), Some(_)) if only_native && self.allow_native => None,
             (Some(verdict), Some(floor)) if !verdict.meets(floor) => {
                 Some(format!("{verdict} is weaker than {floor}"))
@@ -249,6 +260,23 @@ impl Secure {
             || release.published.iter().any(|digest| pin.hashes.contains(digest))
             || promised.any(|checksum| pin.checksums.contains(checksum))
     }
+}
+
+/// Why a release that the scanner has something against is not handed out; what an override lifts is.
+async fn stopped(mill: &Mill, release: &ReleaseReport) -> Result<Option<String>, Failure> {
+    let Some(version) =
+        release.purl.version().filter(|_| release.scans.iter().any(|scan| scan.gravity() > 1))
+    else {
+        return Ok(None);
+    };
+    let releases = [Listed { version: version.into(), ..Listed::default() }];
+    let project = release.purl.without_version();
+    // Not the question of a client: how old it is does not matter here.
+    let (principal, action) = (Principal::default(), Action::Serve);
+    let question = Question { principal: &principal, action, project: &project, releases: &releases };
+    let ruling = mill.firewall.rule(&question, mill.world.clock.now()).await?;
+    let refused = ruling.decisions.into_iter().find(|decision| decision.effect.refuses());
+    Ok(refused.map(|decision| format!("{}: {}", decision.code, decision.reason)))
 }
 
 /// Adds a pin; the same release in two files is one pin with the hashes of both.

@@ -46,6 +46,9 @@ impl Up {
         let records = Arc::clone(&mill.world.records);
         let (firewall, config) = (Arc::clone(&mill.firewall), mill.config.clone());
         let following = tokio::spawn(wire::follow(firewall, config, records, stopped.clone()));
+        if let Some(screen) = &mill.world.screen {
+            tokio::spawn(Mill::scan_again(Arc::clone(screen), stopped.clone()));
+        }
         let serving = tokio::spawn(server.run(wire::turned(stopped.clone())));
         tokio::spawn(refresh(mill.feeds.clone(), global.json, stopped.clone()));
         let workers = if self.serve_only {

@@ -8,6 +8,7 @@ mod build;
 mod feeds;
 mod policy;
 mod sandbox;
+mod scanner;
 mod serve;
 mod source;
 mod upstream;
@@ -19,6 +20,7 @@ pub(crate) use build::Build;
 pub(crate) use feeds::{Feeds, is_name as is_feed_name};
 pub(crate) use policy::Policy;
 pub(crate) use sandbox::{Backend, Sandbox};
+pub(crate) use scanner::Scanner;
 pub(crate) use serve::Serve;
 pub(crate) use source::Source;
 pub(crate) use upstream::{Upstream, UpstreamFlag};
@@ -27,6 +29,7 @@ pub(crate) use watch::Watch;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use trustmill_core::port::Coded;
+use trustmill_policy::Mode;
 
 /// The whole configuration.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -39,6 +42,7 @@ pub(crate) struct Config {
     pub(crate) alerts: Alerts,
     pub(crate) build: Build,
     pub(crate) sandbox: Sandbox,
+    pub(crate) scanner: Scanner,
     pub(crate) source: Source,
     pub(crate) policy: Policy,
     pub(crate) watch: Watch,
@@ -92,7 +96,13 @@ impl Config {
 
     /// Parses configuration text.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        let mut config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        if config.scanner.mode == Mode::Preview {
+            // What is said of single policies counts for more.
+            for id in scanner::POLICIES {
+                config.policy.modes.entry(id.to_owned()).or_insert(Mode::Preview);
+            }
+        }
         config.source.check()?;
         Ok(config)
     }
@@ -111,6 +121,7 @@ mod tests {
         assert_eq!(config.watch.interval_seconds, defaults.watch.interval_seconds);
         assert_eq!(config.build.memory_mib, defaults.build.memory_mib);
         assert_eq!(config.source, defaults.source);
+        assert_eq!(config.scanner, defaults.scanner);
         assert_eq!((config.access, config.journal), (defaults.access, defaults.journal));
         assert_eq!(config.alerts, defaults.alerts);
         assert_eq!(config.policy, defaults.policy);
@@ -124,6 +135,14 @@ mod tests {
         for path in ["~/.ssh/id", "key", "/etc/${HOME}"] {
             assert!(of(path).unwrap_err().contains("[source] ssh_key"), "{path}");
         }
+    }
+
+    #[test]
+    fn a_scanner_in_preview_is_told_of_and_not_obeyed() {
+        let config = Config::parse("[scanner]\nmode = \"preview\"\n").unwrap();
+        assert_eq!(config.policy.modes["scanner-hold"], Mode::Preview);
+        let text = "[scanner]\nmode = \"preview\"\n[policy.modes]\nscanner-block = \"enforce\"\n";
+        assert_eq!(Config::parse(text).unwrap().policy.modes["scanner-block"], Mode::Enforce);
     }
 
     #[test]

@@ -100,8 +100,9 @@ impl Default for Overrides {
 }
 
 impl Policy {
-    /// What the firewall is told; `listed` are the names that stand in files.
-    pub(crate) fn settings(&self, listed: Vec<NamePattern>) -> firewall::FirewallSettings {
+    /// What the firewall is told; `listed` are the names that stand in files, `scanned` says whether it is told what
+    /// the scanner says.
+    pub(crate) fn settings(&self, listed: Vec<NamePattern>, scanned: bool) -> firewall::FirewallSettings {
         let cooldown = &self.cooldown;
         let names = self.popular.names.iter().cloned().chain(listed).collect();
         firewall::FirewallSettings {
@@ -113,6 +114,7 @@ impl Policy {
             },
             popular: firewall::Popular { names, principals: self.popular.principals },
             override_days: self.overrides.max_days,
+            scanned,
         }
     }
 }
@@ -129,7 +131,7 @@ mod tests {
                     ecosystems = { npm = 168 }\n[policy.popular]\nprincipals = 3\n";
         let policy = Config::parse(text).unwrap().policy;
         assert_eq!((policy.shipped, policy.modes["cooldown"]), (Mode::Preview, Mode::Off));
-        let settings = policy.settings(Vec::new());
+        let settings = policy.settings(Vec::new(), true);
         assert_eq!(settings.cooldown.by_ecosystem["npm"], 168);
         assert!(settings.cooldown.hold_unknown && settings.override_days == 90);
     }

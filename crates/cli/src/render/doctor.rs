@@ -2,19 +2,20 @@
 
 use super::advisories::age;
 use crate::cmd::Findings;
+use trustmill_core::port::sandbox::LayerStatus;
 
 /// Prints what was found, the problems last.
 pub(crate) fn print(findings: &Findings) {
     for backend in &findings.sandboxes {
         let chosen = if backend.chosen { " (in use)" } else { "" };
         println!("sandbox {}{chosen}", backend.name);
-        for status in &backend.layers {
-            let mark = if status.active { "on " } else { "OFF" };
-            println!("  {mark}  {:18} {}", status.layer.as_str(), status.detail);
-            if let Some(fix) = status.fix.as_ref().filter(|_| !status.active) {
-                println!("       fix: {fix}");
-            }
-        }
+        layers(&backend.layers);
+    }
+    let scanner = &findings.scanner;
+    println!("\nscanner: {}, rules {}", scanner.mode, scanner.rules);
+    layers(&scanner.layers);
+    if let Some(problem) = &scanner.problem {
+        println!("  {problem}");
     }
     println!("\ninterpreters");
     for found in &findings.interpreters {
@@ -53,6 +54,16 @@ pub(crate) fn print(findings: &Findings) {
         println!("\nto be mended:");
         for problem in &findings.problems {
             println!("  {problem}");
+        }
+    }
+}
+
+fn layers(layers: &[LayerStatus]) {
+    for status in layers {
+        let mark = if status.active { "on " } else { "OFF" };
+        println!("  {mark}  {:18} {}", status.layer.as_str(), status.detail);
+        if let Some(fix) = status.fix.as_ref().filter(|_| !status.active) {
+            println!("       fix: {fix}");
         }
     }
 }

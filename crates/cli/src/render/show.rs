@@ -4,7 +4,7 @@ use super::clean;
 use trustmill_core::attempt::{Attempt, AttemptResult};
 use trustmill_core::comparison::{Comparison, Replay};
 use trustmill_core::source::FoundBy;
-use trustmill_factory::facts::SourceReport;
+use trustmill_factory::facts::{Scan, SourceReport};
 use trustmill_factory::report::{FileReport, ReleaseReport};
 
 /// Prints everything known about a release.
@@ -19,6 +19,18 @@ pub(crate) fn print(report: &ReleaseReport) {
     for file in &report.files {
         print_file(file);
     }
+    for scan in &report.scans {
+        print_scan(scan);
+    }
+}
+
+/// What the scanner says of a file.
+fn print_scan(scan: &Scan) {
+    println!("\nscan of {}", clean(&scan.filename));
+    let reason = scan.reason();
+    let why = if reason.is_empty() { "nothing was found" } else { &reason };
+    println!("  {:10} {}", scan.word(), clean(why));
+    println!("  rules      {}, {}", clean(&scan.rules), scan.at);
 }
 
 /// Findings of one source that are printed; `--json` has them all.

@@ -33,7 +33,8 @@ pub(super) async fn open(
 ) -> Result<Arc<Firewall>, Failure> {
     let usage = |error| Failure::new(Exit::Usage, error);
     let policies = policies::load(&config.policy).map_err(usage)?;
-    let settings = config.policy.settings(policies::popular(&config.policy).map_err(usage)?);
+    let scanned = config.scanner.mode != Mode::Off;
+    let settings = config.policy.settings(policies::popular(&config.policy).map_err(usage)?, scanned);
     let schemes = join::ALL.iter().map(|family| family.versions).collect();
     let sources = Sources {
         advisories: data.advisories(),

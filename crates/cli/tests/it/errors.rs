@@ -96,7 +96,8 @@ fn a_hash_that_upstream_does_not_have_breaks_the_gate() {
 #[test]
 fn every_verb_has_help_that_starts_with_what_it_does() {
     let mill = Mill::new();
-    for verb in ["secure", "check", "sbom", "vex", "add", "remove", "list", "up", "show", "verify", "doctor"]
+    for verb in
+        ["secure", "check", "scan", "sbom", "vex", "add", "remove", "list", "up", "show", "verify", "doctor"]
     {
         let run = mill.run(&[verb, "--help"]);
         assert_eq!(run.code(), 0);

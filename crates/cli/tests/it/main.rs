@@ -18,6 +18,7 @@ mod examples;
 mod gate;
 mod npm_clients;
 mod policy;
+mod scan;
 mod secure;
 mod support;
 mod verify;

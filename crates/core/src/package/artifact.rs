@@ -53,6 +53,11 @@ pub struct Artifact {
 }
 
 impl Artifact {
+    /// The hint that names who published it.
+    pub const PUBLISHER: &'static str = "publisher";
+    /// The hint that is there where the registry has a provenance statement for it.
+    pub const PROVENANCE: &'static str = "provenance";
+
     /// What the registry promises about the bytes, in the strongest words that it has for it.
     pub fn promised(&self) -> Option<Checksum> {
         self.sha256.map(Checksum::Sha256).or_else(|| self.integrity.clone())

@@ -93,6 +93,7 @@ async fn world() -> World {
         cooldown: Cooldown { hours: 72, ..Cooldown::default() },
         popular: Popular::default(),
         override_days: 90,
+        scanned: true,
     };
     let firewall = Firewall::open(sources, settings, policies(), now()).await.unwrap();
     let versions = (0..=RELEASES).map(|number| format!("{}.{}.0", 1 + number / 100, number % 100)).collect();

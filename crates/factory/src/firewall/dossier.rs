@@ -1,6 +1,7 @@
 //! Everything that is known about the releases of a question, as the attributes that policies see.
 
 use super::judged::Judged;
+use super::scanned::Scanned;
 use super::settings::FirewallSettings;
 use super::sightings::Sightings;
 use std::cmp::Ordering;
@@ -22,6 +23,7 @@ pub(super) struct Dossier<'a> {
     /// One list per release; empty where no advisory is about the project.
     pub(super) findings: Vec<Vec<Finding>>,
     pub(super) judged: HashMap<String, Judged>,
+    pub(super) scanned: HashMap<String, Scanned>,
     pub(super) sightings: Sightings,
     pub(super) popular: bool,
 }
@@ -87,6 +89,10 @@ impl Dossier<'_> {
             facts.verdict = judged.verdict.as_str().into();
             facts.proven = judged.proven;
             facts.source = judged.source.map_or("none", |source| source.as_str()).into();
+        }
+        if let Some(scanned) = self.scanned.get(&*listed.version) {
+            facts.malware = scanned.word.into();
+            facts.malware_reason = scanned.reason.as_str().into();
         }
         found(&mut facts, self.findings(index));
         Entry { facts, since }

@@ -14,6 +14,7 @@ mod names;
 pub mod overrides;
 mod popular;
 mod rule;
+mod scanned;
 mod settings;
 mod sightings;
 
@@ -30,7 +31,7 @@ use dossier::Dossier;
 use memo::{Key, Memo, Remembered, State, Weight};
 use quick_cache::sync::Cache;
 use sightings::Sightings;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use trustmill_core::advisory::Finding;
@@ -252,6 +253,10 @@ impl Firewall {
             advisories,
             findings,
             judged: judged::of(&*self.sources.records, project).await?,
+            scanned: match self.settings.scanned {
+                true => scanned::of(&*self.sources.records, project).await?,
+                false => HashMap::new(),
+            },
             sightings: self.sightings(question, now, look).await?,
             popular: self.popular(project, malicious).await?,
         })

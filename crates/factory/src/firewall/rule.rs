@@ -5,7 +5,6 @@ use super::memo::{Memo, Remembered};
 use std::collections::HashMap;
 use trustmill_core::Timestamp;
 use trustmill_core::advisory::Finding;
-use trustmill_core::ruling::Effect;
 use trustmill_policy::{Facts, PolicySet, Settings};
 
 /// The outcomes of a question, in its order.
@@ -120,7 +119,7 @@ pub(super) fn until(ruled: &[Remembered], now: Timestamp) -> Option<Timestamp> {
     ruled.iter().filter_map(|one| one.changes_at).filter(|at| *at > now).min()
 }
 
-/// Whether anything is refused as malware and waits for a person.
+/// Whether anything is refused as malware and waits for a person: a feed that says too much, or the scanner.
 pub(super) fn waits_for_a_person(one: &Remembered) -> bool {
-    one.decision.effect == Effect::Hold && one.decision.code == "TM0904"
+    one.decision.effect.refuses() && matches!(&*one.decision.code, "TM0904" | "TM1004" | "TM1005" | "TM1006")
 }

@@ -14,6 +14,8 @@ pub struct FirewallSettings {
     pub popular: Popular,
     /// The longest that an override may last, in days.
     pub override_days: u32,
+    /// Whether policies are told what the scanner says.
+    pub scanned: bool,
 }
 
 impl FirewallSettings {

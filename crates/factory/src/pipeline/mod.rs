@@ -1,5 +1,5 @@
 //! How one release flows: resolve → fetch → source → rebuild (build and compare, rung by rung) → decide → attest →
-//! publish. One step, one file. Each step reads facts and appends facts, so a run that was cut off at any
+//! publish, and what was fetched is scanned. One step, one file. Each step reads facts and appends facts, so a run that was cut off at any
 //! instant goes on where it was.
 
 mod attest;
@@ -9,6 +9,7 @@ mod locate;
 mod publish;
 mod rebuild;
 mod resolve;
+mod scan;
 mod source;
 mod watch;
 
@@ -75,6 +76,7 @@ async fn release(world: &World, purl: &Purl, version: &str) -> Result<Outcome, S
         verdicts.push((verdict, native));
     }
     world.records.append(&left).await?;
+    scan::files(world, purl, &plan).await?;
     let verdict = crate::report::weakest(verdicts.into_iter());
     world.observer.observe(&Event::Settled { purl: purl.clone(), verdict });
     Ok(Outcome::Done)

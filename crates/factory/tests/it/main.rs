@@ -14,6 +14,7 @@ mod dispatch;
 mod faults;
 mod firewall;
 mod pipeline;
+mod screen;
 mod source;
 mod watch;
 mod world;

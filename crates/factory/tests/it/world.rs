@@ -226,6 +226,7 @@ impl Stage {
             queue: Arc::new(MemQueue::new()),
             fetch: fetch.clone(),
             repositories: None,
+            screen: None,
             ecosystems: vec![demo.clone()],
             signer: Arc::new(SigningKey::from_secret([7; 32])),
             policy: ServePolicy::default(),

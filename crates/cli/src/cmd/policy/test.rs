@@ -46,7 +46,7 @@ impl Test {
         let config = wire::config(global)?.policy;
         let usage = |error: policies::PoliciesError| Failure::new(Exit::Usage, error);
         let set = policies::load(&config).map_err(usage)?;
-        let settings = config.settings(policies::popular(&config).map_err(usage)?);
+        let settings = config.settings(policies::popular(&config).map_err(usage)?, true);
         let mut texts = Vec::new();
         for path in self.files {
             let text = std::fs::read_to_string(&path);

@@ -6,24 +6,30 @@ use super::Global;
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::render::{scan as view, scan_sarif, to_json};
+use crate::wire::{self, Mill, Purpose};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
-use trustmill_core::port::scanner::{Job, Previous, ScannerError};
+use trustmill_core::Purl;
+use trustmill_core::package::ParsePurlError;
+use trustmill_core::port::Coded;
+use trustmill_core::port::scanner::{Job, Previous};
 use trustmill_core::scan::{Conclusion, Report};
+use trustmill_factory::progress::Unobserved;
 
 /// Look for malware: what the code does, when it runs, and what changed since the release before.
 ///
 /// Nothing is run, and nothing is written. Exits with 1 if a file is held or blocked (--fail-on).
 #[derive(Args)]
 pub(super) struct Scan {
-    /// An archive, a file, or an unpacked folder
-    #[arg(value_name = "PATH", required_unless_present = "rules")]
-    target: Option<PathBuf>,
-    /// The release before, to see what changed: an archive, a file or a folder
-    #[arg(long, value_name = "PATH")]
-    against: Option<PathBuf>,
+    /// An archive, a file, an unpacked folder, or a release such as pkg:npm/left-pad@1.3.0
+    #[arg(value_name = "PATH|PURL", required_unless_present = "rules")]
+    target: Option<String>,
+    /// What to compare with: a path, or for a package URL a version [default for a package URL: the release before]
+    #[arg(long, value_name = "VERSION|PATH")]
+    against: Option<String>,
     /// How the result is printed [default: text, or json with --json]
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<Format>,
@@ -70,6 +76,21 @@ impl FailOn {
             Self::Block => conclusion >= Conclusion::Block,
             Self::None => false,
         }
+    }
+}
+
+/// What begins with `pkg:` and is no package URL.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct NoPurl(ParsePurlError);
+
+impl Coded for NoPurl {
+    fn code(&self) -> &'static str {
+        "TM1010"
+    }
+
+    fn help(&self) -> String {
+        "write a release as pkg:npm/left-pad@1.3.0, and a file of that name as ./pkg:…".into()
     }
 }
 
@@ -124,7 +145,7 @@ impl Scan {
             }
             return Ok(Exit::Success);
         };
-        let scanned = scan(target, self.against.as_deref())?;
+        let scanned = wire::runtime(self.look(global, target))?;
         match self.format(global) {
             Format::Text => view::print(&scanned),
             Format::Json => to_json(&scanned),
@@ -143,29 +164,58 @@ impl Scan {
     }
 }
 
-fn scan(target: &Path, against: Option<&Path>) -> Result<Scanned, Failure> {
-    let usage = |error| Failure::new(Exit::Usage, error);
-    let gathered = gather::gather(target).map_err(usage)?;
-    let previous = against.map(gather::gather).transpose().map_err(usage)?;
-    let mut left_out = gathered.left_out;
-    let job = Job {
-        ecosystem: gathered.ecosystem.to_owned(),
-        file: gathered.file,
-        previous: previous.map(|previous| {
-            left_out.extend(previous.left_out);
-            Previous { version: previous.file.name.clone(), file: previous.file }
-        }),
-        ..Job::default()
-    };
-    let began = Instant::now();
-    let broken = || ScannerError::Ended { file: job.file.name.clone(), how: "it panicked".to_owned() };
-    let report = trustmill_scan::scan(&job).ok_or_else(broken)?;
-    Ok(Scanned {
-        target: target.display().to_string(),
-        folder: gathered.folder,
-        conclusion: report.conclusion,
-        millis: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        left_out,
-        reports: vec![report],
-    })
+/// Files of one release that are looked at.
+const FILES: usize = 8;
+
+impl Scan {
+    async fn look(&self, global: &Global, target: &str) -> Result<Scanned, Failure> {
+        let purl = match target.strip_prefix("pkg:") {
+            Some(_) => {
+                Some(target.parse::<Purl>().map_err(|error| Failure::new(Exit::Usage, NoPurl(error)))?)
+            }
+            None => None,
+        };
+        let began = Instant::now();
+        let mut scanned = match purl {
+            Some(purl) => self.release(global, &purl).await?,
+            None => self.path(global, Path::new(target)).await?,
+        };
+        scanned.millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Ok(scanned)
+    }
+
+    async fn path(&self, global: &Global, target: &Path) -> Result<Scanned, Failure> {
+        let usage = |error| Failure::new(Exit::Usage, error);
+        let gathered = gather::gather(target).map_err(usage)?;
+        let previous = self.against.as_deref().map(|path| gather::gather(Path::new(path)));
+        let previous = previous.transpose().map_err(usage)?;
+        let mut left_out = gathered.left_out;
+        let job = Job {
+            ecosystem: gathered.ecosystem.to_owned(),
+            file: gathered.file,
+            previous: previous.map(|previous| {
+                left_out.extend(previous.left_out);
+                Previous { version: previous.file.name.clone(), file: previous.file }
+            }),
+            ..Job::default()
+        };
+        let report = wire::scanner(global)?.scan(&job).await?;
+        Ok(Scanned::of(target.display().to_string(), gathered.folder, left_out, vec![report]))
+    }
+
+    /// A release as its registry has it, compared with the one before.
+    async fn release(&self, global: &Global, purl: &Purl) -> Result<Scanned, Failure> {
+        let mill = Mill::open(global, Purpose::Look, Arc::new(Unobserved)).await?;
+        let examined = mill.examiner.examine(purl, self.against.as_deref(), FILES).await?;
+        let reports = examined.files.into_iter().map(|(_, report)| report).collect::<Result<Vec<_>, _>>()?;
+        let left = (examined.left > 0).then(|| format!("{} further files of the release", examined.left));
+        Ok(Scanned::of(examined.release.to_string(), false, left.into_iter().collect(), reports))
+    }
+}
+
+impl Scanned {
+    fn of(target: String, folder: bool, left_out: Vec<String>, reports: Vec<Report>) -> Self {
+        let conclusion = reports.iter().map(|report| report.conclusion).max().unwrap_or_default();
+        Self { target, folder, conclusion, millis: 0, left_out, reports }
+    }
 }

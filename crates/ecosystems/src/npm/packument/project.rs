@@ -45,7 +45,16 @@ impl Packument {
             let value = value.or_else(|| manifest.get(key).filter(|raw| *raw == "true").map(str::to_owned));
             value.filter(|value| value.len() <= MAX_HINT).map(|value| ((*key).to_owned(), value))
         };
-        let hints: BTreeMap<String, String> = HINTS.iter().filter_map(hint).collect();
+        let mut hints: BTreeMap<String, String> = HINTS.iter().filter_map(hint).collect();
+        let part = |key: &str| manifest.get(key).and_then(Object::read);
+        if let Some(name) =
+            part("_npmUser").and_then(|user| user.text("name").map(std::borrow::Cow::into_owned))
+        {
+            hints.insert(Artifact::PUBLISHER.to_owned(), name.chars().take(MAX_HINT).collect());
+        }
+        if part("dist").is_some_and(|dist| dist.get("attestations").is_some()) {
+            hints.insert(Artifact::PROVENANCE.to_owned(), "attestations".to_owned());
+        }
         let engines = manifest.get("engines").and_then(Object::read).unwrap_or_default();
         Artifact {
             filename: names::filename(&self.name, &listed.version),

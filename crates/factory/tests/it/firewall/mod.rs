@@ -3,4 +3,5 @@
 mod incidents;
 mod overriding;
 mod ruling;
+mod scanned;
 pub(crate) mod world;

@@ -33,6 +33,7 @@ pub(crate) fn settings() -> FirewallSettings {
         cooldown: Cooldown { hours: 72, ..Cooldown::default() },
         popular: Popular::default(),
         override_days: 90,
+        scanned: true,
     }
 }
 

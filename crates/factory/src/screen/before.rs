@@ -1,0 +1,206 @@
+//! What is known beside a file: the release before it, and what the registry says of the project.
+//!
+//! Nothing here may stop a scan. A release before that cannot be had within a moment is left out, and a hijack is then
+//! judged by what it does and not by what it changed.
+
+use super::Screen;
+use std::cmp::Ordering;
+use std::time::Duration;
+use trustmill_core::Purl;
+use trustmill_core::package::Artifact;
+use trustmill_core::port::scanner::{Context, File, Previous};
+use trustmill_core::release::Project;
+use trustmill_core::version::VersionScheme;
+
+/// How long the release before may take to come.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// The largest file that is fetched for a comparison alone.
+const MOST_BYTES: u64 = 64 << 20;
+const DAY: i64 = 86_400;
+
+/// With what a file is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Against<'a> {
+    /// The release before.
+    Before,
+    /// The release that a person names.
+    Version(&'a str),
+}
+
+impl Screen {
+    /// The release before, and what is known of this one.
+    pub(super) async fn before(
+        &self,
+        release: &Purl,
+        file: &str,
+        against: &Against<'_>,
+    ) -> (Option<Previous>, Context) {
+        let (ty, name) = (release.ty(), release.name());
+        let mut context = Context {
+            popular: Some(self.settings.popular.lists(ty, &name)),
+            resembles: self.settings.popular.resembles(ty, &name),
+            ..Context::default()
+        };
+        let (Some(ecosystem), Some(scheme), Some(version)) =
+            (self.ecosystem(ty), self.scheme(ty), release.version())
+        else {
+            return (None, context);
+        };
+        let reading = tokio::time::timeout(PATIENCE, ecosystem.project(&name));
+        let Ok(Ok(project)) = reading.await else { return (None, context) };
+        self.tell(&mut context, &project);
+        let Some(artifact) = previous(&project, scheme, version, file, against) else {
+            return (None, context);
+        };
+        compare(&mut context, &project, artifact, version, file);
+        let bytes = tokio::time::timeout(PATIENCE, self.bytes(artifact)).await.ok().flatten();
+        let previous = bytes.map(|bytes| Previous {
+            version: artifact.version.clone(),
+            file: File { name: artifact.filename.clone(), bytes },
+        });
+        (previous, context)
+    }
+
+    fn tell(&self, context: &mut Context, project: &Project) {
+        context.releases = u32::try_from(project.versions.len()).ok();
+        let first = project.files.iter().filter_map(|file| file.upload_time).min();
+        let days = first.map(|first| (self.ports.clock.now().as_second() - first.as_second()) / DAY);
+        context.project_age_days = days.and_then(|days| u32::try_from(days).ok());
+    }
+
+    async fn bytes(&self, artifact: &Artifact) -> Option<bytes::Bytes> {
+        if artifact.size.is_some_and(|size| size > MOST_BYTES) {
+            return None;
+        }
+        let here = match &artifact.sha256 {
+            Some(digest) => self.ports.blobs.get(digest).await.ok().flatten(),
+            None => None,
+        };
+        if here.is_some() {
+            return here;
+        }
+        let promised = artifact.promised();
+        let fetched = self.ports.fetch.file(&artifact.url, promised.as_ref(), MOST_BYTES).await;
+        let (digest, _) = fetched.ok()?;
+        self.ports.blobs.get(&digest).await.ok().flatten()
+    }
+}
+
+/// The file of the same kind of the newest lower release that is no prerelease and was not withdrawn.
+fn previous<'a>(
+    project: &'a Project,
+    scheme: &dyn VersionScheme,
+    version: &str,
+    file: &str,
+    against: &Against<'_>,
+) -> Option<&'a Artifact> {
+    let wanted = |artifact: &Artifact| match against {
+        Against::Version(named) => scheme.compare(&artifact.version, named) == Some(Ordering::Equal),
+        Against::Before => {
+            scheme.compare(&artifact.version, version) == Some(Ordering::Less)
+                && !scheme.is_prerelease(&artifact.version)
+                && artifact.yanked.is_none()
+        }
+    };
+    let lower = |artifact: &&Artifact| wanted(artifact) && kind(&artifact.filename) == kind(file);
+    let order = |a: &&Artifact, b: &&Artifact| {
+        let versions = scheme.compare(&a.version, &b.version).unwrap_or(Ordering::Equal);
+        let alike = |artifact: &Artifact| alike(&artifact.filename, file);
+        versions.then_with(|| alike(a).cmp(&alike(b)))
+    };
+    project.files.iter().filter(lower).max_by(order)
+}
+
+/// What the two releases say of their publishing, where the registry says.
+fn compare(context: &mut Context, project: &Project, before: &Artifact, version: &str, file: &str) {
+    let Some(now) = project.files_of(version).find(|artifact| artifact.filename == file) else { return };
+    let hint = |artifact: &Artifact, name: &str| artifact.hints.get(name).cloned();
+    if let (Some(was), Some(is)) = (hint(before, Artifact::PUBLISHER), hint(now, Artifact::PUBLISHER)) {
+        context.other_publisher = Some(was != is);
+    }
+    let proven = |artifact| hint(artifact, Artifact::PROVENANCE).is_some();
+    if proven(before) || proven(now) {
+        context.lost_provenance = Some(proven(before) && !proven(now));
+    }
+}
+
+/// Wheels are compared with wheels, and source with source.
+fn kind(filename: &str) -> &str {
+    let ends = |end: &str| filename.len() > end.len() && filename.ends_with(end);
+    [".whl", ".egg", ".crate"].into_iter().find(|end| ends(end)).unwrap_or("source")
+}
+
+/// How many of a wheel's tags two names share, from the end.
+fn alike(a: &str, b: &str) -> usize {
+    a.rsplit('-').zip(b.rsplit('-')).take_while(|(a, b)| a == b).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trustmill_core::package::ArtifactKind;
+    use trustmill_testkit::Dotted;
+
+    fn artifact(filename: &str, version: &str) -> Artifact {
+        Artifact {
+            filename: filename.into(),
+            kind: ArtifactKind::Portable,
+            version: version.into(),
+            sha256: None,
+            integrity: None,
+            size: None,
+            upload_time: None,
+            url: format!("https://files.example/{filename}"),
+            yanked: None,
+            requires_runtime: None,
+            metadata_sha256: None,
+            hints: std::collections::BTreeMap::new(),
+        }
+    }
+
+    fn project(files: &[(&str, &str)]) -> Project {
+        let files: Vec<_> = files.iter().map(|(name, version)| artifact(name, version)).collect();
+        Project { name: "a".into(), versions: files.iter().map(|file| file.version.clone()).collect(), files }
+    }
+
+    #[test]
+    fn a_release_is_compared_with_the_newest_lower_one_and_a_wheel_with_its_like() {
+        let mut project = project(&[
+            ("a-1.0.tar.gz", "1.0"),
+            ("a-1.2-cp312-cp312-manylinux.whl", "1.2"),
+            ("a-1.2-py3-none-any.whl", "1.2"),
+            ("a-1.3.tar.gz", "1.3"),
+            ("a-1.4-py3-none-any.whl", "1.4"),
+        ]);
+        let before = |project: &Project, file: &str| {
+            previous(project, &Dotted("npm"), "1.4", file, &Against::Before)
+                .map(|artifact| artifact.filename.clone())
+        };
+        assert_eq!(before(&project, "a-1.4-py3-none-any.whl").as_deref(), Some("a-1.2-py3-none-any.whl"));
+        assert_eq!(
+            before(&project, "a-1.4-cp312-cp312-manylinux.whl").as_deref(),
+            Some("a-1.2-cp312-cp312-manylinux.whl")
+        );
+        assert_eq!(before(&project, "a-1.4.tar.gz").as_deref(), Some("a-1.3.tar.gz"));
+        assert_eq!(before(&project, "a-1.4.crate"), None);
+        let named = previous(&project, &Dotted("npm"), "1.4", "a-1.4.tar.gz", &Against::Version("1.0"));
+        assert_eq!(named.map(|artifact| artifact.version.as_str()), Some("1.0"));
+        project.files[3].yanked = Some(String::new());
+        assert_eq!(before(&project, "a-1.4.tar.gz").as_deref(), Some("a-1.0.tar.gz"), "withdrawn");
+    }
+
+    #[test]
+    fn another_publisher_and_a_lost_statement_are_told() {
+        let mut project = project(&[("a-1.0.tgz", "1.0"), ("a-1.1.tgz", "1.1")]);
+        project.files[0].hints.insert(Artifact::PUBLISHER.into(), "ann".into());
+        project.files[0].hints.insert(Artifact::PROVENANCE.into(), "yes".into());
+        project.files[1].hints.insert(Artifact::PUBLISHER.into(), "mallory".into());
+        let mut context = Context::default();
+        compare(&mut context, &project, &project.files[0], "1.1", "a-1.1.tgz");
+        assert_eq!((context.other_publisher, context.lost_provenance), (Some(true), Some(true)));
+        let mut unknown = Context::default();
+        let silent = self::project(&[("a-1.0.tgz", "1.0"), ("a-1.1.tgz", "1.1")]);
+        compare(&mut unknown, &silent, &silent.files[0], "1.1", "a-1.1.tgz");
+        assert_eq!((unknown.other_publisher, unknown.lost_provenance), (None, None), "nothing is said");
+    }
+}
