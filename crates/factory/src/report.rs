@@ -48,7 +48,7 @@ pub struct FileReport {
 
 /// Reads everything that is known about a release.
 pub async fn release(world: &World, purl: &Purl) -> Result<ReleaseReport, StepError> {
-    let mut attempts = attempts(world, purl).await?;
+    let mut attempts = attempts(world.records.as_ref(), purl).await?;
     let mut files: Vec<FileReport> = Vec::new();
     for (fact, judgement) in facts::all::<Judgement>(world.records.as_ref(), purl).await? {
         let Some(name) = fact.subject else { continue };

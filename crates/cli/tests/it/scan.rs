@@ -244,3 +244,24 @@ fn the_rules_are_listed_and_the_doctor_tells_of_the_workers() {
     let layers = doctor["scanner"]["layers"].as_array().unwrap();
     assert!(layers.iter().any(|one| one["layer"] == "seccomp" && one["active"] == true), "{layers:?}");
 }
+
+/// The table of `docs/scanner.md` is what the binary says. `TRUSTMILL_WRITE=1` writes it.
+#[test]
+fn the_page_lists_the_rules() {
+    let rules = Mill::new().run(&["--json", "scan", "--rules"]).json(0);
+    let mut table = "| rule | family | what it finds |\n|---|---|---|\n".to_owned();
+    for rule in rules.as_array().unwrap() {
+        let text = |name: &str| rule[name].as_str().unwrap().replace('|', "\\|");
+        table.push_str(&format!("| `{}` | {} | {} |\n", text("id"), text("family"), text("summary")));
+    }
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/scanner.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once("<!-- rules: written by a test -->\n").unwrap();
+    let (committed, after) = rest.split_once("<!-- end of rules -->").unwrap();
+    if std::env::var_os("TRUSTMILL_WRITE").is_some() {
+        let page = format!("{before}<!-- rules: written by a test -->\n{table}<!-- end of rules -->{after}");
+        std::fs::write(&path, page).unwrap();
+        return;
+    }
+    assert_eq!(committed, table, "stale: run this test with TRUSTMILL_WRITE=1");
+}

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use trustmill_core::Purl;
 use trustmill_core::attempt::{Attempt, AttemptResult, FailureClass, Usage};
 use trustmill_core::port::ecosystem::{Build, BuildRequest, Evidence};
+use trustmill_core::port::records::Records;
 use trustmill_core::recipe::Recipe;
 use trustmill_inspect::{archive::Limits, compare};
 
@@ -131,10 +132,10 @@ async fn kept(world: &World, purl: &Purl, subject: &str) -> Result<Vec<Rung>, St
 
 /// Every attempt about `purl`, with the file it is for, oldest first: for reports.
 pub(crate) async fn attempts(
-    world: &World,
+    records: &dyn Records,
     purl: &Purl,
 ) -> Result<Vec<(Option<String>, Attempt)>, StepError> {
-    let rungs = facts::all::<Rung>(world.records.as_ref(), purl).await?;
+    let rungs = facts::all::<Rung>(records, purl).await?;
     Ok(rungs.into_iter().map(|(fact, rung)| (fact.subject, rung.attempt)).collect())
 }
 

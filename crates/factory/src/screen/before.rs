@@ -4,13 +4,17 @@
 //! judged by what it does and not by what it changed.
 
 use super::Screen;
+use crate::facts::{self, SourceReport};
+use crate::pipeline::attempts;
 use std::cmp::Ordering;
 use std::time::Duration;
-use trustmill_core::Purl;
+use trustmill_core::attempt::AttemptResult;
+use trustmill_core::comparison::{Difference, DifferenceClass};
 use trustmill_core::package::Artifact;
 use trustmill_core::port::scanner::{Context, File, Previous};
 use trustmill_core::release::Project;
 use trustmill_core::version::VersionScheme;
+use trustmill_core::{Purl, Sha256};
 
 /// How long the release before may take to come.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -33,12 +37,14 @@ impl Screen {
         &self,
         release: &Purl,
         file: &str,
+        digest: Sha256,
         against: &Against<'_>,
     ) -> (Option<Previous>, Context) {
         let (ty, name) = (release.ty(), release.name());
         let mut context = Context {
             popular: Some(self.settings.popular.lists(ty, &name)),
             resembles: self.settings.popular.resembles(ty, &name),
+            not_in_source: self.not_in_source(release, file, digest).await,
             ..Context::default()
         };
         let (Some(ecosystem), Some(scheme), Some(version)) =
@@ -59,6 +65,25 @@ impl Screen {
             file: File { name: artifact.filename.clone(), bytes },
         });
         (previous, context)
+    }
+
+    /// The members that no rebuild gave, as far as one was tried; of an uploaded source, the files that its commit has
+    /// not.
+    async fn not_in_source(&self, release: &Purl, file: &str, digest: Sha256) -> Vec<String> {
+        let records = &*self.ports.records;
+        let attempts = attempts(records, release).await.unwrap_or_default();
+        let compared = attempts.iter().filter_map(|(_, attempt)| match &attempt.result {
+            AttemptResult::Compared(comparison) if comparison.published == digest => Some(comparison),
+            _ => None,
+        });
+        if let Some(best) = compared.min_by_key(|comparison| comparison.differences.len()) {
+            return best.differences.iter().filter(|one| is_new(one)).map(|one| one.member.clone()).collect();
+        }
+        let reports = facts::all::<SourceReport>(records, release).await.unwrap_or_default();
+        let checked = reports.into_iter().rev().find_map(|(_, report)| report.checked);
+        let Some((_, check)) = checked.filter(|(of, _)| of == file) else { return Vec::new() };
+        let foreign = check.findings.into_iter().filter(|finding| !finding.class.is_accounted_for());
+        foreign.map(|finding| finding.path).collect()
     }
 
     fn tell(&self, context: &mut Context, project: &Project) {
@@ -84,6 +109,11 @@ impl Screen {
         let (digest, _) = fetched.ok()?;
         self.ports.blobs.get(&digest).await.ok().flatten()
     }
+}
+
+/// Whether a member is the publisher's alone, or has contents that no source gives.
+const fn is_new(difference: &Difference) -> bool {
+    matches!(difference.class, DifferenceClass::OnlyPublished | DifferenceClass::Content)
 }
 
 /// The file of the same kind of the newest lower release that is no prerelease and was not withdrawn.

@@ -55,7 +55,7 @@ impl Screen {
         let (digest, _) = fetched?;
         let bytes = self.ports.blobs.get(&digest).await?;
         let vanished = || StepError::Internal(format!("{} vanished from the blob store", file.filename));
-        let (previous, context) = self.before(release, &file.filename, against).await;
+        let (previous, context) = self.before(release, &file.filename, digest, against).await;
         Ok(Job {
             ecosystem: release.ty().to_owned(),
             name: release.name(),

@@ -63,7 +63,7 @@ impl Screen {
         let bytes = self.ports.blobs.get(&digest).await.map_err(|error| not_now(file, &error))?;
         let missing = || ScannerError::Start { why: "the file is not in the store".to_owned() };
         let bytes = bytes.ok_or_else(|| not_now(file, &missing()))?;
-        let (previous, context) = self.before(release, file, &Against::Before).await;
+        let (previous, context) = self.before(release, file, digest, &Against::Before).await;
         Ok(Ok(Job {
             ecosystem: release.ty().to_owned(),
             name: release.name(),

@@ -207,7 +207,11 @@ impl ProjectPage {
         let files = self.files.iter().map(|file| {
             let one = version::parse(&file.artifact.version).and_then(|parsed| spelt.get(&parsed));
             let version = one.unwrap_or(&file.artifact.version).clone();
-            Artifact { version, ..file.artifact.clone() }
+            let mut artifact = Artifact { version, ..file.artifact.clone() };
+            if let Some(statement) = &file.provenance {
+                artifact.hints.insert(Artifact::PROVENANCE.to_owned(), statement.clone());
+            }
+            artifact
         });
         Project {
             name: self.name.clone(),
