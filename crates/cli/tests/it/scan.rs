@@ -9,7 +9,10 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use std::io::Write as _;
 use std::process::Command;
+use std::sync::Arc;
 use trustmill_core::Sha256;
+use trustmill_core::port::scanner::{File, Job, Scanner as _};
+use trustmill_sandbox::scanner::{ScannerPool, ScannerSettings, WorkerCommand};
 use trustmill_testkit::server::{Reply, Server};
 
 /// A hook that fetches a program from an address of RFC 5737 and runs it.
@@ -264,4 +267,45 @@ fn the_page_lists_the_rules() {
         return;
     }
     assert_eq!(committed, table, "stale: run this test with TRUSTMILL_WRITE=1");
+}
+
+/// Workers as the mill starts them: of its own binary.
+fn workers() -> ScannerPool {
+    let program = env!("CARGO_BIN_EXE_trustmill").into();
+    let command = WorkerCommand { program, args: vec!["__scan-worker".to_owned()] };
+    let settings = ScannerSettings { workers: 2, seconds: 60, ..ScannerSettings::default() };
+    ScannerPool::new(command, trustmill_scan::judge::version(), settings)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_mills_own_workers_keep_the_contract() {
+    trustmill_testkit::conformance::scanner(|| Arc::new(workers())).await;
+}
+
+/// Whatever it is made of, a file is a report or an error, and the next one is read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hostile_files_break_nothing_but_themselves() {
+    let pool = workers();
+    let deep = |open: &str, close: &str| open.repeat(100_000) + &close.repeat(100_000);
+    for (name, text) in [
+        ("deep.js", deep("(", ")")),
+        ("deep.py", deep("[", "]")),
+        ("deep.rs", format!("fn f() {{ {} }}", deep("{", "}"))),
+        ("deep.json", deep("[", "]")),
+        ("long.js", format!("x = \"{}\"", "a".repeat(4 << 20))),
+        ("sums.py", format!("x = {}1", "1 + ".repeat(200_000))),
+    ] {
+        let file = File { name: name.into(), bytes: text.into() };
+        let answer = pool.scan(&Job { file, ..Job::default() }).await;
+        if let Err(error) = &answer {
+            let code = trustmill_core::port::Coded::code(error);
+            assert!(["TM1001", "TM1002"].contains(&code), "{name}: {error}");
+        }
+        let file = File { name: "a.py".into(), bytes: "x = 1\n".into() };
+        assert_eq!(
+            pool.scan(&Job { file, ..Job::default() }).await.unwrap().filename,
+            "a.py",
+            "after {name}"
+        );
+    }
 }
