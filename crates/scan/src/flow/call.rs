@@ -17,6 +17,8 @@ struct Seen {
     receiver: Value,
     args: Vec<Value>,
     named: Vec<(Box<str>, Value)>,
+    /// Whether the second argument is a literal as it stands.
+    plain: bool,
     at: At,
 }
 
@@ -68,7 +70,8 @@ impl<'p> Engine<'p, '_> {
             }
         }
         let named = call.named.iter().map(|(key, value)| (key.clone(), self.eval(value))).collect();
-        let seen = Seen { path: callee.path.clone(), receiver, args, named, at: call.at };
+        let plain = matches!(call.args.get(1), Some(Expr::Text(..)));
+        let seen = Seen { path: callee.path.clone(), receiver, args, named, plain, at: call.at };
         let table = self.language.table;
         let exact = seen.path.as_deref().and_then(|path| table.get(path));
         let api = exact.or_else(|| name.and_then(|name| table.method(name)));
@@ -332,7 +335,7 @@ impl<'p> Engine<'p, '_> {
                 let (Some(object), Some(name)) = (first, seen.args.get(1)) else { return Value::default() };
                 match name.known_text().cloned() {
                     Some(name) => {
-                        if self.recording && object.path.is_some() {
+                        if self.recording && object.path.is_some() && !seen.plain {
                             self.out.measures.hidden_names += 1;
                         }
                         self.member(object.clone(), &name, seen.at)

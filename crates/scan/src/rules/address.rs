@@ -23,6 +23,25 @@ impl Reputation {
     }
 }
 
+/// Whether a text holds a webhook with the secret that lets anybody use it: such a secret in published code is there for
+/// whoever runs the code to be reported by.
+pub(super) fn is_open_webhook(text: &str) -> bool {
+    let after = |mark: &str| text.split_once(mark).map(|(_, rest)| rest);
+    let secret = |rest: &str, least: usize| {
+        rest.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).count() >= least
+    };
+    let discord = after("/api/webhooks/").and_then(|rest| rest.split_once('/')).is_some_and(|(id, rest)| {
+        id.len() >= 15 && id.bytes().all(|c| c.is_ascii_digit()) && secret(rest, 40)
+    });
+    let telegram = after("api.telegram.org/bot").and_then(|rest| rest.split_once(':'));
+    let telegram = telegram.is_some_and(|(id, rest)| {
+        id.len() >= 8 && id.bytes().all(|c| c.is_ascii_digit()) && secret(rest, 30)
+    });
+    let slack = after("hooks.slack.com/services/T")
+        .is_some_and(|rest| rest.matches('/').count() >= 2 && rest.len() > 30);
+    discord || telegram || slack
+}
+
 /// Parts of addresses of such places.
 const DROP_BOXES: &[&str] = &[
     "discord.com/api/webhooks/",

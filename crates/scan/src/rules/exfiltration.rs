@@ -30,7 +30,10 @@ impl Rule for Exfiltration {
         for file in package.code() {
             for flow in file.facts.flows.iter().filter(|flow| flow.sink == Sink::Send) {
                 let to = reputation(file, flow);
-                let Some((weight, what)) = weight(flow.labels, to) else { continue };
+                let Some((mut weight, what)) = weight(flow.labels, to) else { continue };
+                if to == Reputation::DropBox && open_webhook(file, flow) {
+                    weight = weight.max(80);
+                }
                 // Whoever installs asked for nothing that needs to know who he is.
                 let weight = if file.when >= When::Installed && flow.labels.has(Labels::HOST) {
                     weight.max(60)
@@ -59,6 +62,11 @@ fn reputation(file: &File, flow: &Flow) -> Reputation {
     }
     let texts = file.facts.texts.iter().map(|text| address::reputation(&text.text));
     texts.max().unwrap_or(Reputation::Plain)
+}
+
+fn open_webhook(file: &File, flow: &Flow) -> bool {
+    flow.text.as_deref().is_some_and(address::is_open_webhook)
+        || file.facts.texts.iter().any(|text| address::is_open_webhook(&text.text))
 }
 
 fn weight(labels: Labels, to: Reputation) -> Option<(u8, &'static str)> {
@@ -90,7 +98,7 @@ fn weight(labels: Labels, to: Reputation) -> Option<(u8, &'static str)> {
             } else if bare {
                 70
             } else {
-                50
+                60
             },
             "who and where the machine is",
         ),
