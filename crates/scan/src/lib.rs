@@ -21,7 +21,7 @@ use trustmill_core::port::scanner::Job;
 use trustmill_core::scan::Report;
 
 /// The stack that a scan gets: parsers recurse, and what is nested as deeply as [`language`] lets it be needs this.
-const STACK: usize = 256 << 20;
+pub(crate) const STACK: usize = 256 << 20;
 
 /// Scans a published file, on a thread with a stack of its own. `None` if that thread cannot be had or if it panicked:
 /// then nothing is known of the file, and whoever asked holds it.

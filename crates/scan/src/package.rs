@@ -1,5 +1,7 @@
 //! A package as rules see it: its files with their facts, what runs when, and the release before.
 
+pub mod reach;
+
 use crate::facts::Facts;
 pub use crate::unpack::{Odd, Oddity};
 use crate::{language, unpack};

@@ -88,6 +88,8 @@ pub struct Function {
     pub name: Option<Box<str>>,
     /// Its parameters, in order.
     pub params: Vec<Pattern>,
+    /// Variables that it declares, and that are not those of the same name around it.
+    pub locals: Vec<Box<str>>,
     /// Its body; that of an arrow function without braces is one [`Stmt::Return`].
     pub body: Vec<Stmt>,
     /// Where it begins.

@@ -5,6 +5,7 @@ use super::{Engine, Known, Scope, fold, push_layer, secret, texts};
 use crate::decode::{self, Decoder, MAX_OUTPUT};
 use crate::facts::{Capability, Labels};
 use crate::program::{At, Expr, Function, Import, Pattern, Stmt};
+use rustc_hash::FxHashMap;
 use std::rc::Rc;
 
 /// Texts that are decoded because they look like it, per file.
@@ -99,7 +100,7 @@ impl<'p> Engine<'p, '_> {
             None => {
                 let id = self.functions.len();
                 let scope = self.scopes.len();
-                self.scopes.push(Scope { parent: Some(self.scope), ..Scope::default() });
+                self.scopes.push(Scope { parent: Some(self.scope), names: own_names(function) });
                 self.functions.push(Known { function, scope, result: Value::default(), busy: false });
                 self.by_function.insert(key, id);
                 id
@@ -444,6 +445,23 @@ impl<'p> Engine<'p, '_> {
         }
         fold::list(values)
     }
+}
+
+/// The variables that are a function's own, whatever is around it.
+pub(super) fn own_names(function: &Function) -> FxHashMap<&str, Value> {
+    fn add<'p>(pattern: &'p Pattern, names: &mut FxHashMap<&'p str, Value>) {
+        match pattern {
+            Pattern::Name(name) => {
+                names.insert(name, Value::default());
+            }
+            Pattern::Keys(keys) => keys.iter().for_each(|(_, pattern)| add(pattern, names)),
+            Pattern::Items(items) => items.iter().for_each(|pattern| add(pattern, names)),
+            Pattern::Place(_) | Pattern::Other => {}
+        }
+    }
+    let mut names = function.locals.iter().map(|name| (&**name, Value::default())).collect();
+    function.params.iter().for_each(|param| add(param, &mut names));
+    names
 }
 
 fn is_self(expr: &Expr) -> bool {

@@ -7,6 +7,7 @@ pub mod javascript;
 pub mod python;
 pub mod rust;
 pub mod shell;
+pub mod tokens;
 
 mod measure;
 mod nesting;
@@ -18,6 +19,9 @@ use crate::package::{Kind, Package};
 pub fn kind(path: &str, bytes: &[u8]) -> Kind {
     let path = crate::unpack::first_name(path).unwrap_or(path);
     let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    if let Some(kind) = javascript::kind_of_types(&name) {
+        return kind;
+    }
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     match extension {
         "py" | "pyw" | "pyi" | "pth" => Kind::Python,

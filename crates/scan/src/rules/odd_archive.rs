@@ -32,6 +32,7 @@ fn weight(oddity: &Oddity) -> u8 {
         Odd::Refused | Odd::SpacedName | Odd::TooDeep | Odd::LongName => 30,
         // Large data files, old packers on Windows, and sloppy ones.
         Odd::CutShort | Odd::SpecialMode | Odd::BackslashName | Odd::NoTopFolder => 15,
+        Odd::DuplicateKey => 35,
         Odd::OptionName | Odd::Link => 5,
     }
 }

@@ -60,11 +60,13 @@ pub enum Odd {
     OptionName,
     /// A name that is longer than any system takes.
     LongName,
+    /// A key that stands twice in one object of a manifest.
+    DuplicateKey,
 }
 
 impl Odd {
     /// Every kind.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Refused,
         Self::Bomb,
         Self::CutShort,
@@ -93,6 +95,7 @@ impl Odd {
         Self::SpacedName,
         Self::OptionName,
         Self::LongName,
+        Self::DuplicateKey,
     ];
 
     /// A stable word.
@@ -126,6 +129,7 @@ impl Odd {
             Self::SpacedName => "spaced-name",
             Self::OptionName => "option-name",
             Self::LongName => "long-name",
+            Self::DuplicateKey => "duplicate-key",
         }
     }
 }

@@ -196,7 +196,7 @@ impl Lower {
             }
         }
         let params = params(parameters);
-        Function { name: name.map(Into::into), params, body: self.body(body), at }
+        Function { name: name.map(Into::into), params, body: self.body(body), at, ..Function::default() }
     }
 
     fn exprs<'a>(&mut self, exprs: impl IntoIterator<Item = &'a Py>) -> Vec<Expr> {
@@ -270,7 +270,7 @@ impl Lower {
             Py::Lambda(lambda) => {
                 let params = lambda.parameters.as_deref().map(params).unwrap_or_default();
                 let body = vec![Stmt::Return(self.expr(&lambda.body))];
-                Expr::Function(Box::new(Function { name: None, params, body, at: at(lambda) }))
+                Expr::Function(Box::new(Function { params, body, at: at(lambda), ..Function::default() }))
             }
             Py::List(list) => Expr::List(self.exprs(&list.elts), at(list)),
             Py::Tuple(list) => Expr::List(self.exprs(&list.elts), at(list)),
