@@ -75,7 +75,7 @@ impl<'p> Engine<'p, '_> {
         let table = self.language.table;
         let exact = seen.path.as_deref().and_then(|path| table.get(path));
         let api = exact.or_else(|| name.and_then(|name| table.method(name)));
-        self.callbacks(&seen, api);
+        self.callbacks(&seen, api, name);
         let mut result = match (callee.function, api) {
             (Some(function), None) => self.call_known(function, &seen),
             (_, Some(api)) => self.call_api(api, &seen, name),
@@ -110,7 +110,14 @@ impl<'p> Engine<'p, '_> {
     }
 
     /// Functions that are handed over will be called with what the call gives.
-    fn callbacks(&mut self, seen: &Seen, api: Option<&'static Api>) {
+    fn callbacks(&mut self, seen: &Seen, api: Option<&'static Api>, name: Option<&str>) {
+        // `promise.then(f)` calls `f` with what was promised, which here is the promise itself.
+        if name == Some("then") && api.is_none() {
+            if let Some(function) = seen.args.first().and_then(|arg| arg.function) {
+                self.hand_over(function, &seen.receiver);
+            }
+            return;
+        }
         let labels = match api {
             Some(api) => api.source.and(seen.receiver.labels),
             None => seen.receiver.labels,
@@ -119,16 +126,21 @@ impl<'p> Engine<'p, '_> {
             return;
         }
         for function in seen.args.iter().filter_map(|arg| arg.function) {
-            let Some(known) = self.functions.get(function) else { continue };
-            let (function, scope) = (known.function, known.scope);
-            let before = std::mem::replace(&mut self.scope, scope);
-            self.conditional += 1;
-            for param in &function.params {
-                self.bind(param, Value::labelled(labels));
-            }
-            self.conditional -= 1;
-            self.scope = before;
+            self.hand_over(function, &Value::labelled(labels));
         }
+    }
+
+    /// A function of the file will be called with a value.
+    fn hand_over(&mut self, id: usize, value: &Value) {
+        let Some(known) = self.functions.get(id) else { return };
+        let (function, scope) = (known.function, known.scope);
+        let before = std::mem::replace(&mut self.scope, scope);
+        self.conditional += 1;
+        for param in &function.params {
+            self.bind(param, value.clone());
+        }
+        self.conditional -= 1;
+        self.scope = before;
     }
 
     /// A function of the file.
@@ -176,7 +188,7 @@ impl<'p> Engine<'p, '_> {
             return Value::default();
         }
         let scope = self.scopes.len();
-        self.scopes.push(super::Scope { parent, ..super::Scope::default() });
+        self.scopes.push(super::Scope { parent, names: super::eval::own_names(function) });
         let before = std::mem::replace(&mut self.scope, scope);
         let recording = std::mem::replace(&mut self.recording, false);
         let conditional = std::mem::take(&mut self.conditional);
@@ -211,6 +223,12 @@ impl<'p> Engine<'p, '_> {
             if let Some(text) = seen.args.first().and_then(Value::known_text) {
                 return self.variable(&text.clone(), seen.at);
             }
+        }
+        if name == Some("then")
+            && let Some(known) = seen.args.first().and_then(|arg| self.functions.get(arg.function?))
+        {
+            let labels = labels.and(known.result.labels);
+            return Value { labels, ..known.result.clone() };
         }
         let results = seen.args.iter().filter_map(|arg| arg.function);
         let results = results.filter_map(|id| self.functions.get(id)).map(|known| known.result.labels);
@@ -293,6 +311,8 @@ impl<'p> Engine<'p, '_> {
         // `new Function("a", "b", code)` has the code last; everything else first.
         let code = if path.ends_with("Function") { seen.args.last() } else { seen.args.first() };
         let Some(code) = code.filter(|code| code.function.is_none()) else { return };
+        // The other arguments of a timer are not code.
+        let labels = if path.starts_with("set") { code.labels } else { labels };
         let text = code.known_text().cloned();
         if text.is_none() && labels.is_empty() {
             return;
@@ -363,6 +383,7 @@ impl<'p> Engine<'p, '_> {
                 let known = fold::characters(&seen.args);
                 known.unwrap_or_else(|| Value::labelled(seen.labels().and(Labels::DECODED)))
             }
+            Action::Pipe => self.pipe(seen),
             Action::Encoding => self.by_encoding(seen),
             Action::CallFirst => {
                 if let Some(first) = first
@@ -373,6 +394,25 @@ impl<'p> Engine<'p, '_> {
                 Value::default()
             }
         }
+    }
+
+    /// `a.pipe(b)`: what `a` gives goes where `b` leads.
+    fn pipe(&mut self, seen: &Seen) -> Value {
+        let Some(target) = seen.args.first() else { return Value::default() };
+        let labels = seen.receiver.labels;
+        let path = target.path.clone().unwrap_or_default();
+        let api = path.strip_suffix("()").and_then(|function| self.language.table.get(function));
+        let sink = if path.ends_with(".stdin") {
+            Some(Sink::Run)
+        } else if target.labels.has(Labels::SOCKET) {
+            Some(Sink::Send)
+        } else {
+            api.and_then(|api| api.sink).filter(|sink| matches!(sink, Sink::Send | Sink::Write))
+        };
+        if let Some(sink) = sink.filter(|_| !labels.is_empty()) {
+            self.record_flow(sink, labels, &path, target.text.as_deref(), seen.at);
+        }
+        Value { labels: labels.and(target.labels), ..target.clone() }
     }
 
     /// `Buffer.from(text, "base64")`, `codecs.decode(text, "rot13")`: an encoding that is a decoder, or the text itself.
@@ -403,6 +443,10 @@ impl<'p> Engine<'p, '_> {
     fn import_text(&mut self, seen: &Seen) -> Value {
         let Some(first) = seen.args.first() else { return Value::default() };
         let Some(text) = first.known_text().cloned() else {
+            // Which files it may be is told from the parts that are known.
+            if let Some(text) = first.text.as_deref().filter(|text| text.contains('/')) {
+                self.record_import(&text.replace(super::value::UNKNOWN, "*"), seen.at);
+            }
             let labels = seen.labels();
             if !labels.is_empty() {
                 self.record_flow(Sink::Load, labels, "import", None, seen.at);

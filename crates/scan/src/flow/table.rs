@@ -40,6 +40,8 @@ pub(crate) enum Action {
     Encoding,
     /// Runs its first argument, which is a function.
     CallFirst,
+    /// Hands what the object gives over to its first argument.
+    Pipe,
 }
 
 /// What a function does.
@@ -215,6 +217,7 @@ fn action(word: &str) -> Option<Action> {
         "variable" => Action::Variable,
         "character" => Action::Character,
         "encoding" => Action::Encoding,
+        "pipe" => Action::Pipe,
         "call-first" => Action::CallFirst,
         _ => return None,
     })
