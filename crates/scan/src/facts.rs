@@ -182,6 +182,14 @@ pub struct Measures {
     pub escaped: u32,
     /// Accesses by a computed key that folds to a plain name: `a['ev' + 'al']`.
     pub hidden_names: u32,
+    /// Bytes of code behind a run of spaces that pushes them out of sight.
+    pub pushed_right: u32,
+    /// The share of the file, in percent, that is punctuation with which whole programs can be written.
+    pub symbols: u32,
+    /// Arrays of texts that are rotated until a sum is right.
+    pub rotations: u32,
+    /// Statements whose order is told by a text of numbers.
+    pub flattened: u32,
 }
 
 /// A layer of decoding.

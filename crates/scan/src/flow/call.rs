@@ -76,6 +76,7 @@ impl<'p> Engine<'p, '_> {
         let exact = seen.path.as_deref().and_then(|path| table.get(path));
         let api = exact.or_else(|| name.and_then(|name| table.method(name)));
         self.callbacks(&seen, api, name);
+        self.collects(call, name, &seen);
         let mut result = match (callee.function, api) {
             (Some(function), None) => self.call_known(function, &seen),
             (_, Some(api)) => self.call_api(api, &seen, name),
@@ -86,6 +87,21 @@ impl<'p> Engine<'p, '_> {
             result.path = path.map(|path| format!("{path}()").into());
         }
         result
+    }
+
+    /// `list.push(x)`: what is put into a collection is in it.
+    fn collects(&mut self, call: &'p Call, name: Option<&str>, seen: &Seen) {
+        const PUTS: [&str; 9] =
+            ["push", "unshift", "add", "set", "append", "extend", "update", "insert", "appendleft"];
+        let Expr::Member(object, ..) = &call.callee else { return };
+        let Expr::Name(variable, _) = &**object else { return };
+        let labels = seen.labels();
+        if labels.is_empty() || !name.is_some_and(|name| PUTS.contains(&name)) {
+            return;
+        }
+        if let Some(known) = self.variable_mut(variable) {
+            known.labels = known.labels.and(labels);
+        }
     }
 
     /// The receiver, the method's name and the function of a call.

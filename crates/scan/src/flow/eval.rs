@@ -159,6 +159,15 @@ impl<'p> Engine<'p, '_> {
         None
     }
 
+    /// A variable that is in sight.
+    pub(super) fn variable_mut(&mut self, name: &str) -> Option<&mut Value> {
+        let mut at = self.scope;
+        while !self.scopes.get(at)?.names.contains_key(name) {
+            at = self.scopes.get(at)?.parent?;
+        }
+        self.scopes.get_mut(at)?.names.get_mut(name)
+    }
+
     pub(super) fn bind(&mut self, pattern: &'p Pattern, value: Value) {
         match pattern {
             Pattern::Name(name) => self.assign(name, value),

@@ -79,7 +79,7 @@ fn weight(labels: Labels, to: Reputation) -> Option<(u8, &'static str)> {
             (if drop || bare { 90 } else { 75 }, "the whole environment")
         }
         () if labels.has(Labels::TOKEN_FILE) => {
-            (if drop || bare { 85 } else { 50 }, "the contents of a file with tokens")
+            (if drop || bare { 85 } else { 62 }, "the contents of a file with tokens")
         }
         () if labels.has(Labels::SECRET_VARIABLE) && (drop || bare) => (80, "a secret of the environment"),
         () if labels.has(Labels::OUTPUT) => (

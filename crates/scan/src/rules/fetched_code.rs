@@ -31,6 +31,8 @@ impl Rule for FetchedCode {
                 let weight = match flow.sink {
                     Sink::Eval => 85,
                     Sink::Load => 70,
+                    // The whole command, and not a part of one.
+                    Sink::Run if flow.text.as_deref().is_none_or(is_unknown) => 65,
                     Sink::Run => 55,
                     Sink::Send | Sink::Write => continue,
                 };
@@ -39,4 +41,9 @@ impl Rule for FetchedCode {
             }
         }
     }
+}
+
+/// Whether nothing is known of a text.
+fn is_unknown(text: &str) -> bool {
+    text.chars().all(|c| c == '\u{FFFC}' || c.is_whitespace())
 }

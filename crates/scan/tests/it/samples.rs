@@ -22,7 +22,7 @@ fn tar_gz(files: &[(String, String)]) -> Vec<u8> {
     tar.into_inner().unwrap().finish().unwrap()
 }
 
-fn package(ecosystem: &str, text: &str) -> Job {
+pub(crate) fn package(ecosystem: &str, text: &str) -> Job {
     let (mut new, mut old) = (Vec::new(), Vec::new());
     for part in text.split("\n=== ").flat_map(|part| part.strip_prefix("=== ").or(Some(part))) {
         let (path, body) = part.split_once('\n').unwrap_or((part, ""));

@@ -2,6 +2,7 @@
 
 mod command;
 mod keys;
+mod look;
 mod lower;
 mod manifest;
 mod nesting;
@@ -32,7 +33,7 @@ pub fn facts(path: &str, bytes: &[u8]) -> Facts {
     let (program, parsed) = parse::program(path, bytes);
     let mut facts = Facts { parsed, ..flow::facts(&program, language()) };
     facts.cut_short |= cut;
-    facts.measures = measure::of(bytes, facts.measures);
+    facts.measures = look::of(bytes, measure::of(bytes, facts.measures));
     facts
 }
 
