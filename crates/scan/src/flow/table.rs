@@ -103,6 +103,11 @@ impl Table {
         &self.problems
     }
 
+    /// Every function that has a name of its own.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&'static str, &Api)> {
+        self.exact.iter().map(|(path, api)| (*path, api))
+    }
+
     /// Whether a name is one of the global object, whose members are the global names.
     pub(crate) fn is_global_object(&self, path: &str) -> bool {
         self.globals.contains(path)

@@ -3,6 +3,7 @@
 //! A language has a module that lowers its syntax tree to a [`Program`](crate::program::Program) and a table of what
 //! its functions do; data-flow is in [`flow`](crate::flow), once for all.
 
+pub mod bytecode;
 pub mod javascript;
 pub mod python;
 pub mod rust;
@@ -74,6 +75,7 @@ pub fn facts(kind: Kind, path: &str, bytes: &[u8]) -> Facts {
         Kind::JavaScript => javascript::facts(path, bytes),
         Kind::Rust => rust::facts(path, bytes),
         Kind::Shell => return shell::of_file(bytes),
+        Kind::Bytecode => return bytecode::facts(bytes),
         _ => return Facts::default(),
     };
     shell::look_within(&mut facts);

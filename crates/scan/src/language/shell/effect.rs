@@ -270,7 +270,9 @@ impl Shell<'_> {
                 if let Some(code) =
                     command.args.get(at + 1).and_then(|arg| super::powershell::decode(&arg.text))
                 {
-                    self.nested(command, "base64 of PowerShell", |shell| drop(shell.script(&code, 0)));
+                    self.nested(command, "base64 of PowerShell", |shell| {
+                        shell.script(&code, 0);
+                    });
                     self.flow(Sink::Run, Labels::DECODED, command, &code);
                 }
                 return Labels::OUTPUT;
@@ -314,7 +316,9 @@ impl Shell<'_> {
                 self.adopt(facts, command);
             }
             "perl" | "ruby" | "php" | "osascript" => self.text(text, command),
-            _ => drop(self.inner(text, command.at)),
+            _ => {
+                self.inner(text, command.at);
+            }
         }
     }
 

@@ -27,15 +27,15 @@ pub(super) fn decode(text: &str) -> Option<String> {
 pub(super) fn fetches(line: &str) -> Option<(&str, bool)> {
     let lower = line.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    if !has(&[
+    let by_method = has(&[
         "downloadstring",
         "downloadfile",
         "downloaddata",
         "openread(",
         "invoke-webrequest",
         "invoke-restmethod",
-    ]) && !(has(&["iwr ", "irm "]) && has(&["iex"]))
-    {
+    ]);
+    if !by_method && (!has(&["iwr ", "irm "]) || !has(&["iex"])) {
         return None;
     }
     let from = lower.find("http")?;
