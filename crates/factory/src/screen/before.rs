@@ -13,6 +13,7 @@ use trustmill_core::comparison::{Difference, DifferenceClass};
 use trustmill_core::package::Artifact;
 use trustmill_core::port::scanner::{Context, File, Previous};
 use trustmill_core::release::Project;
+use trustmill_core::source::{FoundBy, SourceProblem};
 use trustmill_core::version::VersionScheme;
 use trustmill_core::{Purl, Sha256};
 
@@ -44,9 +45,9 @@ impl Screen {
         let mut context = Context {
             popular: Some(self.settings.popular.lists(ty, &name)),
             resembles: self.settings.popular.resembles(ty, &name),
-            not_in_source: self.not_in_source(release, file, digest).await,
             ..Context::default()
         };
+        self.tell_source(&mut context, release, file, digest).await;
         let (Some(ecosystem), Some(scheme), Some(version)) =
             (self.ecosystem(ty), self.scheme(ty), release.version())
         else {
@@ -67,23 +68,33 @@ impl Screen {
         (previous, context)
     }
 
-    /// The members that no rebuild gave, as far as one was tried; of an uploaded source, the files that its commit has
-    /// not.
-    async fn not_in_source(&self, release: &Purl, file: &str, digest: Sha256) -> Vec<String> {
+    /// What the search for its source found: whether the repository has a tag for it, and which members no rebuild
+    /// gave; of an uploaded source, the files that its commit has not.
+    async fn tell_source(&self, context: &mut Context, release: &Purl, file: &str, digest: Sha256) {
         let records = &*self.ports.records;
+        let source = facts::all::<SourceReport>(records, release).await.unwrap_or_default();
+        let source = source.into_iter().next_back().map(|(_, report)| report).unwrap_or_default();
+        context.tagged = match (&source.found_by, source.problem.map(|problem| problem.class)) {
+            (Some(FoundBy::Tag(_)), _) => Some(true),
+            (None, Some(SourceProblem::NoCommit)) => Some(false),
+            _ => None,
+        };
         let attempts = attempts(records, release).await.unwrap_or_default();
         let compared = attempts.iter().filter_map(|(_, attempt)| match &attempt.result {
             AttemptResult::Compared(comparison) if comparison.published == digest => Some(comparison),
             _ => None,
         });
-        if let Some(best) = compared.min_by_key(|comparison| comparison.differences.len()) {
-            return best.differences.iter().filter(|one| is_new(one)).map(|one| one.member.clone()).collect();
-        }
-        let reports = facts::all::<SourceReport>(records, release).await.unwrap_or_default();
-        let checked = reports.into_iter().rev().find_map(|(_, report)| report.checked);
-        let Some((_, check)) = checked.filter(|(of, _)| of == file) else { return Vec::new() };
-        let foreign = check.findings.into_iter().filter(|finding| !finding.class.is_accounted_for());
-        foreign.map(|finding| finding.path).collect()
+        let best = compared.min_by_key(|comparison| comparison.differences.len());
+        context.not_in_source = match (best, source.checked.filter(|(of, _)| of == file)) {
+            (Some(best), _) => {
+                best.differences.iter().filter(|one| is_new(one)).map(|one| one.member.clone()).collect()
+            }
+            (None, Some((_, check))) => {
+                let foreign = check.findings.into_iter().filter(|one| !one.class.is_accounted_for());
+                foreign.map(|finding| finding.path).collect()
+            }
+            (None, None) => Vec::new(),
+        };
     }
 
     fn tell(&self, context: &mut Context, project: &Project) {

@@ -25,6 +25,9 @@ use trustmill_core::scan::Report;
 
 /// The longest answer.
 const REPORT_MOST: u64 = 1 << 20;
+/// A worker that had a file of so many bytes is ended: it keeps the memory that it needed, and starting another one is
+/// nothing beside such a job.
+const LARGE: usize = 8 << 20;
 /// A worker is ready in milliseconds; a machine that needs longer than this is not healthy.
 const HELLO_MOST: Duration = Duration::from_secs(20);
 
@@ -134,7 +137,7 @@ impl ScannerPool {
         };
         match heard {
             Ok(report) => {
-                if worker.done < self.settings.jobs {
+                if worker.done < self.settings.jobs && job.file.bytes.len() < LARGE {
                     self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
                 }
                 Ok(report)
