@@ -368,7 +368,7 @@ async fn adapters(
         let ecosystem = (opened.ecosystem)(workshop.clone()).await;
         ecosystems.push(ecosystem.map_err(|error| Failure::new(Exit::Usage, error))?);
     }
-    screen.join(ecosystems.clone());
+    screen.join(&ecosystems);
     Ok(Adapters { clock, blobs, fetch, sandbox, screen, registries, ecosystems })
 }
 

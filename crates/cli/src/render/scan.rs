@@ -21,7 +21,8 @@ pub(crate) fn text(scanned: &Scanned) -> String {
         if at > 0 {
             out.push('\n');
         }
-        one(&mut out, report);
+        let name = if scanned.folder { &scanned.target } else { &report.filename };
+        one(&mut out, name, report);
     }
     for what in &scanned.left_out {
         out.push_str(&format!("left out: {what}\n"));
@@ -31,14 +32,14 @@ pub(crate) fn text(scanned: &Scanned) -> String {
     out
 }
 
-fn one(out: &mut String, report: &Report) {
+fn one(out: &mut String, name: &str, report: &Report) {
     let word = report.conclusion.as_str().to_uppercase();
     let against = report.against.as_ref().map(|version| format!(", compared with {}", clean(version)));
     let why = match report.reason.as_str() {
         "" => "nothing was found".to_owned(),
         reason => clean(reason),
     };
-    out.push_str(&format!("{word}  {}: {why}\n", clean(&report.filename)));
+    out.push_str(&format!("{word}  {}: {why}\n", clean(name)));
     if !report.scores.is_empty() {
         let scores = report.scores.iter().map(|score| {
             let strong = if score.score >= score.holds_at { "strong" } else { "weak" };

@@ -3,6 +3,7 @@
 use super::Screen;
 use super::before::Against;
 use crate::StepError;
+use std::time::{Duration, Instant};
 use trustmill_core::Purl;
 use trustmill_core::package::{Artifact, ArtifactKind};
 use trustmill_core::port::scanner::{File, Job, ScannerError};
@@ -17,6 +18,8 @@ pub struct Examined {
     pub files: Vec<(String, Result<Report, ScannerError>)>,
     /// Further files that were not looked at.
     pub left: usize,
+    /// How long scanning took, fetching left out.
+    pub scanning: Duration,
 }
 
 impl Screen {
@@ -41,12 +44,14 @@ impl Screen {
         files.sort_by_key(|file| (rank(file.kind), file.filename.clone()));
         let left = files.len().saturating_sub(most);
         let against = against.map_or(Against::Before, Against::Version);
-        let mut examined = Vec::new();
+        let (mut examined, mut scanning) = (Vec::new(), Duration::ZERO);
         for file in files.into_iter().take(most) {
             let job = self.job_of(&release, file, &against).await?;
+            let began = Instant::now();
             examined.push((file.filename.clone(), self.ports.scanner.scan(&job).await));
+            scanning = scanning.saturating_add(began.elapsed());
         }
-        Ok(Examined { release, files: examined, left })
+        Ok(Examined { release, files: examined, left, scanning })
     }
 
     async fn job_of(&self, release: &Purl, file: &Artifact, against: &Against<'_>) -> Result<Job, StepError> {

@@ -20,7 +20,7 @@ use crate::firewall::Popular;
 use quick_cache::sync::Cache;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
 use trustmill_core::port::Coded;
@@ -124,8 +124,9 @@ type Told = watch::Receiver<Option<Result<(), Unscanned>>>;
 pub struct Screen {
     ports: ScreenPorts,
     settings: ScreenSettings,
-    /// Set once they are open: they are opened over registries that screen.
-    ecosystems: OnceLock<Vec<Arc<dyn Ecosystem>>>,
+    /// Set once they are open. They hold registries, which hold this: were they held from here, nobody would ever be
+    /// let go, and what is written at the end would not be.
+    ecosystems: OnceLock<Vec<Weak<dyn Ecosystem>>>,
     /// By digest, the release and the file name under which it was looked at.
     known: Cache<Sha256, Arc<(Purl, String)>>,
     under_way: Mutex<HashMap<Key, Told>>,
@@ -147,9 +148,9 @@ impl Screen {
     }
 
     /// From now on the release before is found through these.
-    pub fn join(&self, ecosystems: Vec<Arc<dyn Ecosystem>>) {
+    pub fn join(&self, ecosystems: &[Arc<dyn Ecosystem>]) {
         // Said twice, the first counts.
-        self.ecosystems.set(ecosystems).ok();
+        self.ecosystems.set(ecosystems.iter().map(Arc::downgrade).collect()).ok();
     }
 
     /// Makes sure that a file was looked at, which MUST be in the blob store.
@@ -214,8 +215,8 @@ impl Screen {
         }
     }
 
-    fn ecosystem(&self, ty: &str) -> Option<&Arc<dyn Ecosystem>> {
-        self.ecosystems.get()?.iter().find(|ecosystem| ecosystem.ty() == ty)
+    fn ecosystem(&self, ty: &str) -> Option<Arc<dyn Ecosystem>> {
+        self.ecosystems.get()?.iter().filter_map(Weak::upgrade).find(|ecosystem| ecosystem.ty() == ty)
     }
 
     fn scheme(&self, ty: &str) -> Option<&'static dyn VersionScheme> {

@@ -37,7 +37,8 @@ impl Screen {
                 tracing::info!(%release, file, conclusion = conclusion.as_str(), millis, "scanned");
             }
             _ => {
-                tracing::warn!(%release, file, word = scan.word(), why = scan.reason(), millis, "the scanner stops a file")
+                let (word, why) = (scan.word(), scan.reason());
+                tracing::warn!(%release, file, word, why, millis, "the scanner stops a file");
             }
         }
         let fact = facts::fact(release, Some(&digest.to_hex()), now, &scan)

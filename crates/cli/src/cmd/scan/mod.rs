@@ -9,9 +9,10 @@ use crate::render::{scan as view, scan_sarif, to_json};
 use crate::wire::{self, Mill, Purpose};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use std::cmp::Reverse;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use trustmill_core::Purl;
 use trustmill_core::package::ParsePurlError;
 use trustmill_core::port::Coded;
@@ -103,7 +104,7 @@ pub(crate) struct Scanned {
     pub(crate) folder: bool,
     /// The worst of the files' conclusions.
     pub(crate) conclusion: Conclusion,
-    /// How long it took, in milliseconds; the only thing here that another run may say otherwise.
+    /// How long scanning took, in milliseconds; the only thing here that another run may say otherwise.
     pub(crate) millis: u64,
     /// What was left out, in words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -175,13 +176,10 @@ impl Scan {
             }
             None => None,
         };
-        let began = Instant::now();
-        let mut scanned = match purl {
-            Some(purl) => self.release(global, &purl).await?,
-            None => self.path(global, Path::new(target)).await?,
-        };
-        scanned.millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Ok(scanned)
+        match purl {
+            Some(purl) => self.release(global, &purl).await,
+            None => self.path(global, Path::new(target)).await,
+        }
     }
 
     async fn path(&self, global: &Global, target: &Path) -> Result<Scanned, Failure> {
@@ -199,8 +197,11 @@ impl Scan {
             }),
             ..Job::default()
         };
-        let report = wire::scanner(global)?.scan(&job).await?;
-        Ok(Scanned::of(target.display().to_string(), gathered.folder, left_out, vec![report]))
+        let scanner = wire::scanner(global)?;
+        let began = Instant::now();
+        let report = scanner.scan(&job).await?;
+        let target = target.display().to_string();
+        Ok(Scanned::of(target, gathered.folder, left_out, vec![report], began.elapsed()))
     }
 
     /// A release as its registry has it, compared with the one before.
@@ -209,13 +210,23 @@ impl Scan {
         let examined = mill.examiner.examine(purl, self.against.as_deref(), FILES).await?;
         let reports = examined.files.into_iter().map(|(_, report)| report).collect::<Result<Vec<_>, _>>()?;
         let left = (examined.left > 0).then(|| format!("{} further files of the release", examined.left));
-        Ok(Scanned::of(examined.release.to_string(), false, left.into_iter().collect(), reports))
+        let (target, left) = (examined.release.to_string(), left.into_iter().collect());
+        Ok(Scanned::of(target, false, left, reports, examined.scanning))
     }
 }
 
 impl Scanned {
-    fn of(target: String, folder: bool, left_out: Vec<String>, reports: Vec<Report>) -> Self {
-        let conclusion = reports.iter().map(|report| report.conclusion).max().unwrap_or_default();
-        Self { target, folder, conclusion, millis: 0, left_out, reports }
+    fn of(
+        target: String,
+        folder: bool,
+        left_out: Vec<String>,
+        mut reports: Vec<Report>,
+        took: Duration,
+    ) -> Self {
+        // Who reads the first line reads the worst.
+        reports.sort_by_key(|report| Reverse(report.conclusion));
+        let conclusion = reports.first().map(|report| report.conclusion).unwrap_or_default();
+        let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        Self { target, folder, conclusion, millis, left_out, reports }
     }
 }
