@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use trustmill_core::port::blobs::Blobs as _;
-use trustmill_core::port::records::Records as _;
 use trustmill_core::port::registry::{Answer, FileAnswer, Registry, Request};
 use trustmill_core::port::scanner::{Scanner, ScannerError};
 use trustmill_core::scan::Conclusion;
