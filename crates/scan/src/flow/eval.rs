@@ -389,7 +389,8 @@ impl<'p> Engine<'p, '_> {
     }
 
     fn index(&mut self, object: &'p Expr, key: &'p Expr, at: At) -> Value {
-        let plain = matches!(key, Expr::Text(..));
+        // A name that a variable holds is how tables are read; one that is put together on the spot is hidden.
+        let plain = !matches!(key, Expr::Join(..) | Expr::Call(_));
         let target = self.eval(object);
         let key = self.eval(key);
         if let Some(text) = key.known_text().cloned() {

@@ -30,7 +30,7 @@ impl Rule for DownloadThenRun {
             let Some((target, at)) = written(file) else { continue };
             let name = target.rsplit(['/', '\\']).next().unwrap_or(&target).to_owned();
             let runs = file.facts.flows.iter().filter(|flow| flow.sink == Sink::Run);
-            let named = |text: &str| name.len() > 2 && text.contains(&name);
+            let named = |text: &str| name.len() > 2 && !name.contains('\u{FFFC}') && text.contains(&name);
             for run in runs {
                 let text = run.text.as_deref().unwrap_or_default();
                 // Started by its name; or at least something is, whose name is not known.
