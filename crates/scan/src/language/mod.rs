@@ -11,7 +11,6 @@ pub mod shell;
 pub mod tokens;
 
 mod measure;
-mod nesting;
 
 use crate::facts::Facts;
 use crate::package::{Kind, Package};

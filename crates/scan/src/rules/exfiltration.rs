@@ -1,7 +1,7 @@
 //! What the machine or its user keeps is sent to another machine.
 
 use super::address::{self, Reputation};
-use super::{Found, Rule};
+use super::{Found, Rule, large};
 use crate::facts::{Flow, Labels, Sink};
 use crate::package::{File, Package};
 use trustmill_core::scan::{Family, When};
@@ -33,6 +33,9 @@ impl Rule for Exfiltration {
                 let Some((mut weight, what)) = weight(flow.labels, to) else { continue };
                 if to == Reputation::DropBox && open_webhook(file, flow) {
                     weight = weight.max(80);
+                }
+                if large(file) && to == Reputation::Plain {
+                    weight = weight * 2 / 3;
                 }
                 // Whoever installs asked for nothing that needs to know who he is.
                 let weight = if file.when >= When::Installed && flow.labels.has(Labels::HOST) {

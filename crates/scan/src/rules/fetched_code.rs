@@ -1,6 +1,6 @@
 //! What another machine answered is run: as code, as a program, or loaded as a module.
 
-use super::{Found, Rule};
+use super::{Found, Rule, large};
 use crate::facts::{Labels, Sink};
 use crate::package::Package;
 use trustmill_core::scan::Family;
@@ -29,6 +29,7 @@ impl Rule for FetchedCode {
         for file in package.code() {
             for flow in file.facts.flows.iter().filter(|flow| flow.labels.has(Labels::NETWORK)) {
                 let weight = match flow.sink {
+                    Sink::Eval if large(file) => 60,
                     Sink::Eval => 85,
                     Sink::Load => 70,
                     // The whole command, and not a part of one.

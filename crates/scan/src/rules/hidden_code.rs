@@ -36,8 +36,11 @@ impl Rule for HiddenCode {
                 let decoded = flow.labels.has(Labels::DECODED);
                 // What import hooks do with the files of a cache.
                 let cached = flow.labels.has(Labels::FILE) && !flow.labels.has(Labels::OWN_CODE);
+                let shown = flow.layer > 0 || flow.text.is_some();
                 let weight = match (flow.sink, decoded, flow.layer) {
                     (Sink::Eval, true, _) if cached => 35,
+                    // Where what is decoded is not known, a program that compiles does the same; unless it has it along.
+                    (Sink::Eval, true, _) if !shown && !holds_payload(file) => 55,
                     (Sink::Eval, true, _) => 85,
                     (Sink::Run, true, _) => 60,
                     (Sink::Load, true, _) => 45,
@@ -50,6 +53,14 @@ impl Rule for HiddenCode {
             }
         }
     }
+}
+
+/// Whether a file holds a long text without spaces, as encoded code is.
+fn holds_payload(file: &crate::package::File) -> bool {
+    file.facts.texts.iter().any(|text| {
+        let spaces = text.text.bytes().filter(u8::is_ascii_whitespace).count();
+        text.layer == 0 && text.text.len() >= 300 && spaces * 50 < text.text.len()
+    })
 }
 
 /// Whether a layer is a plain text that is run as code, with nothing hidden in it.

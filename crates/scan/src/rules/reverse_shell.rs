@@ -1,6 +1,6 @@
 //! What comes in over a socket is run, or a shell is bound to a socket.
 
-use super::{Found, Rule};
+use super::{Found, Rule, large};
 use crate::facts::{Labels, Sink};
 use crate::package::{File, Package};
 use trustmill_core::scan::Family;
@@ -43,7 +43,7 @@ impl Rule for ReverseShell {
                         flow.layer,
                         format!("{} runs what comes in over a socket", flow.api),
                     );
-                } else if flow.sink == Sink::Run && is_bare_shell(text) && connects() {
+                } else if flow.sink == Sink::Run && is_bare_shell(text) && !large(file) && connects() {
                     found.at(
                         85,
                         file,
@@ -51,7 +51,7 @@ impl Rule for ReverseShell {
                         flow.layer,
                         format!("{} starts a shell beside a socket", flow.api),
                     );
-                } else if flow.sink == Sink::Run && (is_shell(text) && binds(file) || by_command(text)) {
+                } else if flow.sink == Sink::Run && (is_bare_shell(text) && binds(file) || by_command(text)) {
                     found.at(
                         90,
                         file,

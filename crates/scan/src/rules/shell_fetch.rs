@@ -104,6 +104,7 @@ pub(super) fn fetches_and_runs(command: &str) -> Option<u8> {
     let decoded = has(&["base64 -d", "base64 --decode", "base64 -d"]) && has(&piped);
     match () {
         () if fetches && runs => Some(85),
+        () if encoded && command.contains('\u{FFFC}') => Some(45),
         () if encoded || decoded => Some(80),
         () if fetches && starts => Some(75),
         () => None,

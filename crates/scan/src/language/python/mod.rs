@@ -2,10 +2,11 @@
 
 mod lower;
 mod manifest;
+mod nesting;
 
 pub use manifest::manifest;
 
-use super::{measure, nesting};
+use super::measure;
 use crate::facts::Facts;
 use crate::flow::{self, Language, Table};
 use crate::program::Program;
@@ -45,7 +46,7 @@ fn parse(text: &str) -> Option<Program> {
 /// The program, and whether all of it parses: the parser goes on after an error, so that what it could read is judged
 /// in any case (Python 2's is read that way).
 fn parsed(text: &str) -> Option<(Program, bool)> {
-    if nesting::is_too_deep(text.as_bytes(), nesting::Comments::Hash) {
+    if nesting::is_too_deep(text.as_bytes()) {
         return None;
     }
     let parsed = ruff_python_parser::parse_unchecked_source(text, PySourceType::Python);

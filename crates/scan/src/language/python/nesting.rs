@@ -16,31 +16,21 @@ const MAX_INDENT: u32 = 800;
 const PREFIX_WORDS: &[&[u8]] =
     &[b"not", b"await", b"lambda", b"yield", b"typeof", b"void", b"delete", b"new", b"async", b"else"];
 
-/// How comments begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Comments {
-    /// `#` to the end of the line.
-    Hash,
-    /// `//` to the end of the line, and `/* … */`.
-    Slashes,
-}
-
 /// The length of the comment or text that begins a rest; 0 where neither does. It is told apart roughly: whoever tricks
 /// this into missing a nesting ends the scanner's process, and his file is held for it.
-fn skipped(rest: &[u8], comments: Comments) -> usize {
+fn skipped(rest: &[u8]) -> usize {
     let to = |end: &[u8], from: usize| {
         let body = rest.get(from..).unwrap_or_default();
         memchr::memmem::find(body, end).map_or(rest.len(), |at| from + at + end.len())
     };
-    match (rest, comments) {
-        ([b'#', ..], Comments::Hash) | ([b'/', b'/', ..], Comments::Slashes) => to(b"\n", 1) - 1,
-        ([b'/', b'*', ..], Comments::Slashes) => to(b"*/", 2),
-        ([b'"', b'"', b'"', ..], Comments::Hash) => to(b"\"\"\"", 3),
-        ([b'\'', b'\'', b'\'', ..], Comments::Hash) => to(b"'''", 3),
-        ([quote @ (b'"' | b'\'' | b'`'), body @ ..], _) => {
+    match rest {
+        [b'#', ..] => to(b"\n", 1) - 1,
+        [b'"', b'"', b'"', ..] => to(b"\"\"\"", 3),
+        [b'\'', b'\'', b'\'', ..] => to(b"'''", 3),
+        [quote @ (b'"' | b'\''), body @ ..] => {
             let mut escaped = false;
             let end = body.iter().position(|c| {
-                let ends = !escaped && (c == quote || (*c == b'\n' && *quote != b'`'));
+                let ends = !escaped && (c == quote || *c == b'\n');
                 escaped = *c == b'\\' && !escaped;
                 ends
             });
@@ -51,12 +41,12 @@ fn skipped(rest: &[u8], comments: Comments) -> usize {
 }
 
 /// Whether it is.
-pub(crate) fn is_too_deep(text: &[u8], comments: Comments) -> bool {
+pub(super) fn is_too_deep(text: &[u8]) -> bool {
     let (mut depth, mut prefixes, mut links, mut indent) = (0u32, 0u32, 0u32, 0u32);
     let mut at_start = true;
     let mut rest = text;
     while let Some((c, after)) = rest.split_first() {
-        let skip = skipped(rest, comments);
+        let skip = skipped(rest);
         if skip > 0 {
             rest = rest.get(skip..).unwrap_or_default();
             continue;
@@ -107,15 +97,14 @@ mod tests {
 
     #[test]
     fn deep_texts_are_known_before_they_are_parsed() {
-        assert!(is_too_deep(&b"(".repeat(100_000), Comments::Hash));
-        assert!(is_too_deep(&b"not ".repeat(100_000), Comments::Hash));
-        assert!(is_too_deep(&b"-".repeat(100_000), Comments::Hash));
-        assert!(is_too_deep(&b"lambda: ".repeat(100_000), Comments::Hash));
-        assert!(is_too_deep(&b"a+".repeat(100_000), Comments::Hash));
-        assert!(is_too_deep(&b"a.".repeat(100_000), Comments::Hash));
-        assert!(!is_too_deep(
-            b"def f(a, b):\n    return [g(x) for x in (a, b)]\n".repeat(10_000).as_slice(),
-            Comments::Hash
-        ));
+        assert!(is_too_deep(&b"(".repeat(100_000)));
+        assert!(is_too_deep(&b"not ".repeat(100_000)));
+        assert!(is_too_deep(&b"-".repeat(100_000)));
+        assert!(is_too_deep(&b"lambda: ".repeat(100_000)));
+        assert!(is_too_deep(&b"a+".repeat(100_000)));
+        assert!(is_too_deep(&b"a.".repeat(100_000)));
+        assert!(!is_too_deep(b"def f(a, b):\n    return [g(x) for x in (a, b)]\n".repeat(10_000).as_slice()));
+        assert!(!is_too_deep(&[b"# ".as_slice(), &b"-".repeat(9_000)].concat()));
+        assert!(!is_too_deep(&[b"'''".as_slice(), &b"(".repeat(9_000), b"'''"].concat()));
     }
 }
