@@ -12,9 +12,11 @@ mod destruction;
 mod download_then_run;
 mod exfiltration;
 mod fetched_code;
+mod hidden_characters;
 mod hidden_code;
 mod install_command;
 mod install_runs;
+mod lone_bytecode;
 mod memory_injection;
 mod miner;
 mod new_binary;
@@ -65,6 +67,8 @@ pub const ALL: &[&dyn Rule] = &[
     &exfiltration::Exfiltration,
     &secret_files::SecretFiles,
     &hidden_code::HiddenCode,
+    &hidden_characters::HiddenCharacters,
+    &lone_bytecode::LoneBytecode,
     &obfuscated_source::ObfuscatedSource,
     &persistence::Persistence,
     &worm::Worm,
