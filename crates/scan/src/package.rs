@@ -55,9 +55,19 @@ pub struct File {
     pub when: When,
     /// What it does.
     pub facts: Facts,
+    /// Whether its facts were looked for.
+    pub is_read: bool,
 }
 
 impl File {
+    /// Looks for its facts, once.
+    pub fn read(&mut self) {
+        if !self.is_read {
+            self.facts = language::facts(self.kind, &self.path, &self.bytes);
+            self.is_read = true;
+        }
+    }
+
     /// The place of a byte offset.
     pub fn place(&self, at: u32) -> Place {
         let before = self.bytes.get(..at as usize).unwrap_or(&self.bytes);
@@ -185,7 +195,7 @@ fn read_one(job: &Job, version: &str, input: &Input) -> Package {
     let unpack::Unpacked { files, oddities } = unpack::unpack(&input.name, &input.bytes);
     let files = files.into_iter().map(|(path, bytes)| {
         let kind = language::kind(&path, &bytes);
-        File { path, bytes, kind, when: When::Called, facts: Facts::default() }
+        File { path, bytes, kind, when: When::Called, facts: Facts::default(), is_read: false }
     });
     let mut package = Package {
         ecosystem: job.ecosystem.clone(),
@@ -197,12 +207,16 @@ fn read_one(job: &Job, version: &str, input: &Input) -> Package {
     };
     package.files.sort_by(|a, b| a.path.cmp(&b.path));
     package.files.dedup_by(|a, b| a.path == b.path);
-    for file in &mut package.files {
-        file.facts = language::facts(file.kind, &file.path, &file.bytes);
+    // Tests, examples and documentation are half of what is published: they are read when something leads to them.
+    for file in package.files.iter_mut().filter(|file| !reach::is_aside(&file.path)) {
+        file.read();
     }
-    say_cut(&mut package);
     language::manifests(&mut package);
     second_contents(&mut package);
+    for file in package.files.iter_mut().filter(|file| file.when > When::Never) {
+        file.read();
+    }
+    say_cut(&mut package);
     package
 }
 

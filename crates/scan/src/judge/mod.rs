@@ -102,7 +102,7 @@ fn scores(findings: &[Finding]) -> Vec<Score> {
 }
 
 fn census(package: &Package) -> Census {
-    let code = || package.files.iter().filter(|file| file.kind.is_code());
+    let code = || package.files.iter().filter(|file| file.kind.is_code() && file.is_read);
     let count = |n: usize| n as u64;
     Census {
         files: count(package.files.len()),

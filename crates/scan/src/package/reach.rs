@@ -54,6 +54,7 @@ pub fn follow(package: &mut Package, resolve: Resolve) {
             let Some(slot) = reached.get_mut(at).filter(|slot| slot.is_none()) else { continue };
             *slot = Some(stage);
             let Some(file) = package.files.get_mut(at) else { continue };
+            file.read();
             read_as_code(file, stage);
             let from = file.path.split("!/").next().unwrap_or(&file.path);
             for module in names(file) {
@@ -111,7 +112,7 @@ fn names(file: &File) -> BTreeSet<String> {
 }
 
 /// Whether a path is that of a test, an example or documentation.
-fn is_aside(path: &str) -> bool {
+pub(super) fn is_aside(path: &str) -> bool {
     let mut parts = path.split('/').rev();
     let name = parts.next().unwrap_or_default();
     let folder = parts.any(|part| {

@@ -194,7 +194,14 @@ pub(super) fn start(
                 let number = if number == 0 { String::new() } else { format!("-{number}") };
                 let path = format!("{}!/{}{number}", hook.place.path, hook.name.replace(' ', "-"));
                 let facts: Facts = language::facts(kind, &path, code.as_bytes());
-                virtual_files.push(File { path, bytes: code.into(), kind, when: hook.when, facts });
+                virtual_files.push(File {
+                    path,
+                    bytes: code.into(),
+                    kind,
+                    when: hook.when,
+                    facts,
+                    is_read: true,
+                });
             }
         }
     }

@@ -5,7 +5,14 @@ fn package(files: &[(&str, &str)]) -> Package {
     let files = files.iter().map(|(path, text)| {
         let kind = language::kind(path, text.as_bytes());
         let facts: Facts = language::facts(kind, path, text.as_bytes());
-        File { path: (*path).into(), bytes: text.as_bytes().to_vec().into(), kind, when: When::Called, facts }
+        File {
+            path: (*path).into(),
+            bytes: text.as_bytes().to_vec().into(),
+            kind,
+            when: When::Called,
+            facts,
+            is_read: true,
+        }
     });
     let mut package = Package { ecosystem: "npm".into(), files: files.collect(), ..Package::default() };
     package.files.sort_by(|a, b| a.path.cmp(&b.path));
