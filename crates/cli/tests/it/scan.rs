@@ -116,7 +116,16 @@ fn npm(mill: &Mill, mount: &str, what: &str) -> (bool, String) {
     let mut npm = Command::new("npm");
     npm.current_dir(folder.path()).env("npm_config_cache", mill.path().join("npm-cache"));
     // Were it handed out in spite of everything, it would still not run.
-    npm.args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--registry", mount, what]);
+    npm.args([
+        "install",
+        "--ignore-scripts",
+        "--prefer-online",
+        "--no-audit",
+        "--no-fund",
+        "--registry",
+        mount,
+        what,
+    ]);
     let run = Run::of(&mut npm);
     (run.code() == 0, run.stdout() + &run.stderr())
 }
