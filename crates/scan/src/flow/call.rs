@@ -234,11 +234,11 @@ impl<'p> Engine<'p, '_> {
             return Value { labels, path: None, ..folded };
         }
         // Methods of the environment: `os.environ.get("X")`.
-        if seen.receiver.labels.has(Labels::ENVIRONMENT) && matches!(name, Some("get" | "pop" | "setdefault"))
+        if seen.receiver.labels.has(Labels::ENVIRONMENT)
+            && matches!(name, Some("get" | "pop" | "setdefault"))
+            && let Some(text) = seen.args.first().and_then(Value::known_text)
         {
-            if let Some(text) = seen.args.first().and_then(Value::known_text) {
-                return self.variable(&text.clone(), seen.at);
-            }
+            return self.variable(&text.clone(), seen.at);
         }
         if name == Some("then")
             && let Some(known) = seen.args.first().and_then(|arg| self.functions.get(arg.function?))

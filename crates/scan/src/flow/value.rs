@@ -9,6 +9,9 @@ pub(super) const UNKNOWN: char = '\u{FFFC}';
 /// Parts of one value that are kept.
 pub(super) const MAX_PARTS: usize = 4_096;
 
+/// The parts of a collection, by key; shared, since values are copied at every step.
+pub(super) type Parts = Rc<Vec<(Box<str>, Value)>>;
+
 /// What is known of a value.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Value {
@@ -21,7 +24,7 @@ pub(super) struct Value {
     /// The function of the file that it is.
     pub(super) function: Option<usize>,
     /// Its parts by key; those of a list by their position.
-    pub(super) parts: Option<Rc<Vec<(Box<str>, Value)>>>,
+    pub(super) parts: Option<Parts>,
     /// The number it is.
     pub(super) number: Option<f64>,
     /// How its text was decoded, innermost last; empty where it was not.

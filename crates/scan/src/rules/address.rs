@@ -128,13 +128,19 @@ fn has_public_ipv4(text: &str) -> bool {
         let host: String = rest.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
         let follows = rest.as_bytes().get(host.len());
         let ends = follows.is_none_or(|c| matches!(c, b':' | b'/' | b' ' | b'?' | b'"' | b'\''));
-        ends && host.parse::<core::net::Ipv4Addr>().is_ok_and(|ip| {
-            !(ip.is_loopback() || ip.is_private() || ip.is_unspecified() || ip.is_link_local() || ip.is_broadcast() || ip.is_multicast())
-                // Resolvers that everybody names.
-                && !matches!(ip.octets(), [8, 8, 8 | 4, 8 | 4] | [1, 1, 1, 1] | [1, 0, 0, 1] | [9, 9, 9, 9])
-                && ip.octets().first().is_some_and(|first| *first > 4)
-        })
+        ends && host.parse::<core::net::Ipv4Addr>().is_ok_and(is_somebody_elses)
     })
+}
+
+/// Whether an address is of a machine that is not near, and of none that everybody names.
+fn is_somebody_elses(ip: core::net::Ipv4Addr) -> bool {
+    let near = ip.is_loopback() || ip.is_private() || ip.is_unspecified() || ip.is_link_local();
+    let many = ip.is_broadcast() || ip.is_multicast();
+    let resolver = matches!(
+        ip.octets(),
+        [8, 8, 8 | 4, 8 | 4] | [1, 1, 1, 1] | [1, 0, 0, 1] | [9, 9, 9, 9] | [0..=4, ..]
+    );
+    !near && !many && !resolver
 }
 
 #[cfg(test)]

@@ -108,11 +108,9 @@ fn characters(line: &str, kind: Kind, say: &mut impl FnMut(usize, Hidden)) {
             '\u{202C}' | '\u{2069}' => depth = depth.saturating_sub(1),
             // Letters by Unicode, so that JavaScript and Python take them as names; no Korean text ends with one.
             '\u{3164}' | '\u{FFA0}' | '\u{115F}' | '\u{1160}'
-                if kind != Kind::Shell && !is_hangul(before) =>
+                if kind != Kind::Shell && !is_hangul(before) && in_code(line, at) =>
             {
-                if in_code(line, at) {
-                    say(at, Hidden::Filler);
-                }
+                say(at, Hidden::Filler);
             }
             _ => {}
         }
