@@ -5,6 +5,7 @@
 
 pub mod bytecode;
 pub mod javascript;
+pub mod native;
 pub mod python;
 pub mod rust;
 pub mod shell;
@@ -75,6 +76,7 @@ pub fn facts(kind: Kind, path: &str, bytes: &[u8]) -> Facts {
         Kind::Rust => rust::facts(path, bytes),
         Kind::Shell => return shell::of_file(bytes),
         Kind::Bytecode => return bytecode::facts(bytes),
+        Kind::Native => return native::facts(bytes),
         _ => return Facts::default(),
     };
     shell::look_within(&mut facts);
