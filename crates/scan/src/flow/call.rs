@@ -84,7 +84,8 @@ impl<'p> Engine<'p, '_> {
         };
         if result.path.is_none() {
             let path = seen.path.as_deref().filter(|path| path.len() < 120);
-            result.path = path.map(|path| format!("{path}()").into());
+            let given = path.map(|path| format!("{path}()"));
+            result.path = given.filter(|path| table.leads(path)).map(Into::into);
         }
         result
     }
@@ -330,7 +331,8 @@ impl<'p> Engine<'p, '_> {
         // The other arguments of a timer are not code.
         let labels = if path.starts_with("set") { code.labels } else { labels };
         let text = code.known_text().cloned();
-        if text.is_none() && labels.is_empty() {
+        // A class that is told by `x.constructor` is made of values, and not of code.
+        if text.is_none() && (labels.is_empty() || path.ends_with("constructor")) {
             return;
         }
         let labels = if code.decoded.is_some() { labels.and(Labels::DECODED) } else { labels };

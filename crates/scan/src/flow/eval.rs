@@ -347,7 +347,11 @@ impl<'p> Engine<'p, '_> {
         let table = self.language.table;
         let starred = self.stars.iter().rev().map(|module| format!("{module}.{name}"));
         let path = starred.into_iter().find(|path| table.get(path).is_some());
-        self.known(Value::named(path.unwrap_or_else(|| name.to_owned())), at)
+        match path {
+            Some(path) => self.known(Value::named(path), at),
+            None if table.leads(name) => self.known(Value::named(name), at),
+            None => Value::default(),
+        }
     }
 
     /// What is known of a name of the language, where reading it is enough.
@@ -366,7 +370,8 @@ impl<'p> Engine<'p, '_> {
         if self.language.table.is_global_object(path) {
             return Some(name.into());
         }
-        (path.len() + name.len() < 160).then(|| format!("{path}.{name}").into())
+        let path = (path.len() + name.len() < 160).then(|| format!("{path}.{name}"))?;
+        self.language.table.leads(&path).then(|| path.into())
     }
 
     /// `object.name`.

@@ -176,7 +176,7 @@ impl<'p> Engine<'p, '_> {
         let before = *self.fuel;
         self.pass(program);
         // A small program is worth another walk: what functions give to one another settles.
-        if before - *self.fuel < before / 20 {
+        if before - *self.fuel < before / 80 {
             self.pass(program);
         }
         self.recording = true;

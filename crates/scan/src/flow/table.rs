@@ -62,6 +62,8 @@ pub struct Table {
     below: FxHashMap<&'static str, Api>,
     methods: FxHashMap<&'static str, Api>,
     globals: FxHashSet<&'static str>,
+    /// Everything that a name of the table begins with: no other path is worth remembering.
+    beginnings: FxHashSet<&'static str>,
     problems: Vec<String>,
 }
 
@@ -77,7 +79,10 @@ impl Table {
             let mut words = line.split_whitespace();
             let Some(name) = words.next() else { continue };
             if name == "@globals" {
-                table.globals.extend(words);
+                for word in words {
+                    table.begin(word);
+                    table.globals.insert(word);
+                }
                 continue;
             }
             let mut api = Api::default();
@@ -86,6 +91,7 @@ impl Table {
                     table.problems.push(format!("{name}: {word}"));
                 }
             }
+            table.begin(name);
             let before = match (name.strip_suffix(".*"), name.strip_prefix("*.")) {
                 (Some(prefix), _) => table.below.insert(prefix, api),
                 (_, Some(method)) => table.methods.insert(method, api),
@@ -96,6 +102,19 @@ impl Table {
             }
         }
         table
+    }
+
+    /// Remembers what a name begins with: `a.B().c` with `a`, `a.B` and `a.B()`.
+    fn begin(&mut self, name: &'static str) {
+        for (at, _) in name.match_indices(['.', '(']) {
+            self.beginnings.extend(name.get(..at));
+        }
+        self.beginnings.insert(name);
+    }
+
+    /// Whether a path is, or may become, one that the table says something of.
+    pub(crate) fn leads(&self, path: &str) -> bool {
+        self.beginnings.contains(path) || self.globals.contains(path) || self.get(path).is_some()
     }
 
     /// What is wrong with it, for its test.
