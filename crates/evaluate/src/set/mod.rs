@@ -8,6 +8,8 @@ pub use name::{Named, named};
 
 use crate::label::{Label, LabelsError};
 use bytes::Bytes;
+use flate2::read::GzDecoder;
+use std::io::Read;
 use std::path::PathBuf;
 use trustmill_core::port::scanner::{Context, File, Job, Previous};
 
@@ -124,11 +126,26 @@ fn read(source: &Source, blobs: &mut git::Blobs) -> Result<File, SetError> {
             let bytes =
                 std::fs::read(path).map_err(|source| SetError::Read { path: path.clone(), source })?;
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            Ok(File { name, bytes: Bytes::from(bytes) })
+            Ok(File { name: published_name(name, &bytes), bytes: Bytes::from(bytes) })
         }
         Source::Folder(path) => folder::packed(path),
         Source::Blob { repository, id, name } => {
             Ok(File { name: name.clone(), bytes: blobs.read(repository, id)? })
         }
+    }
+}
+
+/// The name under which a file was published: a crate's is the one of the folder at its top, and cargo refuses another.
+/// In a set of pairs it is `current.crate`.
+fn published_name(name: String, bytes: &[u8]) -> String {
+    if !matches!(name.as_str(), "current.crate" | "previous.crate") {
+        return name;
+    }
+    let mut head = [0; 100];
+    let read = GzDecoder::new(bytes).read_exact(&mut head);
+    let path = String::from_utf8_lossy(&head);
+    match path.split_once('/') {
+        Some((folder, _)) if read.is_ok() && !folder.is_empty() => format!("{folder}.crate"),
+        _ => name,
     }
 }

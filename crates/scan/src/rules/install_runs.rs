@@ -1,8 +1,8 @@
 //! Code that runs at installation talks to other machines or starts programs.
 
 use super::{Found, Rule};
-use crate::facts::Capability;
-use crate::package::Package;
+use crate::facts::{Capability, Labels, Sink, Use};
+use crate::package::{File, Package};
 use trustmill_core::scan::Family;
 use trustmill_core::scan::When;
 
@@ -43,11 +43,39 @@ impl Rule for InstallRuns {
                     (network, 58, "talks to other machines and runs texts as code")
                 }
                 (Some(network), None, None) => (network, 60, "talks to other machines"),
-                (None, Some(process), _) => (process, 25, "starts programs"),
+                (None, Some(process), _) => match uses.iter().find(|one| fetches(one)) {
+                    Some(fetching) => (fetching, 62, "starts a program that talks to other machines"),
+                    None if hides(file) => (process, 60, "starts programs, of what was encoded"),
+                    None => (process, 25, "starts programs"),
+                },
                 (None, None, Some(code)) => (code, 20, "runs texts as code"),
                 (None, None, None) => continue,
             };
             found.at(weight, file, at.at, at.layer, format!("installing {what}"));
         }
     }
+}
+
+/// Whether a program is started whose arguments name a way to another machine.
+fn fetches(one: &Use) -> bool {
+    const WAYS: [&str; 8] = [
+        "curl ",
+        "wget ",
+        "nslookup ",
+        "/dev/tcp/",
+        "Invoke-WebRequest",
+        "DownloadString",
+        "certutil",
+        "http://",
+    ];
+    one.capability == Capability::Process
+        && one.texts.iter().any(|text| WAYS.iter().any(|way| text.contains(way)))
+}
+
+/// Whether the file writes or runs what came out of a decoder.
+fn hides(file: &File) -> bool {
+    file.facts.flows.iter().any(|flow| {
+        flow.labels.has(Labels::DECODED)
+            && matches!(flow.sink, Sink::Write | Sink::Run | Sink::Eval | Sink::Load)
+    })
 }

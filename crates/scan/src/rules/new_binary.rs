@@ -38,7 +38,7 @@ impl Rule for NewBinary {
             match user(package, file) {
                 Some(user) => {
                     let what = format!("{} is new, compiled, and used by {}", file.path, user.path);
-                    found.place(64 + patch, user.when.max(When::Imported), file.whole(), what);
+                    found.place(70 + patch, user.when.max(When::Imported), file.whole(), what);
                 }
                 None => found.place(
                     30 + patch,

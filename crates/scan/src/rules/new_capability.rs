@@ -5,7 +5,7 @@ use crate::change::{Change, runs_by_itself};
 use crate::facts::{Capability, Labels, Use};
 use crate::package::{File, Package};
 use std::collections::BTreeSet;
-use trustmill_core::scan::Family;
+use trustmill_core::scan::{Family, When};
 
 /// See the module.
 pub(super) struct NewCapability;
@@ -59,8 +59,8 @@ fn weighed(
         (Spying, 60)
     } else if fresh(Clipboard) || fresh(Wallet) {
         (if fresh(Wallet) { Wallet } else { Clipboard }, 50)
-    } else if fresh(Network) && (has(Process) || has(DynamicCode)) {
-        (Network, 60)
+    } else if fresh(Network) && (has(Process) || has(DynamicCode) || file.when >= When::Built) {
+        (Network, 66)
     } else if fresh(DynamicCode) && (decoded || has(Decoding)) {
         (DynamicCode, 58)
     } else if fresh(Process) && has(Network) {

@@ -62,7 +62,7 @@ fn weight(change: Change<'_>, hook: &Hook) -> u8 {
     let base = match own.iter().find(|file| is_new(file)) {
         Some(file) if talks(file) || hides(file) => 70,
         Some(file) if file.facts.uses.iter().any(|one| one.capability == Capability::Process) => 62,
-        Some(_) => 56,
+        Some(_) => 60,
         None if own.is_empty() => 60,
         None => 45,
     };

@@ -1,5 +1,6 @@
 //! `trustmill scan`: what a file or folder does, what changed in it, and what follows.
 
+mod eval;
 mod gather;
 
 use super::Global;
@@ -26,7 +27,7 @@ use trustmill_factory::progress::Unobserved;
 #[derive(Args)]
 pub(super) struct Scan {
     /// An archive, a file, an unpacked folder, or a release such as pkg:npm/left-pad@1.3.0
-    #[arg(value_name = "PATH|PURL", required_unless_present = "rules")]
+    #[arg(value_name = "PATH|PURL", required_unless_present_any = ["rules", "eval", "eval_git"])]
     target: Option<String>,
     /// What to compare with: a path, or for a package URL a version [default for a package URL: the release before]
     #[arg(long, value_name = "VERSION|PATH")]
@@ -43,6 +44,8 @@ pub(super) struct Scan {
     /// List the rules, and scan nothing
     #[arg(long, conflicts_with_all = ["target", "against"])]
     rules: bool,
+    #[command(flatten)]
+    eval: eval::Eval,
 }
 
 /// How a result is printed.
@@ -139,6 +142,9 @@ pub(crate) fn rules() -> Vec<Listed> {
 
 impl Scan {
     pub(super) fn run(self, global: &Global) -> Result<Exit, Failure> {
+        if let Some(measured) = self.eval.run(global) {
+            return measured;
+        }
         let Some(target) = self.target.as_deref().filter(|_| !self.rules) else {
             match global.json {
                 true => to_json(&rules()),
