@@ -26,13 +26,15 @@ impl Rule for DependencyConfusion {
     }
 
     fn judge(&self, package: &Package, found: &mut Found<'_>) {
-        let version = if package.version.is_empty() { &package.manifest.version } else { &package.version };
         let small = package.code().map(|file| file.bytes.len()).sum::<usize>() < 32 << 10
             && package.code().count() <= 8;
         if !small {
             return;
         }
-        let huge = is_huge(version);
+        let version =
+            [&package.version, &package.manifest.version].into_iter().find(|version| is_huge(version));
+        let huge = version.is_some();
+        let version = version.map_or("", String::as_str);
         let beacon = package.code().filter(|file| file.when > When::Called).find(|file| calls_home(file));
         let fetches = package.manifest.hooks.iter().find(|hook| {
             hook.when >= When::Installed

@@ -47,7 +47,7 @@ impl Rule for NewDependency {
         for name in names {
             let (weight, what) = match (young(name), imports(package, name)) {
                 (true, false) => (80, "is days old and imported nowhere"),
-                (true, true) => (62, "is days old"),
+                (true, true) => (52, "is days old"),
                 // Types, plugins and what is run from a command line: too common to hold.
                 (false, false) => (if change.is_patch() { 34 } else { 20 }, "is imported nowhere"),
                 (false, true) => continue,

@@ -50,7 +50,7 @@ fn code_that_acts_and_is_not_in_the_source_is_held() {
 fn a_name_alone_is_no_typosquat() {
     let near = Context { resembles: vec!["chalk".into()], ..Context::default() };
     assert!(findings(&job(PLAIN, near.clone()), "typosquat").is_empty());
-    let young = Context { project_age_days: Some(2), releases: Some(1), ..near.clone() };
+    let young = Context { project_age_days: Some(2), releases: Some(1), ..near };
     assert_eq!(findings(&job(PLAIN, young.clone()), "typosquat").len(), 1);
     let popular = Context { popular: Some(true), ..young };
     assert!(findings(&job(PLAIN, popular), "typosquat").is_empty());
