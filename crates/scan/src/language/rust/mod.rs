@@ -1,5 +1,6 @@
 //! Rust: sources, `Cargo.toml`, and what runs when a crate is built.
 
+mod expr;
 mod format;
 mod lex;
 mod lower;
