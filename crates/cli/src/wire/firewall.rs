@@ -98,12 +98,15 @@ pub(super) fn in_brief(set: &PolicySet) -> String {
     format!("{} enforced, {} in preview", of(Mode::Enforce), of(Mode::Preview))
 }
 
-/// The newest alarm about something, as one line.
+/// What is told of policies that are in force again after files that were not valid.
+const MENDED: &str = "the policy files are valid again";
+
+/// The newest alarm about something, as one line; none where the newest says that it was mended.
 pub(crate) async fn newest_alarm(records: &dyn Records, about: &Purl) -> Result<Option<String>, Failure> {
     let facts = records.facts(about, Some("alarm")).await?;
-    Ok(facts.last().map(|fact| {
+    Ok(facts.last().and_then(|fact| {
         let what = fact.body.get("what").and_then(serde_json::Value::as_str).unwrap_or_default();
-        format!("{}: {what}", fact.at)
+        (what != MENDED).then(|| format!("{}: {what}", fact.at))
     }))
 }
 
@@ -146,18 +149,25 @@ async fn reload(firewall: &Firewall, config: &Config, records: &dyn Records, now
         Ok(set) => {
             tracing::warn!(policies = set.rules().len(), "the policies were read again");
             firewall.replace(set);
+            let about = Purl::project("mill", "policies");
+            if matches!(newest_alarm(records, &about).await, Ok(Some(_))) {
+                write_down(records, now, MENDED.to_owned()).await;
+            }
         }
         Err(error) => {
             tracing::error!(%error, "the policies changed and are not valid: those before stay");
-            let alarm =
-                Alarm { code: "TM0907".to_owned(), what: format!("policies not taken over: {error}") };
-            let about = Purl::project("mill", "policies");
-            let fact = facts::fact(&about, Some(&now.to_string()), now, &alarm);
-            if let Ok(fact) = fact
-                && let Err(error) = records.append(&[fact]).await
-            {
-                tracing::error!(%error, "the alarm cannot be written down");
-            }
+            write_down(records, now, format!("policies not taken over: {error}")).await;
         }
+    }
+}
+
+/// Remembers what became of the policies, for `policy status`.
+async fn write_down(records: &dyn Records, now: Timestamp, what: String) {
+    let alarm = Alarm { code: "TM0907".to_owned(), what };
+    let fact = facts::fact(&Purl::project("mill", "policies"), Some(&now.to_string()), now, &alarm);
+    if let Ok(fact) = fact
+        && let Err(error) = records.append(&[fact]).await
+    {
+        tracing::error!(%error, "the alarm cannot be written down");
     }
 }
