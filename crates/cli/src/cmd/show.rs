@@ -46,7 +46,7 @@ impl Show {
         wire::runtime(async {
             let mill = Mill::open(global, Purpose::Look, Arc::new(Unobserved)).await?;
             let report = report::release(&mill.world, &self.purl).await?;
-            if report.files.is_empty() && report.alarms.is_empty() {
+            if report.files.is_empty() && report.alarms.is_empty() && report.scans.is_empty() {
                 return Err(Failure::new(Exit::Usage, Unknown(self.purl)));
             }
             if global.json {
