@@ -75,3 +75,24 @@ impl Keys {
         plain.get(HEADER..).map(<[u8]>::to_vec)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine as _;
+
+    /// Three lines `import os` in `a.py`, by Info-ZIP's `zip -P infected`.
+    const SAMPLE: &str = "UEsDBBQACQAIAKKCel0/BJ4jGwAAAB4AAAAEABwAYS5weVVUCQADb1wIa29cCGt1eAsAAQQAAAAABAAAAAC2w81vDuUlmxTvAd0zyEDuNhMcU/p30hqgrdNQSwcIPwSeIxsAAAAeAAAAUEsBAh4DFAAJAAgAooJ6XT8EniMbAAAAHgAAAAQAGAAAAAAAAQAAAKSBAAAAAGEucHlVVAUAA29cCGt1eAsAAQQAAAAABAAAAABQSwUGAAAAAAEAAQBKAAAAaQAAAAAA";
+
+    #[test]
+    fn a_member_is_opened_by_its_password_and_by_no_other() {
+        let bytes = Bytes::from(base64::engine::general_purpose::STANDARD.decode(SAMPLE).unwrap());
+        let members = open(&bytes, b"infected").unwrap();
+        assert_eq!(members, [("a.py".to_owned(), Bytes::from("import os\n".repeat(3)))]);
+        assert_eq!(open(&bytes, b"other"), None);
+        // A scan does not try.
+        let found = super::super::unpack("a-1-py3-none-any.whl", &bytes);
+        assert!(found.files.iter().all(|(_, content)| !content.starts_with(b"import")));
+        assert!(found.oddities.iter().any(|oddity| oddity.kind == super::super::Odd::Encrypted));
+    }
+}
