@@ -94,11 +94,34 @@ fn scores(findings: &[Finding]) -> Vec<Score> {
         let score = best.entry(finding.family).or_default();
         *score = (*score).max(finding.weight);
     }
+    if let Some(score) = best.get_mut(&Family::Change) {
+        *score = corroborated(*score, findings);
+    }
     let holds_at = |family| SHIPPED.as_ref().map_or(0, |t| t.family.get(&family).copied().unwrap_or(t.hold));
     let mut scores: Vec<Score> =
         best.into_iter().map(|(family, score)| Score { family, score, holds_at: holds_at(family) }).collect();
     scores.sort_by_key(|score| std::cmp::Reverse(score.score));
     scores
+}
+
+/// What changed, together with what is new of other families: each may be honest, and the more there is at once, the less
+/// all of it is. As independent chances add up.
+fn corroborated(change: u8, findings: &[Finding]) -> u8 {
+    const LEAST: u8 = 30;
+    let mut new: BTreeMap<Family, u8> = BTreeMap::new();
+    let others =
+        |finding: &&Finding| finding.new && finding.family != Family::Change && finding.weight >= LEAST;
+    for finding in findings.iter().filter(others) {
+        let weight = new.entry(finding.family).or_default();
+        *weight = (*weight).max(finding.weight);
+    }
+    if change < LEAST {
+        return change;
+    }
+    let left = new.values().fold(u32::from(100 - change.min(100)), |left, weight| {
+        left * u32::from(100 - (*weight).min(100)) / 100
+    });
+    u8::try_from(100 - left.min(100)).unwrap_or(change)
 }
 
 fn census(package: &Package) -> Census {

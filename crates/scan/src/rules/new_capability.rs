@@ -56,17 +56,17 @@ fn weighed(
     let has = |one: Capability| capabilities.contains(&one);
     let decoded = file.facts.flows.iter().any(|flow| flow.labels.has(Labels::DECODED));
     let weighed = if fresh(Spying) {
-        (Spying, 60)
+        (Spying, 72)
     } else if fresh(Clipboard) || fresh(Wallet) {
-        (if fresh(Wallet) { Wallet } else { Clipboard }, 50)
+        (if fresh(Wallet) { Wallet } else { Clipboard }, 72)
     } else if fresh(Network) && (has(Process) || has(DynamicCode) || file.when >= When::Built) {
-        (Network, 66)
+        (Network, 72)
     } else if fresh(DynamicCode) && (decoded || has(Decoding)) {
         (DynamicCode, 58)
     } else if fresh(Process) && has(Network) {
-        (Process, 52)
+        (Process, 62)
     } else if fresh(Network) {
-        (Network, 40)
+        (Network, 48)
     } else if fresh(Process) {
         (Process, 38)
     } else if fresh(DynamicCode) {
@@ -76,7 +76,7 @@ fn weighed(
     } else {
         return None;
     };
-    runs_by_itself(file.when).then_some(weighed).or(Some((weighed.0, weighed.1 / 2)))
+    runs_by_itself(file.when).then_some(weighed).or(Some((weighed.0, weighed.1 / 4 * 3)))
 }
 
 const fn phrase(capability: Capability) -> Option<&'static str> {
