@@ -173,12 +173,16 @@ struct Engine<'p, 'o> {
 impl<'p> Engine<'p, '_> {
     fn module(&mut self, program: &'p Program) {
         self.scopes.push(Scope::default());
+        // Learning gets half: whoever makes it dear must not leave the walk that writes down with nothing.
+        let reserve = *self.fuel / 2;
+        *self.fuel -= reserve;
         let before = *self.fuel;
         self.pass(program);
         // A small program is worth another walk: what functions give to one another settles.
-        if before - *self.fuel < before / 80 {
+        if before - *self.fuel < before / 40 {
             self.pass(program);
         }
+        *self.fuel += reserve;
         self.recording = true;
         self.pass(program);
     }

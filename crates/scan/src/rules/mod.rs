@@ -35,6 +35,7 @@ mod shell_fetch;
 mod size_jump;
 mod spying;
 mod typosquat;
+mod unread_code;
 mod wallet_redirection;
 mod worm;
 
@@ -70,6 +71,7 @@ pub const ALL: &[&dyn Rule] = &[
     &hidden_characters::HiddenCharacters,
     &lone_bytecode::LoneBytecode,
     &obfuscated_source::ObfuscatedSource,
+    &unread_code::UnreadCode,
     &persistence::Persistence,
     &worm::Worm,
     &destruction::Destruction,

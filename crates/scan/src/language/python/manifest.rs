@@ -1,6 +1,6 @@
 //! What a Python distribution says of itself, and what of it runs by itself.
 
-use crate::package::{Hook, Kind, Package};
+use crate::package::{Hook, Kind, Package, reach};
 use trustmill_core::scan::When;
 
 /// Reads the metadata and finds what installing, starting Python and importing run.
@@ -13,22 +13,25 @@ pub fn manifest(package: &mut Package) {
             "setup.py" if !file.path.contains('/') => When::Installed,
             _ if name.ends_with(".pth") && file.kind == Kind::Python => When::Started,
             "sitecustomize.py" | "usercustomize.py" => When::Started,
-            "__init__.py" => When::Imported,
+            _ if is_entrance(&file.path) => When::Imported,
             _ => When::Called,
         };
         if file.when >= When::Installed && (!file.facts.uses.is_empty() || file.when == When::Started) {
             let (name, command) = (name.to_owned(), file.path.clone());
             hooks.push(Hook { name, command, when: file.when, place: file.whole() });
         }
-        let test = file
-            .path
-            .split('/')
-            .any(|part| matches!(part, "test" | "tests" | "testing" | "docs" | "doc" | "examples"));
-        if test && file.when < When::Installed {
-            file.when = When::Never;
-        }
     }
     package.manifest.hooks.extend(hooks);
+    reach::follow(package, reach::python);
+}
+
+/// Whether `import NAME` runs it: a module or a package at the top, or below `src`.
+fn is_entrance(path: &str) -> bool {
+    let path = path.strip_prefix("src/").unwrap_or(path);
+    match path.split_once('/') {
+        None => path.ends_with(".py"),
+        Some((_, rest)) => rest == "__init__.py",
+    }
 }
 
 /// `METADATA` of a wheel, `PKG-INFO` of a source distribution: headers as in mail.
