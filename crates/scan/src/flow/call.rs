@@ -315,7 +315,10 @@ impl<'p> Engine<'p, '_> {
         if !self.recording {
             return;
         }
-        for arg in &seen.args {
+        // Programs take their arguments as a list as often as not.
+        let parts = seen.args.iter().filter_map(|arg| arg.parts.as_ref());
+        let parts = parts.flat_map(|parts| parts.iter().map(|(_, part)| part)).take(32);
+        for arg in seen.args.iter().chain(parts) {
             let Some(text) = arg.known_text().filter(|text| texts::is_code(text)) else { continue };
             let how = arg.decoded.as_deref().unwrap_or(how).into();
             let (outer, at) = (self.layer, self.place(seen.at));

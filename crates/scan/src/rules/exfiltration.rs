@@ -34,6 +34,10 @@ impl Rule for Exfiltration {
                 if to == Reputation::DropBox && open_webhook(file, flow) {
                     weight = weight.max(80);
                 }
+                // The address itself, and not only some text beside it.
+                if flow.text.as_deref().map(address::reputation) == Some(Reputation::DropBox) {
+                    weight = weight.max(74);
+                }
                 if large(file) && to == Reputation::Plain {
                     weight = weight * 2 / 3;
                 }

@@ -3,7 +3,7 @@
 use super::{Found, Rule};
 use crate::facts::{Labels, Sink};
 use crate::package::Package;
-use trustmill_core::scan::Family;
+use trustmill_core::scan::{Family, When};
 
 /// See the module.
 pub(super) struct HiddenCode;
@@ -40,7 +40,7 @@ impl Rule for HiddenCode {
                 let weight = match (flow.sink, decoded, flow.layer) {
                     (Sink::Eval, true, _) if cached => 35,
                     // Where what is decoded is not known, a program that compiles does the same; unless it has it along.
-                    (Sink::Eval, true, _) if !shown && !holds_payload(file) => 55,
+                    (Sink::Eval, true, _) if !shown && compiles(file) => 55,
                     (Sink::Eval, true, _) => 85,
                     (Sink::Run, true, _) => 60,
                     (Sink::Load, true, _) => 45,
@@ -53,6 +53,12 @@ impl Rule for HiddenCode {
             }
         }
     }
+}
+
+/// Whether a file is large, does not run by itself at installation, and has nothing encoded along: then it is rather a
+/// program that compiles than one that hides.
+fn compiles(file: &crate::package::File) -> bool {
+    file.when < When::Installed && file.bytes.len() > 30_000 && !holds_payload(file)
 }
 
 /// Whether a file holds a long text without spaces, as encoded code is.

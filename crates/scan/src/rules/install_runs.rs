@@ -45,6 +45,9 @@ impl Rule for InstallRuns {
                 (Some(network), None, None) => (network, 60, "talks to other machines"),
                 (None, Some(process), _) => match uses.iter().find(|one| fetches(one)) {
                     Some(fetching) => (fetching, 62, "starts a program that talks to other machines"),
+                    None if uses.iter().any(looks_around) => {
+                        (process, 60, "starts a program that no build needs")
+                    }
                     None if hides(file) => (process, 60, "starts programs, of what was encoded"),
                     None => (process, 25, "starts programs"),
                 },
@@ -54,6 +57,43 @@ impl Rule for InstallRuns {
             found.at(weight, file, at.at, at.layer, format!("installing {what}"));
         }
     }
+}
+
+/// Whether a program is started that builds nothing: it asks who and where it is, shows itself, or starts what came along.
+fn looks_around(one: &Use) -> bool {
+    const PROGRAMS: [&str; 24] = [
+        "whoami",
+        "id",
+        "hostname",
+        "ifconfig",
+        "ipconfig",
+        "calc",
+        "notepad",
+        "start",
+        "powershell",
+        "pwsh",
+        "cmd",
+        "mshta",
+        "rundll32",
+        "regsvr32",
+        "wscript",
+        "cscript",
+        "nslookup",
+        "ping",
+        "dir",
+        "net",
+        "nc",
+        "ncat",
+        "cat",
+        "explorer",
+    ];
+    let first = |text: &str| {
+        let word = text.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
+        let name = word.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
+        name.strip_suffix(".exe").map(str::to_owned).unwrap_or(name)
+    };
+    one.capability == Capability::Process
+        && one.texts.first().is_some_and(|text| PROGRAMS.contains(&first(text).as_str()))
 }
 
 /// Whether a program is started whose arguments name a way to another machine.
