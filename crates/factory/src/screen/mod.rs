@@ -2,7 +2,7 @@
 //!
 //! A registry says what it is about to hand out ([`Screened`]); a file that was never looked at is looked at then, and
 //! what is found is a fact, from which policies decide ([`firewall`](crate::firewall)). A file is scanned once: the
-//! fact is kept by the file's digest, and made anew in the background when the rules have changed ([`again`]). What
+//! fact is kept by the file's digest, and made anew in the background when the rules have changed (`again.rs`). What
 //! cannot be scanned is never taken for clean.
 
 mod again;

@@ -1,3 +1,5 @@
+//! Archives that lie, end early or hide something: what the scanner still sees of them.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! JavaScript and TypeScript through the whole front end: what a source says, and which facts come of it.
+
 use super::*;
 use crate::facts::{Labels, Sink};
 

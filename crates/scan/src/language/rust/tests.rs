@@ -1,3 +1,5 @@
+//! Rust through the whole front end: what a source says, and which facts come of it.
+
 use super::*;
 use crate::facts::{Capability, Labels, Sink};
 use proptest::prelude::*;

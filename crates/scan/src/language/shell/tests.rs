@@ -1,3 +1,5 @@
+//! Commands of shells, as people and attackers write them, and which facts come of them.
+
 use super::*;
 use proptest::prelude::*;
 

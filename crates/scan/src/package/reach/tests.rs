@@ -1,3 +1,5 @@
+//! What runs when, in small packages; and the ways in which a payload hides where nobody looks.
+
 use super::*;
 use crate::facts::Facts;
 
