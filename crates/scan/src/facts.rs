@@ -221,3 +221,16 @@ pub struct Facts {
     /// Whether it asked for more work than a file gets.
     pub cut_short: bool,
 }
+
+impl Facts {
+    /// A layer of decoding and those around it, innermost first, the file itself left out. It ends: an outer layer has a
+    /// lower number, always.
+    pub fn layers_above(&self, layer: u16) -> impl Iterator<Item = &Layer> {
+        let mut next = layer;
+        std::iter::from_fn(move || {
+            let layer = self.layers.get(usize::from(next)).filter(|_| next != 0)?;
+            next = layer.outer.min(next - 1);
+            Some(layer)
+        })
+    }
+}

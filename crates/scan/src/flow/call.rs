@@ -1,8 +1,9 @@
 //! Calls: what is called, with what, and what that means.
 
+use super::eval::is_self;
 use super::table::{Action, Api};
 use super::value::Value;
-use super::{Engine, Nested, fold, secret, texts};
+use super::{Engine, fold, secret, texts};
 use crate::decode::{self, Decoder};
 use crate::facts::{Capability, Labels, Sink};
 use crate::program::{At, Call, Expr};
@@ -114,7 +115,7 @@ impl<'p> Engine<'p, '_> {
                     object => self.eval(object),
                 };
                 let callee = match &call.callee {
-                    own @ Expr::Member(object, ..) if is_own(object) => self.eval(own),
+                    own @ Expr::Member(object, ..) if is_self(object) => self.eval(own),
                     _ => self.member(receiver.clone(), name, *at),
                 };
                 (receiver, Some(&**name), callee)
@@ -320,9 +321,7 @@ impl<'p> Engine<'p, '_> {
         let parts = parts.flat_map(|parts| parts.iter().map(|(_, part)| part)).take(32);
         for arg in seen.args.iter().chain(parts) {
             let Some(text) = arg.known_text().filter(|text| texts::is_code(text)) else { continue };
-            let how = arg.decoded.as_deref().unwrap_or(how).into();
-            let (outer, at) = (self.layer, self.place(seen.at));
-            self.nested.push(Nested { text: (&**text).into(), how, outer, at });
+            self.nest(text, arg.decoded.as_deref().unwrap_or(how), seen.at);
         }
     }
 
@@ -341,9 +340,7 @@ impl<'p> Engine<'p, '_> {
         let labels = if code.decoded.is_some() { labels.and(Labels::DECODED) } else { labels };
         self.record_flow(Sink::Eval, labels, path, text.as_deref(), seen.at);
         if let (Some(text), true) = (text, self.recording) {
-            let how = code.decoded.as_deref().unwrap_or("a text run as code").into();
-            let (outer, at) = (self.layer, self.place(seen.at));
-            self.nested.push(Nested { text: (&*text).into(), how, outer, at });
+            self.nest(&text, code.decoded.as_deref().unwrap_or("a text run as code"), seen.at);
         }
     }
 
@@ -495,13 +492,5 @@ impl<'p> Engine<'p, '_> {
         let labels = labels.and(seen.labels());
         let parts = name.map(|name| Rc::new(vec![("name".into(), Value::text(name))]));
         Value { labels, parts, path: Some("open()".into()), ..Value::default() }
-    }
-}
-
-fn is_own(object: &Expr) -> bool {
-    match object {
-        Expr::Name(name, _) => matches!(&**name, "self" | "cls" | "this"),
-        Expr::Nothing => true,
-        _ => false,
     }
 }

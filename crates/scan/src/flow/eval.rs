@@ -199,7 +199,7 @@ impl<'p> Engine<'p, '_> {
             _ => return,
         };
         if is_self(object) {
-            let (Expr::Member(_, name, _), true) = (place, true) else { return };
+            let Expr::Member(_, name, _) = place else { return };
             let known = self.members.entry(name).or_default();
             *known = std::mem::take(known).or(value);
             return;
@@ -216,19 +216,13 @@ impl<'p> Engine<'p, '_> {
             }
         }
         let Expr::Name(name, _) = &**object else { return };
-        let (scope, name) = (self.scope, &**name);
-        let mut at = Some(scope);
-        while let Some(scope) = at.and_then(|at| self.scopes.get_mut(at)) {
-            if let Some(known) = scope.names.get_mut(name) {
-                known.labels = known.labels.and(value.labels);
-                let mut parts = known.parts.take().unwrap_or_default();
-                if parts.len() < 256 {
-                    Rc::make_mut(&mut parts).push((key.unwrap_or_default().into(), value));
-                }
-                known.parts = Some(parts);
-                return;
+        if let Some(known) = self.variable_mut(name) {
+            known.labels = known.labels.and(value.labels);
+            let mut parts = known.parts.take().unwrap_or_default();
+            if parts.len() < 256 {
+                Rc::make_mut(&mut parts).push((key.unwrap_or_default().into(), value));
             }
-            at = scope.parent;
+            known.parts = Some(parts);
         }
     }
 
@@ -479,7 +473,7 @@ pub(super) fn own_names(function: &Function) -> FxHashMap<&str, Value> {
     names
 }
 
-fn is_self(expr: &Expr) -> bool {
+pub(super) fn is_self(expr: &Expr) -> bool {
     match expr {
         Expr::Name(name, _) => matches!(&**name, "self" | "cls" | "this"),
         Expr::Nothing => true,

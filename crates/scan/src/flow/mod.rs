@@ -1,10 +1,10 @@
 //! Data-flow over a program: which call is reached by what, and what texts turn out to be once they are folded and
 //! decoded.
 //!
-//! The engine walks a program twice. The first walk learns what variables, parameters and functions may hold; the
-//! second writes down the facts. Within a function assignments are followed in order; what is assigned under a
-//! condition, in a loop or by a closure is added to what was there. It is an over-approximation within one file, and
-//! says nothing across files: rules join those.
+//! The engine walks a program twice, a small one three times. First it learns what variables, parameters and functions
+//! may hold; the last walk writes down the facts. Within a function assignments are followed in order; what is assigned
+//! under a condition, in a loop or by a closure is added to what was there. It is an over-approximation within one file,
+//! and says nothing across files: rules join those.
 //!
 //! A constant text that reaches an [`Eval`](Sink::Eval) sink is parsed as the language and walked as well, so that
 //! `exec(base64.b64decode("…"))` is known by what it does.
@@ -22,6 +22,7 @@ pub use table::Table;
 use crate::facts::{Capability, Facts, Flow, Imported, Labels, Layer, Measures, Sink, Text, Use};
 use crate::program::{At, Look, Program};
 use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
 use value::Value;
 
 /// Steps of one file: about a second of a slow core.
@@ -31,7 +32,7 @@ const FUEL: u32 = 4_000_000;
 const MAX_FACTS: usize = 4_000;
 
 /// Code within code within code.
-const MAX_LAYERS: u16 = 5;
+const MAX_LAYERS: usize = 5;
 
 /// What the engine must know of a language.
 #[derive(Clone, Copy)]
@@ -53,12 +54,22 @@ pub fn facts(program: &Program, language: Language) -> Facts {
     let Look { names, machine_names, literal_sums } = program.look;
     out.measures = Measures { names, machine_names, literal_sums, ..Measures::default() };
     let mut fuel = FUEL;
-    walk(program, language, &mut out, &mut fuel, 0, None);
+    let mut queue = VecDeque::from(walk(program, language, &mut out, &mut fuel, 0, None));
+    let mut turn = 0;
+    while let Some(Nested { text, how, outer, at }) = queue.pop_front() {
+        turn += 1;
+        if out.layers_above(outer).count() >= MAX_LAYERS || turn > 200 || fuel == 0 {
+            break;
+        }
+        let Some(inner) = (language.parse)(&text) else { continue };
+        let Some(layer) = push_layer(&mut out, how, outer) else { break };
+        queue.extend(walk(&inner, language, &mut out, &mut fuel, layer, Some(at)));
+    }
     out.cut_short |= fuel == 0;
     out
 }
 
-/// Walks one program: the file itself, or a text of it that is run (`at` says where).
+/// Walks one program, the file itself or a text of it that is run (`at` says where), and gives the texts that it runs.
 fn walk(
     program: &Program,
     language: Language,
@@ -86,33 +97,7 @@ fn walk(
         results: Vec::new(),
     };
     engine.module(program);
-    let nested = std::mem::take(&mut engine.nested);
-    // Only the file's own walk goes on into what it runs: inner walks hand theirs up, so that the depth is counted here.
-    if at.is_some() {
-        return nested;
-    }
-    let mut queue = nested;
-    let mut turn = 0;
-    while let Some(next) = queue.get(turn) {
-        turn += 1;
-        let (outer, place, how, text) = (next.outer, next.at, next.how.clone(), next.text.clone());
-        if depth(out, outer) >= MAX_LAYERS || turn > 200 || *fuel == 0 {
-            break;
-        }
-        let Some(inner) = (language.parse)(&text) else { continue };
-        let Some(layer) = push_layer(out, how, outer) else { break };
-        queue.extend(walk(&inner, language, out, fuel, layer, Some(place)));
-    }
-    Vec::new()
-}
-
-fn depth(facts: &Facts, mut layer: u16) -> u16 {
-    let mut depth = 0;
-    while let Some(entry) = facts.layers.get(usize::from(layer)).filter(|_| layer != 0) {
-        depth += 1;
-        layer = entry.outer.min(layer - 1);
-    }
-    depth
+    engine.nested
 }
 
 fn push_layer(facts: &mut Facts, how: Box<str>, outer: u16) -> Option<u16> {
@@ -152,7 +137,7 @@ struct Engine<'p, 'o> {
     layer: u16,
     /// Where the program as a whole stands, when it is a text of another.
     at: Option<At>,
-    /// Whether this is the second walk.
+    /// Whether this is the last walk.
     recording: bool,
     scopes: Vec<Scope<'p>>,
     by_function: FxHashMap<usize, usize>,
@@ -206,6 +191,12 @@ impl<'p> Engine<'p, '_> {
 
     fn place(&self, at: At) -> At {
         self.at.unwrap_or(at)
+    }
+
+    /// A text of the program is code, and is walked when the program has been.
+    fn nest(&mut self, text: &str, how: &str, at: At) {
+        let (outer, at) = (self.layer, self.place(at));
+        self.nested.push(Nested { text: text.into(), how: how.into(), outer, at });
     }
 
     fn record_use(

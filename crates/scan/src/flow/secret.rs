@@ -2,6 +2,7 @@
 
 use crate::facts::Labels;
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 /// Parts of paths under which only secrets lie. What honest tools read every day (`.env`, `.npmrc`, `.netrc`) is in
@@ -93,23 +94,26 @@ const TOKEN_FILES: &[&str] = &[
     ".config/configstore",
 ];
 
-fn matcher(words: &[&str]) -> Option<AhoCorasick> {
+pub(crate) fn matcher(words: &[&str]) -> Option<AhoCorasick> {
     AhoCorasickBuilder::new().ascii_case_insensitive(true).build(words).ok()
 }
 
 static SECRET: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| matcher(SECRET_FILES));
 static TOKEN: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| matcher(TOKEN_FILES));
 
+/// A path with `/` for `\`, also where it is doubled as in a text of a program.
+pub(crate) fn slashed(path: &str) -> Cow<'_, str> {
+    if path.contains('\\') {
+        Cow::Owned(path.replace("\\\\", "/").replace('\\', "/"))
+    } else {
+        Cow::Borrowed(path)
+    }
+}
+
 /// What reading a file of that path gives, beyond the contents of a file. `\` counts as `/`.
 pub(crate) fn of_path(path: &str) -> Labels {
-    let slashed;
-    let path = if path.contains('\\') {
-        slashed = path.replace("\\\\", "/").replace('\\', "/");
-        &slashed
-    } else {
-        path
-    };
-    let has = |matcher: &Option<AhoCorasick>| matcher.as_ref().is_some_and(|m| m.is_match(path));
+    let path = slashed(path);
+    let has = |matcher: &Option<AhoCorasick>| matcher.as_ref().is_some_and(|m| m.is_match(&*path));
     if has(&SECRET) {
         Labels::SECRET
     } else if has(&TOKEN) {

@@ -4,6 +4,7 @@ use super::address::{self, Reputation};
 use super::{Found, Rule, large};
 use crate::facts::{Flow, Labels, Sink};
 use crate::package::{File, Package};
+use std::cell::OnceCell;
 use trustmill_core::scan::{Family, When};
 
 /// See the module.
@@ -28,10 +29,11 @@ impl Rule for Exfiltration {
 
     fn judge(&self, package: &Package, found: &mut Found<'_>) {
         for file in package.code() {
+            let beside = Beside::of(file);
             for flow in file.facts.flows.iter().filter(|flow| flow.sink == Sink::Send) {
-                let to = reputation(file, flow);
+                let to = reputation(&beside, flow);
                 let Some((mut weight, what)) = weight(flow.labels, to) else { continue };
-                if to == Reputation::DropBox && open_webhook(file, flow) {
+                if to == Reputation::DropBox && open_webhook(&beside, flow) {
                     weight = weight.max(80);
                 }
                 // The address itself, and not only some text beside it.
@@ -59,21 +61,45 @@ impl Rule for Exfiltration {
     }
 }
 
+/// What the texts of a file say beside its flows: looked at once, and only if a flow asks.
+struct Beside<'a> {
+    file: &'a File,
+    reputation: OnceCell<Reputation>,
+    open_webhook: OnceCell<bool>,
+}
+
+impl<'a> Beside<'a> {
+    fn of(file: &'a File) -> Self {
+        Self { file, reputation: OnceCell::new(), open_webhook: OnceCell::new() }
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        self.file.facts.texts.iter().map(|text| &*text.text)
+    }
+
+    fn reputation(&self) -> Reputation {
+        let worst = || self.texts().map(address::reputation).max().unwrap_or(Reputation::Plain);
+        *self.reputation.get_or_init(worst)
+    }
+
+    fn open_webhook(&self) -> bool {
+        *self.open_webhook.get_or_init(|| self.texts().any(address::is_open_webhook))
+    }
+}
+
 /// What is known of where it goes: by the address itself; where that is put together elsewhere, by the file's texts.
-fn reputation(file: &File, flow: &Flow) -> Reputation {
+fn reputation(beside: &Beside<'_>, flow: &Flow) -> Reputation {
     let known = flow.text.as_deref().map_or(Reputation::Plain, address::reputation);
     if known != Reputation::Plain
         || flow.text.as_deref().is_some_and(|text| text.contains("://") && !text.contains('\u{FFFC}'))
     {
         return known;
     }
-    let texts = file.facts.texts.iter().map(|text| address::reputation(&text.text));
-    texts.max().unwrap_or(Reputation::Plain)
+    beside.reputation()
 }
 
-fn open_webhook(file: &File, flow: &Flow) -> bool {
-    flow.text.as_deref().is_some_and(address::is_open_webhook)
-        || file.facts.texts.iter().any(|text| address::is_open_webhook(&text.text))
+fn open_webhook(beside: &Beside<'_>, flow: &Flow) -> bool {
+    flow.text.as_deref().is_some_and(address::is_open_webhook) || beside.open_webhook()
 }
 
 fn weight(labels: Labels, to: Reputation) -> Option<(u8, &'static str)> {

@@ -2,7 +2,7 @@
 
 use super::{Found, Rule};
 use crate::facts::{Labels, Sink};
-use crate::package::Package;
+use crate::package::{File, Package};
 use trustmill_core::scan::{Family, When};
 
 /// See the module.
@@ -57,12 +57,12 @@ impl Rule for HiddenCode {
 
 /// Whether a file is large, does not run by itself at installation, and has nothing encoded along: then it is rather a
 /// program that compiles than one that hides.
-fn compiles(file: &crate::package::File) -> bool {
+fn compiles(file: &File) -> bool {
     file.when < When::Installed && file.bytes.len() > 30_000 && !holds_payload(file)
 }
 
 /// Whether a file holds a long text without spaces, as encoded code is.
-fn holds_payload(file: &crate::package::File) -> bool {
+fn holds_payload(file: &File) -> bool {
     file.facts.texts.iter().any(|text| {
         let spaces = text.text.bytes().filter(u8::is_ascii_whitespace).count();
         text.layer == 0 && text.text.len() >= 300 && spaces * 50 < text.text.len()
@@ -70,6 +70,6 @@ fn holds_payload(file: &crate::package::File) -> bool {
 }
 
 /// Whether a layer is a plain text that is run as code, with nothing hidden in it.
-fn is_plain(file: &crate::package::File, layer: u16) -> bool {
+fn is_plain(file: &File, layer: u16) -> bool {
     file.facts.layers.get(usize::from(layer)).is_none_or(|layer| &*layer.how == "a text run as code")
 }

@@ -111,13 +111,9 @@ impl Found<'_> {
     /// Something at a place of a file. The weight is for code that runs when the package is imported; what runs
     /// earlier or later is weighed by [`judge`](crate::judge).
     pub fn at(&mut self, weight: u8, file: &File, at: At, layer: u16, what: impl Into<String>) {
-        let mut layers = Vec::new();
-        let mut next = layer;
-        while let Some(layer) = file.facts.layers.get(usize::from(next)).filter(|_| next != 0) {
-            layers.insert(0, layer.how.to_string());
-            // An outer layer has a lower number, always; so this ends.
-            next = layer.outer.min(next - 1);
-        }
+        let mut layers: Vec<String> =
+            file.facts.layers_above(layer).map(|layer| layer.how.to_string()).collect();
+        layers.reverse();
         self.push(weight, file.when, file.place(at), file.excerpt(at), layers, what.into());
     }
 

@@ -27,39 +27,19 @@ impl Rule for ReverseShell {
 
     fn judge(&self, package: &Package, found: &mut Found<'_>) {
         for file in package.code() {
-            for flow in &file.facts.flows {
+            let uses = &file.facts.uses;
+            let connects =
+                || uses.iter().any(|one| one.api.contains("socket") || one.api.starts_with("net."));
+            for flow in file.facts.flows.iter().filter(|flow| flow.sink == Sink::Run) {
                 let text = flow.text.as_deref().unwrap_or_default();
-                let connects = || {
-                    file.facts
-                        .uses
-                        .iter()
-                        .any(|one| one.api.contains("socket") || one.api.starts_with("net."))
+                let bare = is_bare_shell(text);
+                let (weight, what) = match () {
+                    () if flow.labels.has(Labels::SOCKET) => (90, "runs what comes in over a socket"),
+                    () if bare && !large(file) && connects() => (85, "starts a shell beside a socket"),
+                    () if bare && binds(file) || by_command(text) => (90, "binds a shell to a connection"),
+                    () => continue,
                 };
-                if flow.sink == Sink::Run && flow.labels.has(Labels::SOCKET) {
-                    found.at(
-                        90,
-                        file,
-                        flow.at,
-                        flow.layer,
-                        format!("{} runs what comes in over a socket", flow.api),
-                    );
-                } else if flow.sink == Sink::Run && is_bare_shell(text) && !large(file) && connects() {
-                    found.at(
-                        85,
-                        file,
-                        flow.at,
-                        flow.layer,
-                        format!("{} starts a shell beside a socket", flow.api),
-                    );
-                } else if flow.sink == Sink::Run && (is_bare_shell(text) && binds(file) || by_command(text)) {
-                    found.at(
-                        90,
-                        file,
-                        flow.at,
-                        flow.layer,
-                        format!("{} binds a shell to a connection", flow.api),
-                    );
-                }
+                found.at(weight, file, flow.at, flow.layer, format!("{} {what}", flow.api));
             }
             for text in
                 file.facts.texts.iter().filter(|text| by_command(&text.text) && text.text.len() < 2_000)

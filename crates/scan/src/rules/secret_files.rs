@@ -2,8 +2,11 @@
 
 use super::{Found, Rule};
 use crate::facts::{Capability, Labels};
+use crate::flow::secret;
 use crate::package::{File, Package};
+use aho_corasick::AhoCorasick;
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 use trustmill_core::scan::Family;
 
 /// See the module.
@@ -105,7 +108,6 @@ const KINDS: &[(&str, &[&str])] = &[
             "bravesoftware",
             "firefox/profiles",
             "opera software",
-            "\\google\\chrome",
             "/google/chrome",
         ],
     ),
@@ -116,9 +118,8 @@ const KINDS: &[(&str, &[&str])] = &[
             "discordcanary",
             "discordptb",
             "tdata",
-            "\\discord\\",
+            "/discord/",
             "local storage/leveldb",
-            "local storage\\leveldb",
         ],
     ),
     (
@@ -155,10 +156,19 @@ const KINDS: &[(&str, &[&str])] = &[
     ("the environment of processes", &["/proc/self/environ", "/proc/1/environ"]),
 ];
 
+/// Finds every part in one pass; and the place in [`KINDS`] that each part belongs to.
+static PARTS: LazyLock<(Option<AhoCorasick>, Vec<usize>)> = LazyLock::new(|| {
+    let parts =
+        || KINDS.iter().zip(0..).flat_map(|((_, parts), kind)| parts.iter().map(move |part| (*part, kind)));
+    let words: Vec<&str> = parts().map(|(part, _)| part).collect();
+    (secret::matcher(&words), parts().map(|(_, kind)| kind).collect())
+});
+
+/// The first kind that a text names a part of.
 fn kind_of(text: &str) -> Option<&'static str> {
-    let lower = text.to_ascii_lowercase().replace("\\\\", "/").replace('\\', "/");
-    KINDS
-        .iter()
-        .find(|(_, parts)| parts.iter().any(|part| lower.contains(&part.replace('\\', "/"))))
-        .map(|(kind, _)| *kind)
+    let (matcher, kinds) = &*PARTS;
+    let text = secret::slashed(text);
+    let found = matcher.as_ref()?.find_overlapping_iter(&*text);
+    let first = found.filter_map(|part| kinds.get(part.pattern().as_usize()).copied()).min()?;
+    KINDS.get(first).map(|(kind, _)| *kind)
 }

@@ -97,7 +97,12 @@ impl Lower {
                         .as_ref()
                         .map_or_else(|| module.split('.').next().unwrap_or(module), ast::Identifier::as_str);
                     let module = if alias.asname.is_some() { module } else { bound };
-                    out.push(plain_import(module, alias.name.as_str(), bound, at(alias)));
+                    out.push(Stmt::Import(Import {
+                        module: module.into(),
+                        alias: Some(bound.into()),
+                        names: Vec::new(),
+                        at: at(alias),
+                    }));
                 }
             }
             PyStmt::ImportFrom(import) => out.push(Stmt::Import(from(import))),
@@ -405,11 +410,6 @@ impl Lower {
             _ => Pattern::Other,
         }
     }
-}
-
-fn plain_import(module: &str, full: &str, bound: &str, at: At) -> Stmt {
-    let _ = full;
-    Stmt::Import(Import { module: module.into(), alias: Some(bound.into()), names: Vec::new(), at })
 }
 
 fn from(import: &ast::StmtImportFrom) -> Import {

@@ -43,24 +43,11 @@ pub fn manifest(package: &mut Package) {
             () => When::Called,
         };
     }
-    if let Some(path) = script {
-        let place = Place { path: path.clone(), line: 0, column: 0 };
-        package.manifest.hooks.push(Hook {
-            name: "build script".into(),
-            command: path,
-            when: When::Built,
-            place,
-        });
-    }
-    if macros {
-        let path = lib.get("path").and_then(Value::as_str).unwrap_or("src/lib.rs").to_owned();
-        let place = Place { path: path.clone(), line: 0, column: 0 };
-        package.manifest.hooks.push(Hook {
-            name: "procedural macros".into(),
-            command: path,
-            when: When::Built,
-            place,
-        });
+    let macros = macros.then(|| lib.get("path").and_then(Value::as_str).unwrap_or("src/lib.rs").to_owned());
+    for (name, path) in [("build script", script), ("procedural macros", macros)] {
+        let Some(command) = path else { continue };
+        let place = Place { path: command.clone(), line: 0, column: 0 };
+        package.manifest.hooks.push(Hook { name: name.into(), command, when: When::Built, place });
     }
 }
 
