@@ -50,6 +50,21 @@ impl Contents {
         self.get(path).and_then(Member::text)
     }
 
+    /// Puts bytes at `path`, or takes the file away; mode and time of what stood there stay.
+    pub fn set(&mut self, path: &str, bytes: Option<Bytes>) {
+        let Some(bytes) = bytes else {
+            self.members.remove(path);
+            self.order.retain(|listed| listed != path);
+            return;
+        };
+        if let Some(member) = self.members.get_mut(path) {
+            member.bytes = bytes;
+        } else {
+            self.members.insert(path.to_owned(), Member { bytes, mode: None, mtime: None });
+            self.order.push(path.to_owned());
+        }
+    }
+
     /// The first member, in path order, whose path ends with `suffix`.
     pub fn ending(&self, suffix: &str) -> Option<(&str, &Member)> {
         self.members

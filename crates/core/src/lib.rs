@@ -18,6 +18,7 @@ pub mod package;
 pub mod port;
 pub mod recipe;
 pub mod release;
+pub mod repair;
 pub mod ruling;
 pub mod scan;
 pub mod shelf;

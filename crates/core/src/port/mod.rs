@@ -18,6 +18,7 @@ pub mod sandbox;
 pub mod scanner;
 pub mod tokens;
 pub mod webhook;
+pub mod workshop;
 
 /// An error that a user meets: a stable code and what to do. `Display` says what and where, and never
 /// prints its source: the edge prints the chain once.

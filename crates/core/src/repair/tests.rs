@@ -1,0 +1,60 @@
+//! A patch says exactly what it does, and a ruling follows from every check.
+
+use super::*;
+
+fn tree(files: &[(&str, &str)]) -> Contents {
+    let mut tree = Contents::default();
+    for (path, text) in files {
+        tree.set(path, Some(Bytes::copy_from_slice(text.as_bytes())));
+    }
+    tree
+}
+
+#[test]
+fn what_lies_between_two_trees_leads_from_one_to_the_other() {
+    let before = tree(&[("a.py", "1\n"), ("gone.py", "x"), ("same.py", "s")]);
+    let after = tree(&[("a.py", "2\n"), ("new/b.py", "n"), ("same.py", "s")]);
+    let patch = Patch::between(&before, &after);
+    assert_eq!(patch.edits.keys().collect::<Vec<_>>(), ["a.py", "gone.py", "new/b.py"]);
+    assert_eq!(patch.apply(&before).unwrap().members, after.members);
+    assert_eq!(patch.apply(&after).unwrap_err().path, "a.py");
+    assert_ne!(patch.digest(), Patch::default().digest());
+}
+
+fn judgement(checks: &[(Check, CheckOutcome)], fixed: &[&str]) -> Judgement {
+    Judgement {
+        checks: checks
+            .iter()
+            .map(|(check, outcome)| Checked { check: *check, outcome: *outcome, detail: String::new() })
+            .collect(),
+        passed: 3,
+        failing_before: Vec::new(),
+        flaky: Vec::new(),
+        fixed: fixed.iter().map(|&name| name.to_owned()).collect(),
+    }
+}
+
+#[test]
+fn a_check_that_is_missing_or_was_not_tried_refuses() {
+    use Check as C;
+    use CheckOutcome::{Broken, Held, Untried};
+    let needed = [C::Applies, C::Paths, C::Builds, C::Metadata, C::NoNewFailures, C::Capability];
+    let all: Vec<_> = needed.iter().map(|check| (*check, Held)).collect();
+    assert_eq!(judgement(&all, &[]).ruling(), Ruling::Unproven);
+    for left_out in 0..all.len() {
+        let mut fewer = all.clone();
+        fewer[left_out].1 = Untried;
+        assert_eq!(judgement(&fewer, &["t"]).ruling(), Ruling::Refused);
+        fewer.remove(left_out);
+        assert_eq!(judgement(&fewer, &["t"]).ruling(), Ruling::Refused);
+    }
+    let proven: Vec<_> = all.iter().copied().chain([(C::Regression, Held)]).collect();
+    assert_eq!(judgement(&proven, &["t"]).ruling(), Ruling::Proven);
+    assert_eq!(
+        judgement(&proven, &[]).ruling(),
+        Ruling::Unproven,
+        "a regression test without a name proves nothing"
+    );
+    let broken: Vec<_> = proven.iter().copied().chain([(C::Complete, Broken)]).collect();
+    assert_eq!(judgement(&broken, &["t"]).ruling(), Ruling::Refused);
+}
