@@ -153,9 +153,11 @@ impl Advisories for AdvisoryStore {
     async fn about_many(&self, projects: &[Purl]) -> Result<Vec<About>, AdvisoriesError> {
         let keys: Vec<String> =
             projects.iter().map(|project| lookup_key(&project.without_version())).collect();
-        // One thread reads them all: to hand over each would take longer than to read it.
-        let read =
-            move |c: &Connection| keys.iter().map(|key| about(c, key)).collect::<rusqlite::Result<Vec<_>>>();
+        // One thread and one transaction for all: to hand over or to lock for each takes longer than to read it.
+        let read = move |c: &Connection| {
+            let _all = c.unchecked_transaction()?;
+            keys.iter().map(|key| about(c, key)).collect::<rusqlite::Result<Vec<_>>>()
+        };
         let all = self.db.read(read).await.map_err(unread)?;
         let parsed = |rows: &Vec<String>| {
             let records = rows.iter().map(|json| Ok(Arc::new(parse(json)?)));

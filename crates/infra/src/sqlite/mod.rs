@@ -43,9 +43,11 @@ impl From<rusqlite::Error> for DbError {
 /// An open state file: one writer, a few readers.
 #[derive(Debug)]
 pub struct Db {
-    writer: Writer,
+    // The writer is dropped last: the last connection that closes writes the log back into the file, which one that
+    // only reads cannot, and whoever opens the file next would have to read the whole log first.
     readers: Readers,
     peek: Peek,
+    writer: Writer,
 }
 
 impl Db {

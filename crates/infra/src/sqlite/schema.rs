@@ -1,5 +1,6 @@
 //! The shape of a database file, its version, and how older shapes become this one.
 
+use super::readers::keep_plans;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::path::Path;
 use std::time::Duration;
@@ -71,6 +72,7 @@ pub(super) fn open(path: &Path, shape: &Shape) -> Result<Connection, OpenError> 
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    keep_plans(&connection)?;
     connection.set_prepared_statement_cache_capacity(64);
     migrate(&mut connection, shape)?;
     Ok(connection)
