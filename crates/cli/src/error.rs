@@ -1,6 +1,7 @@
 //! How a failure reaches the person: code, what, where, cause, what to do; the chain is printed once, here.
 
 use crate::exit::Exit;
+use crate::out::{complain, say};
 use std::error::Error;
 use trustmill_core::port::Coded;
 
@@ -37,13 +38,13 @@ impl Failure {
             let body = serde_json::json!({ "error": {
                 "code": self.code, "message": self.error.to_string(), "causes": causes, "help": self.help,
             }});
-            println!("{body}");
+            say!("{body}");
         } else {
-            eprintln!("error[{}]: {}", self.code, self.error);
+            complain!("error[{}]: {}", self.code, self.error);
             for cause in &causes {
-                eprintln!("  because: {cause}");
+                complain!("  because: {cause}");
             }
-            eprintln!("  help: {}", self.help);
+            complain!("  help: {}", self.help);
         }
         self.exit
     }

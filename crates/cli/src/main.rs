@@ -1,12 +1,15 @@
 //! `trustmill`: one binary. A file per verb in `cmd`; `wire` is the only place where adapters meet the
 //! application.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod cmd;
 mod config;
 mod document;
 mod error;
 mod exit;
 mod lockfiles;
+mod out;
 mod policies;
 mod render;
 mod when;
@@ -23,8 +26,5 @@ fn main() -> ExitCode {
     wire::give_memory_back();
     let cli = cmd::Cli::parse();
     cmd::init_tracing(cli.global.verbose);
-    match cmd::run(cli) {
-        Ok(exit) => exit.into(),
-        Err(failure) => failure.report().into(),
-    }
+    out::finish(cmd::run(cli).unwrap_or_else(error::Failure::report)).into()
 }

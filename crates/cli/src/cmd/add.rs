@@ -3,6 +3,7 @@
 use super::Global;
 use crate::error::Failure;
 use crate::exit::Exit;
+use crate::out::say;
 use crate::render::to_json;
 use crate::wire::{self, Mill, Purpose};
 use clap::Args;
@@ -31,7 +32,7 @@ impl Add {
                 let added = mill.world.records.watch(purl, mill.world.clock.now()).await?;
                 changes.push(serde_json::json!({ "purl": purl, "added": added }));
                 if !global.json {
-                    println!("{} {purl}", if added { "watching" } else { "already watched:" });
+                    say!("{} {purl}", if added { "watching" } else { "already watched:" });
                 }
             }
             if global.json {

@@ -4,6 +4,7 @@ use super::Global;
 use crate::config::is_feed_name;
 use crate::error::Failure;
 use crate::exit::Exit;
+use crate::out::say;
 use crate::render::{advisories as view, to_json};
 use crate::wire::{self, feeds};
 use clap::{Args, Subcommand};
@@ -14,7 +15,7 @@ use trustmill_core::advisory::{Advisory, Finding};
 use trustmill_core::port::Coded;
 use trustmill_core::port::advisories::Advisories as _;
 use trustmill_core::{Purl, Timestamp};
-use trustmill_infra::advisories::{Address, Feed, FeedError, Options, Progress, Report};
+use trustmill_infra::advisories::{Address, Feed, FeedError, Feeds, Options, Progress, Report};
 use trustmill_inspect::vulns::{Oddity, find, oddities};
 
 /// Known vulnerabilities and malware: read the feeds, see what is held, look something up.
@@ -182,15 +183,15 @@ impl Advisories {
 }
 
 /// The feed that `--from` means: one of the configuration read from elsewhere, else one of its own.
-fn instead(from: &str, names: &[String], known: &[Feed]) -> Result<Feed, Failure> {
+async fn instead(from: &str, names: &[String], feeds: &Feeds) -> Result<Feed, Failure> {
     let address = Address::parse(from).map_err(|error| Failure::new(Exit::Usage, error))?;
     let name = match names {
-        [] => "local",
-        [name] if is_feed_name(name) => name,
+        [] => feeds.name_of(&address).await?,
+        [name] if is_feed_name(name) => name.clone(),
         [name, ..] => return Err(Failure::new(Exit::Usage, NoFeed::Named(name.clone()))),
     };
-    let ecosystem = known.iter().find(|feed| feed.name == name).and_then(|feed| feed.ecosystem.clone());
-    Ok(Feed { name: name.to_owned(), address, ecosystem, every: Duration::MAX })
+    let ecosystem = feeds.all().iter().find(|feed| feed.name == name).and_then(|feed| feed.ecosystem.clone());
+    Ok(Feed { name, address, ecosystem, every: Duration::MAX })
 }
 
 async fn update(
@@ -202,7 +203,7 @@ async fn update(
     let holdings = feeds::Holdings::open(global).await?;
     let known = holdings.feeds.all();
     let wanted = match from {
-        Some(from) => vec![instead(from, names, known)?],
+        Some(from) => vec![instead(from, names, &holdings.feeds).await?],
         None => chosen(names, known)?,
     };
     let mut done = Updated { updated: Vec::new(), failed: Vec::new() };
@@ -281,7 +282,7 @@ async fn forget(global: &Global, name: String) -> Result<Exit, Failure> {
     }
     match global.json {
         true => to_json(&serde_json::json!({ "forgotten": name })),
-        false => println!("{name} is forgotten, and everything that it said"),
+        false => say!("{name} is forgotten, and everything that it said"),
     }
     Ok(Exit::Success)
 }

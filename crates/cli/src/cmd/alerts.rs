@@ -3,6 +3,7 @@
 use super::Global;
 use crate::error::Failure;
 use crate::exit::Exit;
+use crate::out::say;
 use crate::render::{alerts as view, to_json};
 use crate::wire::{self, Ledger};
 use clap::{Args, Subcommand};
@@ -110,8 +111,8 @@ async fn ack(ledger: &Ledger, id: &str, who: &str, why: &str, json: bool) -> Res
     }
     match json {
         true => to_json(&serde_json::json!({ "id": id, "was_open": state.is_open() })),
-        false if state.is_open() => println!("{id}: acknowledged"),
-        false => println!("{id}: it was acknowledged before, which stands"),
+        false if state.is_open() => say!("{id}: acknowledged"),
+        false => say!("{id}: it was acknowledged before, which stands"),
     }
     Ok(Exit::Success)
 }

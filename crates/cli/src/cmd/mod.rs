@@ -28,6 +28,7 @@ pub(crate) use policy::{Replayed, Ruleset};
 pub(crate) use sbom::Bill;
 pub(crate) use scan::{Listed, Scanned, rules as scan_rules};
 pub(crate) use secure::{Row, Summary};
+pub(crate) use show::{Decided, ShownRelease};
 pub(crate) use vex::Said;
 
 use crate::config::UpstreamFlag;

@@ -1,5 +1,6 @@
 //! The feeds of the running mill: each is read again when its time has come, whatever was missed before.
 
+use crate::out::say;
 use crate::wire::{self, feeds::now};
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,8 +53,8 @@ fn tell(report: &Report, json: bool) {
 
 fn say(feed: &str, text: &str, json: bool) {
     if json {
-        println!("{}", serde_json::json!({ "event": "feed", "feed": feed, "text": text }));
+        say!("{}", serde_json::json!({ "event": "feed", "feed": feed, "text": text }));
     } else {
-        println!("{:8} {feed}  {}", "feed", crate::render::clean(text));
+        say!("{:8} {feed}  {}", "feed", crate::render::clean(text));
     }
 }

@@ -3,6 +3,7 @@
 use super::Global;
 use crate::error::Failure;
 use crate::exit::Exit;
+use crate::out::say;
 use crate::render::to_json;
 use crate::wire::{self, Mill, Purpose};
 use clap::Args;
@@ -27,7 +28,7 @@ impl Remove {
                 let removed = mill.world.records.unwatch(purl).await?;
                 changes.push(serde_json::json!({ "purl": purl, "removed": removed }));
                 if !global.json {
-                    println!("{} {purl}", if removed { "no longer watching" } else { "was not watched:" });
+                    say!("{} {purl}", if removed { "no longer watching" } else { "was not watched:" });
                 }
             }
             if global.json {

@@ -3,6 +3,7 @@
 use super::Global;
 use crate::error::Failure;
 use crate::exit::Exit;
+use crate::out::say;
 use crate::render::{to_json, token as view};
 use crate::wire::{self, Ledger};
 use clap::{Args, Subcommand};
@@ -198,7 +199,7 @@ async fn revoke(ledger: &Ledger, id: &str, json: bool) -> Result<(), Failure> {
     if ledger.tokens.revoke(&id, now).await? {
         match json {
             true => to_json(&serde_json::json!({ "id": id, "revoked": now })),
-            false => println!("revoked {id}: it is not taken any more"),
+            false => say!("revoked {id}: it is not taken any more"),
         }
         return Ok(());
     }

@@ -4,6 +4,7 @@ use super::Global;
 use super::refresh::refresh;
 use crate::error::Failure;
 use crate::exit::Exit;
+use crate::out::{complain, say};
 use crate::wire::{self, Alarm, Mill, Purpose, Serving};
 use clap::Args;
 use std::net::SocketAddr;
@@ -61,7 +62,7 @@ impl Up {
         };
         wire::terminated().await;
         if !global.json {
-            eprintln!("stopping: what runs is given ten seconds");
+            complain!("stopping: what runs is given ten seconds");
         }
         let _ = stop.send(true);
         if let Some(workers) = workers {
@@ -81,18 +82,18 @@ impl Up {
 fn announce(mill: &Mill, server: &Serving, json: bool) {
     let (address, origin) = (server.address().to_string(), server.origin());
     if json {
-        println!("{}", serde_json::json!({ "event": "listening", "address": address, "origin": origin }));
+        say!("{}", serde_json::json!({ "event": "listening", "address": address, "origin": origin }));
         return;
     }
-    println!("trustmill serves {origin}/");
+    say!("trustmill serves {origin}/");
     for line in mill.usage(&origin) {
-        println!("  {line}");
+        say!("  {line}");
     }
     if server.token_required {
-        println!("Only who shows a token is answered: `trustmill token create --team NAME` makes one,");
-        println!("[access] anonymous = \"read\" answers everybody (docs/access.md).");
+        say!("Only who shows a token is answered: `trustmill token create --team NAME` makes one,");
+        say!("[access] anonymous = \"read\" answers everybody (docs/access.md).");
     }
-    println!("Ctrl-C stops it; nothing is lost.");
+    say!("Ctrl-C stops it; nothing is lost.");
 }
 
 /// Level, not edge: every interval all watched keys are looked at again, whatever was missed before. A
@@ -138,9 +139,9 @@ impl Observer for Console {
             Event::Parked { purl, why } => ("parked", purl, why.clone()),
         };
         if self.json {
-            println!("{}", serde_json::json!({ "event": word, "purl": purl, "text": text }));
+            say!("{}", serde_json::json!({ "event": word, "purl": purl, "text": text }));
         } else {
-            println!("{word:8} {purl}  {}", crate::render::clean(&text));
+            say!("{word:8} {purl}  {}", crate::render::clean(&text));
         }
     }
 }

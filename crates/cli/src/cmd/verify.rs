@@ -3,6 +3,7 @@
 use super::Global;
 use crate::error::Failure;
 use crate::exit::Exit;
+use crate::out::say;
 use crate::render::to_json;
 use crate::wire::{self, Mill, Purpose};
 use clap::Args;
@@ -189,12 +190,12 @@ fn print(checked: &Checked) {
     match (&checked.error, checked.verdict) {
         (None, Some(verdict)) => {
             let key: String = checked.signed_by.iter().flat_map(|id| id.chars().take(12)).collect();
-            println!("ok      {file}: {verdict}, signed by {key}");
+            say!("ok      {file}: {verdict}, signed by {key}");
         }
         (Some(problem), _) => {
-            println!("FAILED  {file}: [{}] {}", problem.code, crate::render::clean(&problem.message));
-            println!("        help: {}", problem.help);
+            say!("FAILED  {file}: [{}] {}", problem.code, crate::render::clean(&problem.message));
+            say!("        help: {}", problem.help);
         }
-        (None, None) => println!("FAILED  {file}: nothing was proven"),
+        (None, None) => say!("FAILED  {file}: nothing was proven"),
     }
 }

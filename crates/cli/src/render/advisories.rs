@@ -2,6 +2,7 @@
 
 use super::{clean, table};
 use crate::cmd::{Failed, FeedHealth, Told};
+use crate::out::{complain, say};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::future::Future;
 use std::io::IsTerminal as _;
@@ -46,11 +47,13 @@ pub(crate) fn updated(report: &Report) {
     let Report { feed, held, malicious, .. } = report;
     match report.way {
         Way::Unchanged => {
-            println!("{feed}: nothing changed; {held} records are held, {malicious} of them malware");
+            say!("{feed}: nothing changed; {held} records are held, {malicious} of them malware");
         }
-        Way::Changes | Way::Whole => println!(
+        Way::Changes | Way::Whole => say!(
             "{feed}: {} added, {} changed, {} removed; {held} records are held, {malicious} of them malware",
-            report.added, report.changed, report.removed
+            report.added,
+            report.changed,
+            report.removed
         ),
     }
     let told = [
@@ -60,26 +63,26 @@ pub(crate) fn updated(report: &Report) {
         (report.foreign, "are about other ecosystems alone"),
     ];
     for (count, what) in told.iter().filter(|(count, _)| *count > 0) {
-        println!("  {count} {what}");
+        say!("  {count} {what}");
     }
     for refusal in &report.refusals {
-        println!("  refused: {}: {}", clean(&refusal.record), clean(&refusal.why));
+        say!("  refused: {}: {}", clean(&refusal.record), clean(&refusal.why));
     }
 }
 
 /// A failure, as other failures are told, with the feed's name.
 pub(crate) fn failed(failed: &Failed) {
-    eprintln!("error[{}]: {}: {}", failed.code, failed.feed, clean(&failed.message));
+    complain!("error[{}]: {}: {}", failed.code, failed.feed, clean(&failed.message));
     for cause in &failed.causes {
-        eprintln!("  because: {}", clean(cause));
+        complain!("  because: {}", clean(cause));
     }
-    eprintln!("  help: {}", failed.help);
+    complain!("  help: {}", failed.help);
 }
 
 /// The feeds and their age.
 pub(crate) fn list(feeds: &[FeedHealth]) {
     if feeds.is_empty() {
-        println!("no feeds: name one in [[feeds]], or `trustmill advisories update --from PATH|URL`");
+        say!("no feeds: name one in [[feeds]], or `trustmill advisories update --from PATH|URL`");
         return;
     }
     let mut rows = table::new(&["feed", "records", "malware", "refused", "newest", "read", "from"]);
@@ -94,11 +97,11 @@ pub(crate) fn list(feeds: &[FeedHealth]) {
             feed.address.as_deref().map_or_else(|| "(not in the configuration)".to_owned(), clean),
         ]);
     }
-    println!("{}", rows.trim_fmt());
+    say!("{}", rows.trim_fmt());
     for feed in feeds {
         if let Some(failure) = &feed.failure {
             let since = feed.failing_since.map(|at| format!(" since {at}")).unwrap_or_default();
-            println!("\n{} fails{since}: {}", feed.name, clean(failure));
+            say!("\n{} fails{since}: {}", feed.name, clean(failure));
         }
     }
 }
@@ -118,7 +121,7 @@ pub(crate) fn age(feed: &FeedHealth) -> String {
 /// What is known against a release.
 pub(crate) fn findings(release: &Purl, findings: &[Finding]) {
     if findings.is_empty() {
-        println!("no feed says anything against {release}");
+        say!("no feed says anything against {release}");
     }
     for finding in findings {
         let record = &finding.advisory;
@@ -127,18 +130,18 @@ pub(crate) fn findings(release: &Purl, findings: &[Finding]) {
             (false, true) => "information".to_owned(),
             (false, false) => finding.severity.to_string(),
         };
-        println!("{word:12} {}", finding.ids.join(", "));
-        println!("             {}", clean(&record.summary));
+        say!("{word:12} {}", finding.ids.join(", "));
+        say!("             {}", clean(&record.summary));
         let why = match finding.matched {
             Matched::Range => "it lies in an affected range",
             Matched::Version => "the record names this version",
             Matched::Every => "the record names every version",
             Matched::Text => "the record has this very text; the ecosystem does not know it as a version",
         };
-        println!("             {why}");
+        say!("             {why}");
         match finding.fixed.as_slice() {
-            [] => println!("             no fixed version is named"),
-            fixed => println!("             fixed in {}", clean(&fixed.join(", "))),
+            [] => say!("             no fixed version is named"),
+            fixed => say!("             fixed in {}", clean(&fixed.join(", "))),
         }
     }
 }
@@ -147,28 +150,28 @@ pub(crate) fn findings(release: &Purl, findings: &[Finding]) {
 pub(crate) fn record(told: &Told) {
     let record: &Advisory = &told.record;
     let from = told.feed.as_deref().map(|feed| format!("  (feed {feed})")).unwrap_or_default();
-    println!("{}{from}", record.id);
-    println!("  {}", clean(&record.summary));
+    say!("{}{from}", record.id);
+    say!("  {}", clean(&record.summary));
     let score = record.score.map(|tenths| format!(" ({}.{})", tenths / 10, tenths % 10)).unwrap_or_default();
-    println!("  severity  {}{score}{}", record.severity, kind(record));
+    say!("  severity  {}{score}{}", record.severity, kind(record));
     if !record.aliases.is_empty() {
-        println!("  aliases   {}", record.aliases.join(", "));
+        say!("  aliases   {}", record.aliases.join(", "));
     }
-    println!("  modified  {}", record.modified);
+    say!("  modified  {}", record.modified);
     if let Some(at) = record.withdrawn {
-        println!("  withdrawn {at}: it counts no more");
+        say!("  withdrawn {at}: it counts no more");
     }
     for affected in &record.affected {
         let ranges = affected.ranges.iter().map(range);
         let versions = (!affected.versions.is_empty()).then(|| versions(&affected.versions));
         let all: Vec<_> = ranges.chain(versions).collect();
-        println!("  affects   {}: {}", affected.project, clean(&all.join("; ")));
+        say!("  affects   {}: {}", affected.project, clean(&all.join("; ")));
     }
     for oddity in &told.oddities {
-        println!("  note      {oddity}");
+        say!("  note      {oddity}");
     }
     for reference in &record.references {
-        println!("  see       {}", clean(reference));
+        say!("  see       {}", clean(reference));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The views of `trustmill alerts`.
 
 use super::{clean, table};
+use crate::out::say;
 use trustmill_core::Purl;
 use trustmill_core::alert::AlertState;
 use trustmill_core::port::journal::Handed;
@@ -9,18 +10,18 @@ use trustmill_core::ruling::Principal;
 /// Prints alerts, each with who has it.
 pub(crate) fn print(states: &[AlertState], only_open: bool) {
     if states.is_empty() {
-        println!("there are no {}alerts", if only_open { "open " } else { "" });
+        say!("there are no {}alerts", if only_open { "open " } else { "" });
     }
     for state in states {
         let alert = &state.alert;
-        println!("{}  {}  {}  {:.0}", alert.id, state.release, alert.cause.as_str(), state.at);
-        println!("  {}", clean(&alert.cause.line()));
+        say!("{}  {}  {}  {:.0}", alert.id, state.release, alert.cause.as_str(), state.at);
+        say!("  {}", clean(&alert.cause.line()));
         for file in &alert.files {
-            println!("  file  {}  sha256:{}", clean(&file.filename), file.sha256);
+            say!("  file  {}  sha256:{}", clean(&file.filename), file.sha256);
         }
         for holder in &alert.who {
             let times = if holder.times == 1 { "once".to_owned() } else { format!("{} times", holder.times) };
-            println!(
+            say!(
                 "  has   {}  {times}, first {:.0}, last {:.0}",
                 who(&holder.principal),
                 holder.first,
@@ -28,17 +29,17 @@ pub(crate) fn print(states: &[AlertState], only_open: bool) {
             );
         }
         match (&state.acknowledged, state.acknowledged_at) {
-            (Some(ack), Some(at)) => println!("  done  {} at {at:.0}: {}", clean(&ack.who), clean(&ack.why)),
-            _ => println!("  open  `trustmill alerts ack {} --who NAME --why TEXT`", alert.id),
+            (Some(ack), Some(at)) => say!("  done  {} at {at:.0}: {}", clean(&ack.who), clean(&ack.why)),
+            _ => say!("  open  `trustmill alerts ack {} --who NAME --why TEXT`", alert.id),
         }
-        println!();
+        say!();
     }
 }
 
 /// Prints who was given what.
 pub(crate) fn print_handed(purl: &Purl, handed: &[Handed]) {
     if handed.is_empty() {
-        println!("nobody was given files of {purl}, as far as the journal goes back");
+        say!("nobody was given files of {purl}, as far as the journal goes back");
         return;
     }
     let mut rows = table::new(&["who", "file", "first", "last", "times", "sha256"]);
@@ -52,7 +53,7 @@ pub(crate) fn print_handed(purl: &Purl, handed: &[Handed]) {
             entry.sha256.to_string(),
         ]);
     }
-    println!("{}", rows.trim_fmt());
+    say!("{}", rows.trim_fmt());
 }
 
 fn who(principal: &Principal) -> String {

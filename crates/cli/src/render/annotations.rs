@@ -7,13 +7,15 @@
 use super::check::{badness, because, release, totals};
 use super::clean;
 use crate::cmd::Checked;
+use crate::out::write;
 use trustmill_core::advisory::Severity;
 use trustmill_factory::audit::{Hit, Place};
 
 /// Prints a command for each place of each problem and of what was not checked, then the totals.
 pub(crate) fn print(checked: &Checked) {
-    lines(checked).iter().for_each(|line| println!("{line}"));
-    println!("{}", totals(checked));
+    let mut lines = lines(checked);
+    lines.push(totals(checked));
+    write(&(lines.join("\n") + "\n"));
 }
 
 fn lines(checked: &Checked) -> Vec<String> {

@@ -2,6 +2,7 @@
 
 use super::{clean, table};
 use crate::cmd::{Checked, ago, seconds_between};
+use crate::out::write;
 use comfy_table::{Cell, Color};
 use std::collections::BTreeMap;
 use trustmill_core::Purl;
@@ -11,29 +12,32 @@ use trustmill_inspect::remedy::Remedy;
 
 /// Prints the problems, where each stands and what to do, what was not checked, and the totals.
 pub(crate) fn print(checked: &Checked) {
+    // In one piece: a thousand problems are ten thousand lines.
+    write(&(text(checked).join("\n") + "\n"));
+}
+
+fn text(checked: &Checked) -> Vec<String> {
     let audit = &checked.audit;
+    let mut lines = Vec::new();
     if !audit.findings.is_empty() {
-        println!("{}\n", rows(&audit.findings));
-        releases(checked).iter().for_each(|line| println!("{line}"));
+        lines.push(format!("{}\n", rows(&audit.findings)));
+        lines.extend(releases(checked));
     }
-    for release in &audit.unordered {
-        println!("not compared: {}: its version is none that can be ordered", clean(&release.to_string()));
-    }
-    for skipped in &audit.skipped {
-        println!(
-            "not checked: {} ({}): {}",
-            clean(&skipped.entry),
-            clean(&skipped.origin),
-            clean(&skipped.why)
-        );
-    }
-    for source in &audit.sources {
+    lines.extend(audit.unordered.iter().map(|release| {
+        format!("not compared: {}: its version is none that can be ordered", clean(&release.to_string()))
+    }));
+    lines.extend(audit.skipped.iter().map(|skipped| {
+        let (entry, origin) = (clean(&skipped.entry), clean(&skipped.origin));
+        format!("not checked: {entry} ({origin}): {}", clean(&skipped.why))
+    }));
+    lines.extend(audit.sources.iter().map(|source| {
         let read = source.read_at.map_or("never read".to_owned(), |at| {
             format!("read {} ago", ago(seconds_between(at, checked.at)))
         });
-        println!("advisories: {}, {} records, {read}", clean(&source.name), source.records);
-    }
-    println!("{}", totals(checked));
+        format!("advisories: {}, {} records, {read}", clean(&source.name), source.records)
+    }));
+    lines.push(totals(checked));
+    lines
 }
 
 fn rows(findings: &[Hit]) -> String {

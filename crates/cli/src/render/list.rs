@@ -2,18 +2,19 @@
 
 use super::{clean, table};
 use crate::cmd::Listing;
+use crate::out::say;
 use trustmill_core::port::queue::KeyState;
 
 /// Prints the watch set, then the keys.
 pub(crate) fn print(listing: &Listing) {
     if listing.watched.is_empty() {
-        println!("nothing is watched; `trustmill add pkg:pypi/NAME` adds a project");
+        say!("nothing is watched; `trustmill add pkg:pypi/NAME` adds a project");
     } else {
         let mut rows = table::new(&["watched", "since"]);
         for watched in &listing.watched {
             rows.add_row(vec![watched.purl.to_string(), watched.since.to_string()]);
         }
-        println!("{}", rows.trim_fmt());
+        say!("{}", rows.trim_fmt());
     }
     if listing.keys.is_empty() {
         return;
@@ -28,5 +29,5 @@ pub(crate) fn print(listing: &Listing) {
         let why = key.why.as_deref().map(clean).unwrap_or_default();
         rows.add_row(vec![key.key.clone(), state.to_owned(), key.attempts.to_string(), why]);
     }
-    println!("\n{}", rows.trim_fmt());
+    say!("\n{}", rows.trim_fmt());
 }

@@ -1,5 +1,7 @@
 //! What people read. Each view is one file; JSON is the data itself.
 
+use crate::out::{complain, write};
+
 pub(crate) mod advisories;
 pub(crate) mod alerts;
 pub(crate) mod annotations;
@@ -23,8 +25,8 @@ pub(crate) mod token;
 /// Prints data as JSON on standard output.
 pub(crate) fn to_json(data: &impl serde::Serialize) {
     match serde_json::to_string_pretty(data) {
-        Ok(text) => println!("{text}"),
-        Err(error) => eprintln!("this result cannot be written as JSON: {error}"),
+        Ok(text) => write(&(text + "\n")),
+        Err(error) => complain!("this result cannot be written as JSON: {error}"),
     }
 }
 

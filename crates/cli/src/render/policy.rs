@@ -2,6 +2,7 @@
 
 use super::{clean, table};
 use crate::cmd::{Replayed, Ruleset};
+use crate::out::{complain, say};
 use trustmill_core::ruling::Decision;
 use trustmill_factory::firewall::{Entry, Explanation};
 use trustmill_policy::PolicyProblem;
@@ -10,10 +11,10 @@ use trustmill_policy::cases::CaseResult;
 /// The policies of files, or what is wrong with them.
 pub(crate) fn checked(checked: &Ruleset) {
     for problem in &checked.problems {
-        eprintln!("{}\n", problem_lines(problem));
+        complain!("{}\n", problem_lines(problem));
     }
     if !checked.problems.is_empty() {
-        eprintln!("{} to be mended; a running mill keeps the policies that it has", checked.problems.len());
+        complain!("{} to be mended; a running mill keeps the policies that it has", checked.problems.len());
         return;
     }
     let mut rows = table::new(&["policy", "effect", "mode", "code", "set", "file", "what it says"]);
@@ -28,9 +29,9 @@ pub(crate) fn checked(checked: &Ruleset) {
             clean(&rule.doc),
         ]);
     }
-    println!("{}", rows.trim_fmt());
+    say!("{}", rows.trim_fmt());
     if let Some(alarm) = &checked.alarm {
-        println!("\nALARM {}", clean(alarm));
+        say!("\nALARM {}", clean(alarm));
     }
 }
 
@@ -58,16 +59,16 @@ fn problem_lines(problem: &PolicyProblem) -> String {
 pub(crate) fn cases(results: &[CaseResult]) {
     for result in results {
         let mark = if result.wrong.is_empty() { "holds" } else { "WRONG" };
-        println!("{mark}  {:5}  {:6}  {}", result.effect.as_str(), result.code, clean(&result.name));
+        say!("{mark}  {:5}  {:6}  {}", result.effect.as_str(), result.code, clean(&result.name));
         for wrong in &result.wrong {
-            println!("       {}", clean(wrong));
+            say!("       {}", clean(wrong));
         }
         if !result.wrong.is_empty() && !result.reason.is_empty() {
-            println!("       it says: {}", clean(&result.reason));
+            say!("       it says: {}", clean(&result.reason));
         }
     }
     let wrong = results.iter().filter(|result| !result.wrong.is_empty()).count();
-    println!("{} cases, {wrong} of them wrong", results.len());
+    say!("{} cases, {wrong} of them wrong", results.len());
 }
 
 /// A decision in a few words.
@@ -87,34 +88,34 @@ pub(crate) fn in_brief(decision: &Decision) -> String {
 
 /// Everything about one release.
 pub(crate) fn explanation(one: &Explanation, overrides: &[Entry]) {
-    println!("{}  {}", one.release, in_brief(&one.decision));
+    say!("{}  {}", one.release, in_brief(&one.decision));
     if !one.decision.reason.is_empty() {
-        println!("  {}", clean(&one.decision.reason));
+        say!("  {}", clean(&one.decision.reason));
     }
     if !one.fired.is_empty() {
-        println!("\npolicies");
+        say!("\npolicies");
         for fired in &one.fired {
             let rule = &fired.rule;
             let (effect, mode) = (rule.effect.as_str(), rule.mode.as_str());
-            println!("  {:24} {effect:6} {mode:8} {}", rule.id, clean(&rule.file));
-            println!("  {:24} {}", "", clean(&fired.reason));
+            say!("  {:24} {effect:6} {mode:8} {}", rule.id, clean(&rule.file));
+            say!("  {:24} {}", "", clean(&fired.reason));
         }
     }
     let by = one.decision.overridden_by.as_deref();
     if let Some(entry) = overrides.iter().find(|entry| Some(entry.id.as_str()) == by) {
         let said = &entry.said;
-        println!("\noverride {} by {} until {}: {}", entry.id, clean(&said.by), said.until, clean(&said.why));
+        say!("\noverride {} by {} until {}: {}", entry.id, clean(&said.by), said.until, clean(&said.why));
     }
-    println!("\nfacts");
+    say!("\nfacts");
     if let Some(since) = one.since {
-        println!("  {:24} {since}", "there since");
+        say!("  {:24} {since}", "there since");
     }
     for (name, value) in one.facts.values() {
-        println!("  {name:24} {}", clean(&value.to_string()));
+        say!("  {name:24} {}", clean(&value.to_string()));
     }
-    println!("\nsettings");
+    say!("\nsettings");
     for (name, value) in one.settings.values() {
-        println!("  {name:24} {}", clean(&value.to_string()));
+        say!("  {name:24} {}", clean(&value.to_string()));
     }
 }
 
@@ -124,14 +125,14 @@ pub(crate) fn releases(all: &[Explanation]) {
     for one in all {
         rows.add_row(vec![one.release.to_string(), in_brief(&one.decision), clean(&one.decision.reason)]);
     }
-    println!("{}", rows.trim_fmt());
+    say!("{}", rows.trim_fmt());
 }
 
 /// What would be refused of what was handed out.
 pub(crate) fn replayed(replayed: &Replayed) {
-    println!("{} releases were handed out since {}", replayed.releases, replayed.since);
+    say!("{} releases were handed out since {}", replayed.releases, replayed.since);
     if replayed.refused.is_empty() {
-        println!("none of them would be refused today");
+        say!("none of them would be refused today");
     } else {
         let mut rows = table::new(&["release", "decision", "given to", "last", "reason"]);
         for refused in &replayed.refused {
@@ -143,13 +144,13 @@ pub(crate) fn replayed(replayed: &Replayed) {
                 clean(&refused.decision.reason),
             ]);
         }
-        println!("\n{}\n", rows.trim_fmt());
+        say!("\n{}\n", rows.trim_fmt());
         for (policy, count) in &replayed.by_policy {
-            println!("{policy}: {count}");
+            say!("{policy}: {count}");
         }
     }
     for (project, why) in &replayed.unread {
-        println!("{project} could not be looked at: {}", clean(why));
+        say!("{project} could not be looked at: {}", clean(why));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Live progress on standard error, where it is a terminal; else one plain line per package.
 
+use crate::out::complain;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
@@ -73,9 +74,9 @@ impl Live {
     fn line(&self, text: &str) {
         let text = super::clean(text);
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
+            Some(bar) => bar.suspend(|| complain!("{text}")),
             None if self.quiet => {}
-            None => eprintln!("{text}"),
+            None => complain!("{text}"),
         }
     }
 

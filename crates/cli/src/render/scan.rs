@@ -2,6 +2,7 @@
 
 use super::clean;
 use crate::cmd::{Listed, Scanned};
+use crate::out::say;
 use trustmill_core::scan::{Census, Finding, Report};
 
 /// Findings that are printed in full for one file; the rest is counted.
@@ -11,7 +12,7 @@ const NAME: usize = 10;
 
 /// Prints a scan.
 pub(crate) fn print(scanned: &Scanned) {
-    print!("{}", text(scanned));
+    crate::out::write(&text(scanned));
 }
 
 /// A scan as text.
@@ -106,6 +107,6 @@ pub(crate) fn rules(rules: &[Listed]) {
     for rule in rules {
         table.add_row(vec![rule.id, rule.family, rule.summary]);
     }
-    println!("{}", table.trim_fmt());
-    println!("rules {}", trustmill_scan::judge::version());
+    say!("{}", table.trim_fmt());
+    say!("rules {}", trustmill_scan::judge::version());
 }

@@ -2,26 +2,27 @@
 
 use super::{clean, table};
 use crate::cmd::{Row, Summary};
+use crate::out::say;
 use trustmill_core::Verdict;
 
 /// Prints rows, what needs a look, the counts, and the lines to paste.
 pub(crate) fn print(summary: &Summary, install: &[String]) {
-    println!("{}", rows(&summary.rows));
+    say!("{}", rows(&summary.rows));
     let weak: Vec<_> = summary.rows.iter().filter(|row| needs_a_look(row)).collect();
     if !weak.is_empty() {
-        println!("\nworth a look:");
+        say!("\nworth a look:");
         for row in weak {
             let gate = row.gate.as_ref().map(|why| format!(" [gate: {why}]")).unwrap_or_default();
-            println!("  {}  {}{gate}", row.purl, clean(&row.detail));
+            say!("  {}  {}{gate}", row.purl, clean(&row.detail));
         }
     }
     for skipped in &summary.skipped {
-        println!("  not secured: {} ({}): {}", clean(&skipped.entry), skipped.origin, skipped.why);
+        say!("  not secured: {} ({}): {}", clean(&skipped.entry), skipped.origin, skipped.why);
     }
-    println!("\n{}", totals(summary));
-    println!("\nto install from the mill, run `trustmill up` and then:");
+    say!("\n{}", totals(summary));
+    say!("\nto install from the mill, run `trustmill up` and then:");
     for line in install {
-        println!("  {line}");
+        say!("  {line}");
     }
 }
 

@@ -1,20 +1,27 @@
 //! The view of `trustmill show`.
 
 use super::clean;
+use super::policy::in_brief;
+use crate::cmd::{Decided, ShownRelease};
+use crate::out::say;
 use trustmill_core::attempt::{Attempt, AttemptResult};
 use trustmill_core::comparison::{Comparison, Replay};
 use trustmill_core::source::FoundBy;
 use trustmill_factory::facts::{Scan, SourceReport};
-use trustmill_factory::report::{FileReport, ReleaseReport};
+use trustmill_factory::report::FileReport;
 
 /// Prints everything known about a release.
-pub(crate) fn print(report: &ReleaseReport) {
-    println!("{}", report.purl);
+pub(crate) fn print(shown: &ShownRelease) {
+    let report = &shown.report;
+    say!("{}", report.purl);
+    if let Some(decided) = &shown.decision {
+        decision_lines(decided).iter().for_each(|line| say!("{line}"));
+    }
     for alarm in &report.alarms {
-        println!("  ALARM [{}] {}", alarm.code, clean(&alarm.what));
+        say!("  ALARM [{}] {}", alarm.code, clean(&alarm.what));
     }
     if let Some(source) = &report.source {
-        source_lines(source).iter().for_each(|line| println!("{line}"));
+        source_lines(source).iter().for_each(|line| say!("{line}"));
     }
     for file in &report.files {
         print_file(file);
@@ -24,13 +31,27 @@ pub(crate) fn print(report: &ReleaseReport) {
     }
 }
 
+/// What becomes of the release.
+fn decision_lines(decided: &Decided) -> Vec<String> {
+    match decided {
+        Decided::Undecided(why) => vec![format!("  decision   not known: {}", clean(why))],
+        Decided::Decision(decision) => {
+            let mut lines = vec![format!("  decision   {}", in_brief(decision))];
+            if !decision.reason.is_empty() {
+                lines.push(format!("             {}", clean(&decision.reason)));
+            }
+            lines
+        }
+    }
+}
+
 /// What the scanner says of a file.
 fn print_scan(scan: &Scan) {
-    println!("\nscan of {}", clean(&scan.filename));
+    say!("\nscan of {}", clean(&scan.filename));
     let reason = scan.reason();
     let why = if reason.is_empty() { "nothing was found" } else { &reason };
-    println!("  {:10} {}", scan.word(), clean(why));
-    println!("  rules      {}, {}", clean(&scan.rules), scan.at);
+    say!("  {:10} {}", scan.word(), clean(why));
+    say!("  rules      {}, {}", clean(&scan.rules), scan.at);
 }
 
 /// Findings of one source that are printed; `--json` has them all.
@@ -83,16 +104,16 @@ fn found_by(found: &FoundBy) -> String {
 
 fn print_file(file: &FileReport) {
     let judgement = &file.judgement;
-    println!("\n{}", clean(&file.name));
-    println!("  verdict    {}: {}", judgement.verdict, clean(&judgement.detail));
-    println!("  served by  {}", judgement.serves.as_str());
+    say!("\n{}", clean(&file.name));
+    say!("  verdict    {}: {}", judgement.verdict, clean(&judgement.detail));
+    say!("  served by  {}", judgement.serves.as_str());
     if let Some(digest) = &judgement.published {
-        println!("  published  sha256:{digest}");
+        say!("  published  sha256:{digest}");
     }
     if let Some(digest) = &judgement.rebuilt {
-        println!("  rebuilt    sha256:{digest}");
+        say!("  rebuilt    sha256:{digest}");
     }
-    println!("  judged     {}", file.at);
+    say!("  judged     {}", file.at);
     for (index, attempt) in file.attempts.iter().enumerate() {
         print_attempt(index + 1, attempt);
     }
@@ -100,51 +121,51 @@ fn print_file(file: &FileReport) {
 
 fn print_attempt(number: usize, attempt: &Attempt) {
     let recipe = &attempt.recipe;
-    println!(
+    say!(
         "  attempt {number}  from {}, {:.1} s CPU to build, {:.1} s for its environment",
         recipe.source.as_str(),
         seconds(attempt.build_usage.cpu_ms),
         seconds(attempt.environment_usage.cpu_ms)
     );
     for reason in &recipe.reasons {
-        println!("    because  {}", clean(reason));
+        say!("    because  {}", clean(reason));
     }
     if !recipe.requirements.is_empty() {
-        println!("    needs    {} (as of {})", clean(&recipe.requirements.join(", ")), recipe.as_of);
+        say!("    needs    {} (as of {})", clean(&recipe.requirements.join(", ")), recipe.as_of);
     }
     if !recipe.constraints.is_empty() {
-        println!("    within   {}", clean(&recipe.constraints.join(", ")));
+        say!("    within   {}", clean(&recipe.constraints.join(", ")));
     }
     match &attempt.result {
         AttemptResult::Failed { class, detail } => {
-            println!("    failed   {}: {}", class.as_str(), clean(detail));
+            say!("    failed   {}: {}", class.as_str(), clean(detail));
         }
-        AttemptResult::Built { filename, sha256 } => println!("    built    {filename} sha256:{sha256}"),
+        AttemptResult::Built { filename, sha256 } => say!("    built    {filename} sha256:{sha256}"),
         AttemptResult::Compared(comparison) => print_comparison(comparison),
     }
 }
 
 fn print_comparison(comparison: &Comparison) {
-    println!("    result   {}", comparison.verdict);
+    say!("    result   {}", comparison.verdict);
     match &comparison.replay {
         None => {}
         Some(Replay::Reproduced { notes }) => {
-            notes.iter().for_each(|note| println!("    replay   {}", clean(note)));
+            notes.iter().for_each(|note| say!("    replay   {}", clean(note)));
         }
-        Some(Replay::Failed { why }) => println!("    replay   {}", clean(why)),
+        Some(Replay::Failed { why }) => say!("    replay   {}", clean(why)),
     }
     for rule in &comparison.normalisations {
-        println!("    normal   {} in {} ({})", rule.id, rule.members.join(", "), rule.cites);
+        say!("    normal   {} in {} ({})", rule.id, rule.members.join(", "), rule.cites);
     }
     for difference in &comparison.differences {
-        println!(
+        say!(
             "    differs  {} [{}] {}",
             clean(&difference.member),
             difference.class.as_str(),
             clean(&difference.detail)
         );
         for line in difference.diff.iter().flat_map(|diff| diff.lines()) {
-            println!("      {}", clean(line));
+            say!("      {}", clean(line));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The views of `trustmill token`.
 
 use super::{clean, table, to_json};
+use crate::out::{complain, say};
 use trustmill_core::Timestamp;
 use trustmill_core::port::registry::Secret;
 use trustmill_core::token::{Standing, TokenRecord};
@@ -10,19 +11,20 @@ pub(crate) fn print_new(record: &TokenRecord, text: &Secret, json: bool) {
     if json {
         return to_json(&serde_json::json!({ "token": text.expose(), "record": record }));
     }
-    println!("{}", text.expose());
+    say!("{}", text.expose());
     let until = record.expires.map_or("does not expire".to_owned(), |at| format!("expires at {at:.0}"));
-    eprintln!(
+    complain!(
         "This is the only time that it is shown. It is {}'s, its id is {}, and it {until}.",
-        record.team, record.id
+        record.team,
+        record.id
     );
-    eprintln!("docs/access.md says where pip, uv, npm, pnpm, yarn and cargo want it.");
+    complain!("docs/access.md says where pip, uv, npm, pnpm, yarn and cargo want it.");
 }
 
 /// Prints every token.
 pub(crate) fn print(tokens: &[TokenRecord], now: Timestamp) {
     if tokens.is_empty() {
-        println!("there are no tokens; `trustmill token create --team NAME` makes one");
+        say!("there are no tokens; `trustmill token create --team NAME` makes one");
         return;
     }
     let mut rows = table::new(&["id", "team", "agent", "admin", "state", "last used", "note"]);
@@ -43,5 +45,5 @@ pub(crate) fn print(tokens: &[TokenRecord], now: Timestamp) {
             token.note.as_deref().map(clean).unwrap_or_default(),
         ]);
     }
-    println!("{}", rows.trim_fmt());
+    say!("{}", rows.trim_fmt());
 }

@@ -13,11 +13,12 @@ use trustmill_core::port::clock::Clock as _;
 use trustmill_core::port::journal::Journal;
 use trustmill_core::port::records::Records;
 use trustmill_core::port::registry::{NoReleases, Releases};
+use trustmill_core::ruling::{Action, Principal, Question};
 use trustmill_core::{Purl, Timestamp};
 use trustmill_ecosystems::join;
 use trustmill_factory::facts::{self, Alarm};
 use trustmill_factory::firewall::overrides::Desk;
-use trustmill_factory::firewall::{Counter, Firewall, Sources};
+use trustmill_factory::firewall::{Counter, Explanation, Firewall, Sources};
 use trustmill_infra::{DataDir, SystemClock};
 use trustmill_policy::{Mode, PolicySet};
 use trustmill_trust::keys::TrustedKeys;
@@ -72,6 +73,18 @@ impl Mill {
     /// What was handed out.
     pub(crate) fn journal(&self) -> Arc<dyn Journal> {
         self.data.journal()
+    }
+
+    /// What the firewall makes of each release that the registry lists of a project.
+    pub(crate) async fn explain(
+        &self,
+        project: &Purl,
+        principal: &Principal,
+        action: Action,
+    ) -> Result<Vec<Explanation>, Failure> {
+        let Releases { project, releases } = self.releases(project).await?;
+        let question = Question { principal, action, project: &project, releases: &releases };
+        Ok(self.firewall.explain(&question, self.world.clock.now()).await?)
     }
 
     /// The releases of a project, as its registry asks the firewall about them.

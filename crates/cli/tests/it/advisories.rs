@@ -61,6 +61,43 @@ fn what_goes_wrong_is_told_and_remembered() {
     assert!(problems.contains("the feed far fails since"), "{problems}");
 }
 
+/// Two folders are two feeds: the older one of them is no older copy of the other, and takes nothing away from it.
+#[test]
+fn each_place_is_a_feed_of_its_own() {
+    let mill = Mill::new();
+    let folder = |name: &str, id: &str, modified: &str| {
+        let folder = mill.path().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        let record = format!(
+            r#"{{"id":"{id}","modified":"{modified}T00:00:00Z","affected":[{{"package":{{"ecosystem":"npm",
+            "name":"demo"}},"versions":["1.0.0"]}}]}}"#
+        );
+        std::fs::write(folder.join(format!("{id}.json")), record).unwrap();
+        folder.to_str().unwrap().to_owned()
+    };
+    let (ours, theirs) = (folder("ours", "X-1", "2026-01-02"), folder("Their records", "Y-1", "2020-01-01"));
+    let read = |path: &str, code| {
+        let done = mill.run(&["advisories", "update", "--json", "--from", path]).json(code);
+        done["updated"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["feed"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let names: [Vec<String>; 4] =
+        [read(&ours, 0), read(&theirs, 0), read(&format!("{theirs}/"), 0), read(&ours, 0)];
+    assert_eq!(names, [["local"], ["their-records"], ["their-records"], ["local"]]);
+    // One record more is added to what is read by hand, and moves nothing.
+    let alone = format!("{}/Y-1.json", folder("alone", "Y-1", "2019-01-01"));
+    assert_eq!(read(&alone, 0), ["local"]);
+    assert_eq!(read(&ours, 0), ["local"]);
+    folder("ours", "X-1", "2025-01-02");
+    assert_eq!(read(&ours, 1), Vec::<String>::new(), "the same place going back is refused");
+    let list = mill.run(&["advisories", "list", "--json"]).json(0);
+    assert_eq!(list.as_array().unwrap().len(), 2, "{list}");
+}
+
 #[test]
 fn the_running_mill_reads_its_feeds_by_itself() {
     let mill = mill_with_feed();

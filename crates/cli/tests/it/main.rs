@@ -17,6 +17,7 @@ mod errors;
 mod examples;
 mod gate;
 mod npm_clients;
+mod output;
 mod policy;
 mod scan;
 mod secure;

@@ -165,8 +165,13 @@ async fn npm_and_pip_are_refused_what_the_scanner_holds_and_read_why() {
         "pkg:npm/tm-held@1.0.1",
     ]);
     assert!(explain.code() == 1 && explain.stdout().contains("scanner-"), "{}", explain.stdout());
-    let show = mill.run(&["show", "pkg:npm/tm-held@1.0.1"]);
-    assert!(show.stdout().contains("scan of tm-held-1.0.1.tgz"), "{}", show.stdout());
+    let upstream = format!("npm={}", registry.url("/npm/"));
+    let show = mill.run(&["--upstream", &upstream, "show", "pkg:npm/tm-held@1.0.1"]).stdout();
+    assert!(show.contains("scan of tm-held-1.0.1.tgz"), "{show}");
+    assert!(show.contains("  decision   ") && show.contains(" TM100"), "{show}");
+    let show =
+        mill.run(&["--upstream", "npm=http://127.0.0.1:9/", "show", "--json", "pkg:npm/tm-gone@1.0.1"]);
+    assert!(show.code() == 2 && show.stdout().contains("TM0810"), "{}", show.stdout());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -74,9 +74,24 @@ impl Address {
         }
     }
 
-    /// What stands at a path is told by its name: a volume may be mounted later.
+    /// A name for a feed from there: the last part of the address that says something, in the characters of a name.
+    pub(super) fn short(&self) -> String {
+        let shown = self.shown();
+        let place = shown.trim_end_matches(".zip").trim_end_matches('/').trim_end_matches("/all");
+        let last = place.rsplit('/').next().unwrap_or_default();
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+        let name: String = last.chars().map(plain).take(40).collect();
+        match name.trim_matches('-') {
+            "" => "other".to_owned(),
+            name => name.to_owned(),
+        }
+    }
+
+    /// What stands at a path is told by its name: a volume may be mounted later. The same place has one address,
+    /// wherever it is named from.
     fn of_path(path: &Path) -> Result<Self, BadFeed> {
-        let path = path.to_owned();
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let path: PathBuf = path.components().collect();
         match path.extension().and_then(|extension| extension.to_str()) {
             _ if path.is_dir() => Ok(Self::Folder(path)),
             Some("zip") => Ok(Self::Archive(path)),

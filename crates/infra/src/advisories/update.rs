@@ -32,6 +32,9 @@ const WHOLE_EVERY: Duration = Duration::from_secs(7 * 86_400);
 /// After a failure it is tried again this soon, or at the feed's own pace if that is sooner.
 const RETRY: Duration = Duration::from_secs(300);
 
+/// The first feed that is read without a name.
+const LOCAL: &str = "local";
+
 /// The feeds of an installation.
 #[derive(Debug, Clone)]
 pub struct Feeds {
@@ -58,6 +61,30 @@ impl Feeds {
     /// The feeds, in the order of the configuration.
     pub fn all(&self) -> &[Feed] {
         &self.feeds
+    }
+
+    /// The name of the feed that is read from an address: the one of the configuration or the one that was read from
+    /// there before, else a new one. What one place says must not pass for an older copy of what another said.
+    pub async fn name_of(&self, address: &Address) -> Result<String, FeedError> {
+        let shown = address.shown();
+        if let Some(feed) = self.feeds.iter().find(|feed| feed.address.shown() == shown) {
+            return Ok(feed.name.clone());
+        }
+        let states = self.store.db.read(intake::states).await.map_err(unread)?;
+        if let Some((name, _)) = states.iter().find(|(_, state)| state.address == shown) {
+            return Ok(name.clone());
+        }
+        let taken = |name: &str| {
+            self.feeds.iter().any(|feed| feed.name == name)
+                || states.iter().any(|(held, state)| held == name && !state.address.is_empty())
+        };
+        // Records by themselves are added to whatever is there.
+        if matches!(address, Address::Record(_)) || !taken(LOCAL) {
+            return Ok(LOCAL.to_owned());
+        }
+        let name = address.short();
+        let numbered = (2_u32..).map(|number| format!("{name}-{number}"));
+        Ok(std::iter::once(name.clone()).chain(numbered).find(|name| !taken(name)).unwrap_or(name))
     }
 
     /// The feeds whose time has come.
@@ -243,8 +270,12 @@ impl Update<'_> {
             now: self.now,
         };
         let (progress, address) = (Arc::clone(self.progress), self.feed.address.shown());
-        let remember = |state: &mut State| {
-            state.address = address;
+        let alone = matches!(source, Source::Record(_));
+        let remember = move |state: &mut State| {
+            // One record more is not another place for the rest.
+            if !alone || state.address.is_empty() {
+                state.address = address;
+            }
             remember(state);
         };
         let write = move |c: &_| intake::take_in(c, &batch, source, &progress, remember);

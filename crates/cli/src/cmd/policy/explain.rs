@@ -9,8 +9,8 @@ use clap::{Args, ValueEnum};
 use std::sync::Arc;
 use trustmill_core::Purl;
 use trustmill_core::port::Coded;
-use trustmill_core::port::registry::Releases;
-use trustmill_core::ruling::{Action, Principal, Question};
+use trustmill_core::ruling::{Action, Principal};
+use trustmill_factory::firewall::Explanation;
 use trustmill_factory::progress::Unobserved;
 
 /// Why a release is or is not handed out: every fact, every policy that fired, until when, and what lifted it.
@@ -68,6 +68,11 @@ impl Coded for Unlisted {
     }
 }
 
+/// Files that came later are a release of their own: the hardest decision is what one wants to hear of.
+pub(crate) fn of_release(all: Vec<Explanation>, release: &Purl) -> Option<Explanation> {
+    all.into_iter().filter(|one| one.release == *release).max_by_key(|one| one.decision.effect)
+}
+
 impl Explain {
     pub(super) fn run(self, global: &Global) -> Result<Exit, Failure> {
         wire::runtime(self.execute(global))
@@ -75,15 +80,8 @@ impl Explain {
 
     async fn execute(self, global: &Global) -> Result<Exit, Failure> {
         let mill = Mill::open(global, Purpose::Look, Arc::new(Unobserved)).await?;
-        let Releases { project, releases } = mill.releases(&self.purl.without_version()).await?;
         let principal = Principal { team: self.team, token: None, agent: self.agent };
-        let question = Question {
-            principal: &principal,
-            action: self.action.into(),
-            project: &project,
-            releases: &releases,
-        };
-        let all = mill.firewall.explain(&question, mill.world.clock.now()).await?;
+        let all = mill.explain(&self.purl.without_version(), &principal, self.action.into()).await?;
         let overrides = mill.firewall.overrides().entries();
         if self.purl.version().is_none() {
             match global.json {
@@ -92,9 +90,7 @@ impl Explain {
             }
             return Ok(Exit::Success);
         }
-        // Files that came later are a release of their own: the hardest decision is what one wants to hear of.
-        let of_it = all.into_iter().filter(|one| one.release == self.purl);
-        let Some(one) = of_it.max_by_key(|one| one.decision.effect) else {
+        let Some(one) = of_release(all, &self.purl) else {
             return Err(Failure::new(Exit::Usage, Unlisted(self.purl)));
         };
         match global.json {

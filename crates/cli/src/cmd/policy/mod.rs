@@ -6,6 +6,7 @@ mod replay;
 mod test;
 
 pub(crate) use check::Ruleset;
+pub(crate) use explain::of_release;
 pub(crate) use replay::Replayed;
 
 use super::Global;

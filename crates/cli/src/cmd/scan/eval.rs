@@ -111,7 +111,7 @@ impl Eval {
             if global.json {
                 to_json(&summary);
             } else {
-                print!("{}", render::text(&summary, &measured, self.list));
+                crate::out::write(&render::text(&summary, &measured, self.list));
             }
             Exit::Success
         }))

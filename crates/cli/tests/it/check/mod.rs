@@ -5,4 +5,4 @@ mod formats;
 mod gates;
 mod hostile;
 mod validate;
-mod world;
+pub(crate) mod world;
