@@ -68,6 +68,8 @@ impl Labels {
     pub const SOCKET: Self = Self(1 << 11);
     /// The contents of a file with tokens that honest tools read every day.
     pub const TOKEN_FILE: Self = Self(1 << 12);
+    /// The key of a wallet that a function was given, as it is: what is computed from it is something else.
+    pub const GIVEN_KEY: Self = Self(1 << 13);
 
     /// Both.
     #[must_use]
@@ -107,6 +109,18 @@ pub enum Sink {
     Load,
 }
 
+/// Whether running a file reaches a place of it; the order is from least to most.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reached {
+    /// Not by itself, as far as can be told: somebody has to call a function of the file.
+    #[default]
+    WhenCalled,
+    /// If the file is started as a program, and not if it is imported.
+    AsProgram,
+    /// Its top level runs it, or functions that are called from there.
+    Always,
+}
+
 /// A capability that is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Use {
@@ -122,6 +136,8 @@ pub struct Use {
     pub at: At,
     /// Layers of decoding above it: an index into [`Facts::layers`].
     pub layer: u16,
+    /// Whether running the file is enough.
+    pub reached: Reached,
 }
 
 /// A value that reaches a sink.
@@ -139,6 +155,8 @@ pub struct Flow {
     pub at: At,
     /// As in [`Use`].
     pub layer: u16,
+    /// As in [`Use`].
+    pub reached: Reached,
 }
 
 /// A text of the program: a literal, or what folding and decoding made of one.

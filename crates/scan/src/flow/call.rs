@@ -1,6 +1,6 @@
 //! Calls: what is called, with what, and what that means.
 
-use super::eval::is_self;
+use super::eval::{is_identifier, is_self};
 use super::table::{Action, Api};
 use super::value::Value;
 use super::{Engine, fold, secret, texts};
@@ -11,6 +11,22 @@ use std::rc::Rc;
 
 /// Functions of the file that are walked with the arguments of one call, in one another.
 const MAX_INLINING: u8 = 2;
+
+/// Methods whose result still is what they were called on, or given.
+const KEEPS: [&str; 12] = [
+    "encode",
+    "decode",
+    "strip",
+    "trim",
+    "toString",
+    "format",
+    "hex",
+    "join",
+    "split",
+    "stringify",
+    "dumps",
+    "concat",
+];
 
 /// A call whose parts have been looked at.
 struct Seen {
@@ -27,6 +43,26 @@ impl Seen {
     fn labels(&self) -> Labels {
         let named = self.named.iter().map(|(_, value)| value);
         self.args.iter().chain(named).fold(Labels::NONE, |all, value| all.and(value.labels))
+    }
+
+    /// What the words of a command carry: its environment and other options are no part of it, what it reads is.
+    fn command_labels(&self) -> Labels {
+        let is_list = |parts: &[(Box<str>, Value)]| parts.iter().all(|(key, _)| key.parse::<usize>().is_ok());
+        let word = |value: &Value| match value.parts.as_deref() {
+            Some(parts) if !is_list(parts) => {
+                let input = parts.iter().filter(|(key, _)| &**key == "input");
+                input.fold(Labels::NONE, |all, (_, part)| all.and(part.labels))
+            }
+            _ => value.labels,
+        };
+        let named = self
+            .named
+            .iter()
+            .filter(|(key, _)| matches!(&**key, "args" | "input" | "cmd" | "command" | "**"));
+        self.args
+            .iter()
+            .chain(named.map(|(_, value)| value))
+            .fold(Labels::NONE, |all, value| all.and(word(value)))
     }
 
     fn texts(&self) -> Vec<Rc<str>> {
@@ -46,7 +82,11 @@ impl Seen {
 
 impl<'p> Engine<'p, '_> {
     pub(super) fn call(&mut self, call: &'p Call) -> Value {
+        // A function that is called runs, whatever becomes of what it gives.
+        let exporting = std::mem::take(&mut self.calls.exporting);
         let (receiver, name, mut callee) = self.callee(call);
+        self.led_to(&callee);
+        self.calls.exporting = exporting;
         // `f.call(…)`, `f.apply(…)` and `f.bind(…)` are about `f`.
         let mut drop_first = false;
         if matches!(name, Some("call" | "apply" | "bind"))
@@ -76,6 +116,7 @@ impl<'p> Engine<'p, '_> {
         let table = self.language.table;
         let exact = seen.path.as_deref().and_then(|path| table.get(path));
         let api = exact.or_else(|| name.and_then(|name| table.method(name)));
+        self.leads(&callee, name, &seen);
         self.callbacks(&seen, api, name);
         self.collects(call, name, &seen);
         let mut result = match (callee.function, api) {
@@ -89,6 +130,20 @@ impl<'p> Engine<'p, '_> {
             result.path = given.filter(|path| table.leads(path)).map(Into::into);
         }
         result
+    }
+
+    /// What is called runs, and so may what is handed over: callbacks, the handlers of an object of options.
+    fn leads(&mut self, callee: &Value, name: Option<&str>, seen: &Seen) {
+        let mut by_name = |name: &str| self.members.get(name).and_then(|member| member.function);
+        let method =
+            name.filter(|_| callee.function.is_none() && callee.path.is_none()).and_then(&mut by_name);
+        let parts = seen.args.iter().filter_map(|arg| arg.parts.as_ref());
+        let parts = parts.flat_map(|parts| parts.iter().map(|(_, part)| part.function)).take(64);
+        let named = seen.named.iter().map(|(_, arg)| arg.function);
+        let handed = seen.args.iter().map(|arg| arg.function).chain(named).chain(parts);
+        for function in handed.chain([method]).flatten() {
+            self.calls.lead_to(function);
+        }
     }
 
     /// `list.push(x)`: what is put into a collection is in it.
@@ -242,6 +297,9 @@ impl<'p> Engine<'p, '_> {
         {
             return self.variable(&text.clone(), seen.at);
         }
+        // What is computed with a key is not the key: a signature, an address.
+        let keeps = name.is_some_and(|name| KEEPS.contains(&name));
+        let labels = if keeps { labels } else { labels.without(Labels::GIVEN_KEY) };
         if name == Some("then")
             && let Some(known) = seen.args.first().and_then(|arg| self.functions.get(arg.function?))
         {
@@ -266,6 +324,10 @@ impl<'p> Engine<'p, '_> {
         if let Some(sink) = api.sink {
             self.sink(sink, &path, seen, labels.and(seen.receiver.labels), &all_texts);
         }
+        let named = seen.args.first().and_then(Value::known_text).filter(|_| api.sink == Some(Sink::Eval));
+        if let Some(value) = named.cloned().and_then(|text| self.dotted(&text, seen.at)) {
+            return value;
+        }
         let mut result = match (api.decode, api.action) {
             (Some(decoder), _) => self.decode(decoder, seen, seen.args.first()),
             (None, Some(action)) => self.action(action, seen, &path),
@@ -277,9 +339,26 @@ impl<'p> Engine<'p, '_> {
             let carried = result.labels.and(api.source).and(seen.receiver.labels);
             result.labels = secrets.fold(carried, Labels::and);
         } else if api.sink.is_none() && api.capabilities.is_empty() {
-            result.labels = result.labels.and(labels).and(seen.receiver.labels);
+            let carried = labels.and(seen.receiver.labels);
+            let same = api.action.is_some() || api.decode.is_some();
+            result.labels =
+                result.labels.and(if same { carried } else { carried.without(Labels::GIVEN_KEY) });
         }
         result
+    }
+
+    /// `eval("os.system")` is `os.system`.
+    fn dotted(&mut self, text: &str, at: At) -> Option<Value> {
+        let mut names = text.trim().split('.');
+        let first = names.next().filter(|name| is_identifier(name))?;
+        let mut value = self.variable_mut(first).cloned().unwrap_or_else(|| Value::named(first));
+        for name in names.take(8) {
+            if !is_identifier(name) {
+                return None;
+            }
+            value = self.member(value, name, at);
+        }
+        (value.path.is_some() || value.function.is_some()).then_some(value)
     }
 
     fn sink(&mut self, sink: Sink, path: &str, seen: &Seen, labels: Labels, all_texts: &[Rc<str>]) {
@@ -289,6 +368,7 @@ impl<'p> Engine<'p, '_> {
                 self.code_in(seen, "a text that is run");
                 let words: Vec<&str> = all_texts.iter().map(|text| &**text).collect();
                 let command = words.join(" ");
+                let labels = seen.command_labels().and(seen.receiver.labels);
                 self.record_flow(sink, labels, path, (!command.is_empty()).then_some(&command), seen.at);
             }
             Sink::Write => {
@@ -401,7 +481,11 @@ impl<'p> Engine<'p, '_> {
                 let known = fold::characters(&seen.args);
                 known.unwrap_or_else(|| Value::labelled(seen.labels().and(Labels::DECODED)))
             }
-            Action::Pipe => self.pipe(seen),
+            Action::Pipe => self.pipe(&seen.receiver, seen.args.first(), seen.at),
+            Action::Copy => match first {
+                Some(first) => self.pipe(first, seen.args.get(1), seen.at),
+                None => Value::default(),
+            },
             Action::Encoding => self.by_encoding(seen),
             Action::CallFirst => {
                 if let Some(first) = first
@@ -415,9 +499,9 @@ impl<'p> Engine<'p, '_> {
     }
 
     /// `a.pipe(b)`: what `a` gives goes where `b` leads.
-    fn pipe(&mut self, seen: &Seen) -> Value {
-        let Some(target) = seen.args.first() else { return Value::default() };
-        let labels = seen.receiver.labels;
+    fn pipe(&mut self, from: &Value, target: Option<&Value>, at: At) -> Value {
+        let Some(target) = target else { return Value::default() };
+        let labels = from.labels;
         let path = target.path.clone().unwrap_or_default();
         let api = path.strip_suffix("()").and_then(|function| self.language.table.get(function));
         let sink = if path.ends_with(".stdin") {
@@ -428,7 +512,7 @@ impl<'p> Engine<'p, '_> {
             api.and_then(|api| api.sink).filter(|sink| matches!(sink, Sink::Send | Sink::Write))
         };
         if let Some(sink) = sink.filter(|_| !labels.is_empty()) {
-            self.record_flow(sink, labels, &path, target.text.as_deref(), seen.at);
+            self.record_flow(sink, labels, &path, target.text.as_deref(), at);
         }
         Value { labels: labels.and(target.labels), ..target.clone() }
     }

@@ -1,5 +1,6 @@
 //! Statements and expressions.
 
+use super::reached::{Calls, PROGRAM, TOP};
 use super::value::{MAX_PARTS, UNKNOWN, Value};
 use super::{Engine, Known, Scope, fold, push_layer, secret, texts};
 use crate::decode::{self, Decoder, MAX_OUTPUT};
@@ -23,11 +24,16 @@ impl<'p> Engine<'p, '_> {
 
     fn statement(&mut self, stmt: &'p Stmt) {
         match stmt {
-            Stmt::Expr(expr) | Stmt::Export(expr) => {
+            Stmt::Expr(expr) => {
                 self.eval(expr);
             }
+            Stmt::Export(expr) => {
+                self.calls.exporting += 1;
+                self.eval(expr);
+                self.calls.exporting -= 1;
+            }
             Stmt::Assign(patterns, expr) => {
-                let value = self.eval(expr);
+                let value = self.assigned(expr, patterns);
                 for pattern in patterns {
                     self.bind(pattern, value.clone());
                 }
@@ -36,6 +42,9 @@ impl<'p> Engine<'p, '_> {
             Stmt::Function(function) => {
                 let value = self.function(function);
                 if let Some(name) = &function.name {
+                    if self.scope == 0 && self.language.entry == Some(name) {
+                        self.led_to(&value);
+                    }
                     self.assign(name, value);
                 }
             }
@@ -44,9 +53,13 @@ impl<'p> Engine<'p, '_> {
                 if let Some(guard) = guard {
                     self.eval(guard);
                 }
+                let program = self.calls.owner == TOP && guard.as_ref().is_some_and(asks_for_program);
+                let owner = if program { PROGRAM } else { self.calls.owner };
+                let before = std::mem::replace(&mut self.calls.owner, owner);
                 self.conditional += 1;
                 self.body(body);
                 self.conditional -= 1;
+                self.calls.owner = before;
             }
             Stmt::Return(expr) => {
                 let value = self.eval(expr);
@@ -55,6 +68,16 @@ impl<'p> Engine<'p, '_> {
                 }
             }
         }
+    }
+
+    /// The value of what is assigned. Another name, or a table of functions, runs none of them.
+    fn assigned(&mut self, expr: &'p Expr, patterns: &[Pattern]) -> Value {
+        let named = matches!(expr, Expr::Name(..) | Expr::Map(..) | Expr::List(..));
+        let exported = u16::from(named || patterns.iter().any(is_export));
+        self.calls.exporting += exported;
+        let value = self.eval(expr);
+        self.calls.exporting -= exported;
+        value
     }
 
     fn import(&mut self, import: &'p Import) {
@@ -78,10 +101,12 @@ impl<'p> Engine<'p, '_> {
         for base in bases {
             self.eval(base);
         }
+        let mut by_itself = Vec::new();
         for stmt in body {
             if let Stmt::Function(function) = stmt {
                 let value = self.function(function);
                 if let Some(name) = &function.name {
+                    by_itself.extend(value.function.filter(|_| runs_with_class(name, !bases.is_empty())));
                     let known = self.members.entry(name).or_default();
                     *known = std::mem::take(known).or(value);
                 }
@@ -89,7 +114,19 @@ impl<'p> Engine<'p, '_> {
                 self.statement(stmt);
             }
         }
+        self.classes.insert(name, by_itself);
         self.assign(name, Value::named(name));
+    }
+
+    /// What is named may be run: a function, or a class whose instances are made.
+    pub(super) fn led_to(&mut self, value: &Value) {
+        if let Some(function) = value.function {
+            self.calls.lead_to(function);
+        }
+        let class = value.path.as_deref().and_then(|path| self.classes.get(path));
+        for function in class.into_iter().flatten() {
+            self.calls.lead_to(*function);
+        }
     }
 
     /// A function as a value. Its body is walked later, once per walk of the file.
@@ -116,9 +153,11 @@ impl<'p> Engine<'p, '_> {
         let (function, scope) = (known.function, known.scope);
         let before = std::mem::replace(&mut self.scope, scope);
         let conditional = std::mem::take(&mut self.conditional);
+        let owner = std::mem::replace(&mut self.calls.owner, Calls::node(id));
         self.results.push(Value::default());
         self.body(&function.body);
         let result = self.results.pop().unwrap_or_default();
+        self.calls.owner = owner;
         self.scope = before;
         self.conditional = conditional;
         if let Some(known) = self.functions.get_mut(id) {
@@ -204,7 +243,9 @@ impl<'p> Engine<'p, '_> {
             *known = std::mem::take(known).or(value);
             return;
         }
+        self.calls.exporting += 1;
         let target = self.eval(object);
+        self.calls.exporting -= 1;
         if let (Some(key), Some(_)) = (&key, &target.path) {
             // Taking the place of a known function is using what it can.
             let member = self.member_path(&target, key);
@@ -272,7 +313,7 @@ impl<'p> Engine<'p, '_> {
                 value
             }
             Expr::Assign(pattern, expr) => {
-                let value = self.eval(expr);
+                let value = self.assigned(expr, std::slice::from_ref(&**pattern));
                 self.bind(pattern, value.clone());
                 value
             }
@@ -335,12 +376,13 @@ impl<'p> Engine<'p, '_> {
     }
 
     fn name(&mut self, name: &'p str, at: At) -> Value {
-        if let Some(value) = self.lookup(name) {
-            return value.clone();
+        if let Some(value) = self.lookup(name).cloned() {
+            self.led_to(&value);
+            return value;
         }
         let table = self.language.table;
         let starred = self.stars.iter().rev().map(|module| format!("{module}.{name}"));
-        let path = starred.into_iter().find(|path| table.get(path).is_some());
+        let path = starred.into_iter().find(|path| table.leads(path));
         match path {
             Some(path) => self.known(Value::named(path), at),
             None if table.leads(name) => self.known(Value::named(name), at),
@@ -461,7 +503,8 @@ pub(super) fn own_names(function: &Function) -> FxHashMap<&str, Value> {
     fn add<'p>(pattern: &'p Pattern, names: &mut FxHashMap<&'p str, Value>) {
         match pattern {
             Pattern::Name(name) => {
-                names.insert(name, Value::default());
+                let labels = if secret::is_key(name) { Labels::GIVEN_KEY } else { Labels::NONE };
+                names.insert(name, Value::labelled(labels));
             }
             Pattern::Keys(keys) => keys.iter().for_each(|(_, pattern)| add(pattern, names)),
             Pattern::Items(items) => items.iter().for_each(|pattern| add(pattern, names)),
@@ -481,7 +524,47 @@ pub(super) fn is_self(expr: &Expr) -> bool {
     }
 }
 
-fn is_identifier(text: &str) -> bool {
+/// Methods that run when an instance is made; and of a class that inherits, those that its base runs: `Thread.run`,
+/// the `run` of a command of setuptools.
+fn runs_with_class(name: &str, inherits: bool) -> bool {
+    let made = matches!(
+        name,
+        "__init__" | "__new__" | "__enter__" | "__del__" | "__call__" | "__init_subclass__" | "constructor"
+    );
+    made || inherits && matches!(name, "run" | "initialize_options" | "finalize_options" | "__getattr__")
+}
+
+/// Whether a guard asks whether the file was started as a program.
+fn asks_for_program(guard: &Expr) -> bool {
+    let is = |part: &Expr| match part {
+        Expr::Name(name, _) => &**name == "__name__",
+        Expr::Member(object, name, _) => {
+            &**name == "main" && matches!(&**object, Expr::Name(name, _) if &**name == "require")
+        }
+        _ => false,
+    };
+    match guard {
+        Expr::Group(parts) => parts.iter().any(is),
+        other => is(other),
+    }
+}
+
+/// `module.exports`, `exports.x`: whoever imports the file decides what becomes of it.
+fn is_export(pattern: &Pattern) -> bool {
+    let mut place = match pattern {
+        Pattern::Place(place) => place,
+        _ => return false,
+    };
+    loop {
+        place = match place {
+            Expr::Member(object, ..) | Expr::Index(object, ..) => object,
+            Expr::Name(name, _) => return matches!(&**name, "module" | "exports"),
+            _ => return false,
+        };
+    }
+}
+
+pub(super) fn is_identifier(text: &str) -> bool {
     let mut bytes = text.bytes();
     bytes.next().is_some_and(|c| c.is_ascii_alphabetic() || c == b'_')
         && bytes.all(|c| c.is_ascii_alphanumeric() || c == b'_')

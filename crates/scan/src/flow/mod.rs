@@ -12,6 +12,7 @@
 mod call;
 mod eval;
 mod fold;
+mod reached;
 pub(crate) mod secret;
 mod table;
 mod texts;
@@ -19,8 +20,9 @@ mod value;
 
 pub use table::Table;
 
-use crate::facts::{Capability, Facts, Flow, Imported, Labels, Layer, Measures, Sink, Text, Use};
+use crate::facts::{Capability, Facts, Flow, Imported, Labels, Layer, Measures, Reached, Sink, Text, Use};
 use crate::program::{At, Look, Program};
+use reached::Calls;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use value::Value;
@@ -41,6 +43,8 @@ pub struct Language {
     pub table: &'static Table,
     /// Parses a text that is run as code.
     pub parse: fn(&str) -> Option<Program>,
+    /// The function with which a program begins, where the language has one.
+    pub entry: Option<&'static str>,
 }
 
 /// The facts of a program.
@@ -54,36 +58,57 @@ pub fn facts(program: &Program, language: Language) -> Facts {
     let Look { names, machine_names, literal_sums } = program.look;
     out.measures = Measures { names, machine_names, literal_sums, ..Measures::default() };
     let mut fuel = FUEL;
-    let mut queue = VecDeque::from(walk(program, language, &mut out, &mut fuel, 0, None));
+    let mut queue = VecDeque::from(walk(program, language, &mut out, &mut fuel, Stands::whole()));
     let mut turn = 0;
-    while let Some(Nested { text, how, outer, at }) = queue.pop_front() {
+    while let Some(Nested { text, how, outer, at, reached, .. }) = queue.pop_front() {
         turn += 1;
         if out.layers_above(outer).count() >= MAX_LAYERS || turn > 200 || fuel == 0 {
             break;
         }
         let Some(inner) = (language.parse)(&text) else { continue };
         let Some(layer) = push_layer(&mut out, how, outer) else { break };
-        queue.extend(walk(&inner, language, &mut out, &mut fuel, layer, Some(at)));
+        let stands = Stands { layer, at: Some(at), reached };
+        queue.extend(walk(&inner, language, &mut out, &mut fuel, stands));
     }
     out.cut_short |= fuel == 0;
     out
 }
 
-/// Walks one program, the file itself or a text of it that is run (`at` says where), and gives the texts that it runs.
+/// Where a program stands.
+#[derive(Clone, Copy)]
+struct Stands {
+    layer: u16,
+    /// Where in the file, when it is a text of another program.
+    at: Option<At>,
+    /// Whether running the file runs it.
+    reached: Reached,
+}
+
+impl Stands {
+    /// The file itself.
+    const fn whole() -> Self {
+        Self { layer: 0, at: None, reached: Reached::Always }
+    }
+}
+
+/// Walks one program, the file itself or a text of it that is run, and gives the texts that it runs.
 fn walk(
     program: &Program,
     language: Language,
     out: &mut Facts,
     fuel: &mut u32,
-    layer: u16,
-    at: Option<At>,
+    stands: Stands,
 ) -> Vec<Nested> {
+    let Stands { layer, at, reached: limit } = stands;
+    let (uses, flows) = (out.uses.len(), out.flows.len());
     let mut engine = Engine {
         language,
         out,
         fuel,
         layer,
         at,
+        calls: Calls::default(),
+        classes: FxHashMap::default(),
         recording: false,
         scopes: Vec::new(),
         by_function: FxHashMap::default(),
@@ -97,7 +122,19 @@ fn walk(
         results: Vec::new(),
     };
     engine.module(program);
-    engine.nested
+    let Engine { calls, mut nested, .. } = engine;
+    let reached = calls.reached();
+    let of = |owner: u32| reached(owner).min(limit);
+    for (one, owner) in out.uses.iter_mut().skip(uses).zip(&calls.uses) {
+        one.reached = of(*owner);
+    }
+    for (one, owner) in out.flows.iter_mut().skip(flows).zip(&calls.flows) {
+        one.reached = of(*owner);
+    }
+    for inner in &mut nested {
+        inner.reached = of(inner.owner);
+    }
+    nested
 }
 
 fn push_layer(facts: &mut Facts, how: Box<str>, outer: u16) -> Option<u16> {
@@ -112,6 +149,9 @@ struct Nested {
     how: Box<str>,
     outer: u16,
     at: At,
+    /// Whose body it is run in.
+    owner: u32,
+    reached: Reached,
 }
 
 /// The variables of a function, or of the file.
@@ -137,6 +177,10 @@ struct Engine<'p, 'o> {
     layer: u16,
     /// Where the program as a whole stands, when it is a text of another.
     at: Option<At>,
+    /// Who calls whom.
+    calls: Calls,
+    /// The functions of each class that run when it is called, or handed to what calls it.
+    classes: FxHashMap<&'p str, Vec<usize>>,
     /// Whether this is the last walk.
     recording: bool,
     scopes: Vec<Scope<'p>>,
@@ -196,7 +240,8 @@ impl<'p> Engine<'p, '_> {
     /// A text of the program is code, and is walked when the program has been.
     fn nest(&mut self, text: &str, how: &str, at: At) {
         let (outer, at) = (self.layer, self.place(at));
-        self.nested.push(Nested { text: text.into(), how: how.into(), outer, at });
+        let (owner, reached) = (self.calls.owner, Reached::WhenCalled);
+        self.nested.push(Nested { text: text.into(), how: how.into(), outer, at, owner, reached });
     }
 
     fn record_use(
@@ -209,7 +254,9 @@ impl<'p> Engine<'p, '_> {
     ) {
         if self.recording && self.out.uses.len() < MAX_FACTS {
             let (at, layer) = (self.place(at), self.layer);
-            self.out.uses.push(Use { capability, api: api.into(), texts, labels, at, layer });
+            let (api, reached) = (api.into(), Reached::WhenCalled);
+            self.out.uses.push(Use { capability, api, texts, labels, at, layer, reached });
+            self.calls.uses.push(self.calls.owner);
         }
     }
 
@@ -217,7 +264,9 @@ impl<'p> Engine<'p, '_> {
         if self.recording && self.out.flows.len() < MAX_FACTS {
             let (at, layer) = (self.place(at), self.layer);
             let text = text.map(|text| texts::cut(text, texts::MAX_KEPT).into());
-            self.out.flows.push(Flow { labels, sink, api: api.into(), text, at, layer });
+            let (api, reached) = (api.into(), Reached::WhenCalled);
+            self.out.flows.push(Flow { labels, sink, api, text, at, layer, reached });
+            self.calls.flows.push(self.calls.owner);
         }
     }
 

@@ -123,6 +123,34 @@ pub(crate) fn of_path(path: &str) -> Labels {
     }
 }
 
+/// Whether a parameter of that name is the key of a wallet, or what one is made from.
+pub(crate) fn is_key(name: &str) -> bool {
+    const NAMES: [&str; 17] = [
+        "privatekey",
+        "privkey",
+        "privatekeyhex",
+        "walletkey",
+        "walletprivatekey",
+        "mnemonic",
+        "mnemonics",
+        "mnemonicphrase",
+        "mnemonicwords",
+        "seedphrase",
+        "seedwords",
+        "recoveryphrase",
+        "secretphrase",
+        "secretrecoveryphrase",
+        "passphrasewords",
+        "keypairbytes",
+        "wif",
+    ];
+    if !(3..=28).contains(&name.len()) {
+        return false;
+    }
+    let plain: String = name.chars().filter(|c| *c != '_').map(|c| c.to_ascii_lowercase()).collect();
+    NAMES.contains(&plain.as_str())
+}
+
 /// What a variable of the environment holds, by its name.
 pub(crate) fn of_variable(name: &str) -> Labels {
     let upper = name.to_ascii_uppercase();

@@ -42,6 +42,8 @@ pub(crate) enum Action {
     CallFirst,
     /// Hands what the object gives over to its first argument.
     Pipe,
+    /// Hands what its first argument gives over to its second.
+    Copy,
 }
 
 /// What a function does.
@@ -242,6 +244,7 @@ fn action(word: &str) -> Option<Action> {
         "character" => Action::Character,
         "encoding" => Action::Encoding,
         "pipe" => Action::Pipe,
+        "copy" => Action::Copy,
         "call-first" => Action::CallFirst,
         _ => return None,
     })

@@ -104,11 +104,15 @@ fn names(file: &File) -> BTreeSet<String> {
     let texts = texts
         .flat_map(|text| text.split_whitespace())
         .filter(|text| text.contains(['/', '.']) && text.len() < 300);
+    // `python -m a.b` runs a module.
+    let modules = facts.flows.iter().filter_map(|flow| flow.text.as_deref());
+    let modules =
+        modules.filter_map(|text| text.split_once(" -m ")?.1.split_whitespace().next().map(str::to_owned));
     // What is not known of a text is anything.
     let texts = texts.map(|text| {
         format!("./{}", text.replace('\u{FFFC}', "*").trim_start_matches("./").trim_start_matches("*/"))
     });
-    imports.chain(texts).take(MAX_NAMES).collect()
+    imports.chain(modules).chain(texts).take(MAX_NAMES).collect()
 }
 
 /// Whether a path is that of a test, an example or documentation.

@@ -63,6 +63,10 @@ const DROP_BOXES: &[&str] = &[
     "ngrok.io",
     "ngrok-free.app",
     "ngrok.app",
+    "ngrok-free.dev",
+    "ngrok.dev",
+    "requestrepo.com",
+    "webhook.cool",
     "trycloudflare.com",
     "localhost.run",
     "serveo.net",
@@ -104,6 +108,57 @@ const DROP_BOXES: &[&str] = &[
     "onrender.com",
     "deno.dev",
 ];
+
+/// Those of them that are made to catch what somebody else's program sends, and for nothing else.
+const CATCHERS: &[&str] = &[
+    "webhook.site",
+    "requestbin",
+    "pipedream.net",
+    ".oast.",
+    "oastify.com",
+    "interact.sh",
+    "interactsh",
+    "burpcollaborator",
+    "canarytokens",
+    "beeceptor.com",
+    "requestcatcher.com",
+    "hookb.in",
+    "hookbin.com",
+    "postb.in",
+    "requestrepo.com",
+    "webhook.cool",
+    "dnslog.cn",
+    "ceye.io",
+    "dnsbin",
+    "bxss.me",
+];
+
+/// Whether a text holds an address that is made to catch what somebody else's program sends.
+pub(super) fn is_catcher(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    CATCHERS.iter().any(|part| lower.contains(part))
+}
+
+/// The host of an address that stands in the program, unless it is near: with a scheme, or as the whole of the text.
+pub(super) fn host(text: &str) -> Option<&str> {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let host = rest.split(['/', ':', '?', '#', ' ']).next().unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default();
+    let named = host.contains('.')
+        && host.len() > 3
+        && host.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'-' | b'_'))
+        && !host.ends_with(['.', '-']);
+    let near = host.ends_with(".local") || host.ends_with(".localhost") || host.ends_with(".internal");
+    let file = !text.contains("://") && text.contains(['/', ' ']);
+    let number = host.parse::<core::net::Ipv4Addr>();
+    let far = number.map_or_else(|_| host.bytes().any(|c| c.is_ascii_alphabetic()), is_somebody_elses);
+    (named && far && !near && !file).then_some(host)
+}
+
+/// Whether a text is the address of a machine by its number, and of none that is near.
+pub(super) fn is_bare(text: &str) -> bool {
+    text.contains("://") && has_public_ipv4(text)
+}
 
 /// Places of the list above that honest programs use too: alone they say nothing.
 const AMBIGUOUS: usize = 14;
@@ -155,5 +210,22 @@ mod tests {
         assert_eq!(reputation("http://127.0.0.1/a"), Reputation::Plain);
         assert_eq!(reputation("https://example.com/1.2.3.4"), Reputation::Plain);
         assert_eq!(reputation("1.2.3"), Reputation::Plain);
+    }
+
+    #[test]
+    fn hosts_are_those_of_other_machines() {
+        assert_eq!(host("https://a.example.com/x?y"), Some("a.example.com"));
+        assert_eq!(host("x.a.example.com"), Some("x.a.example.com"));
+        assert_eq!(host("http://192.0.2.1:80/x"), Some("192.0.2.1"));
+        for near in [
+            "http://localhost:80/x",
+            "127.0.0.1",
+            "http://10.0.0.1/",
+            "data/x.txt",
+            "hello",
+            "\u{FFFC}.a.com",
+        ] {
+            assert_eq!(host(near), None, "{near}");
+        }
     }
 }

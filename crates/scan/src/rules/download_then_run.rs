@@ -1,6 +1,6 @@
 //! A file is written with what another machine answered, and then started.
 
-use super::{Found, Rule};
+use super::{Found, Rule, acts};
 use crate::facts::{Capability, Labels, Sink};
 use crate::package::{File, Package};
 use trustmill_core::scan::Family;
@@ -33,11 +33,13 @@ impl Rule for DownloadThenRun {
             let named = |text: &str| name.len() > 2 && !name.contains('\u{FFFC}') && text.contains(&name);
             for run in runs {
                 let text = run.text.as_deref().unwrap_or_default();
+                let unknown = text.contains('\u{FFFC}') || text.is_empty();
                 // Started by its name; or at least something is, whose name is not known.
-                let weight = match (named(text), text.contains('\u{FFFC}') || text.is_empty()) {
-                    (true, _) => 80,
-                    (false, true) => 45,
-                    (false, false) => continue,
+                let weight = match () {
+                    () if named(text) => 80,
+                    () if unknown && acts(file, run.reached) && fetches_program(file) => 74,
+                    () if unknown => 45,
+                    () => continue,
                 };
                 let what = format!(
                     "a downloaded file{} is started",
@@ -48,6 +50,17 @@ impl Rule for DownloadThenRun {
             }
         }
     }
+}
+
+/// Whether what is fetched is a program or a script by its name.
+fn fetches_program(file: &File) -> bool {
+    const ENDINGS: [&str; 10] =
+        [".exe", ".bat", ".cmd", ".ps1", ".vbs", ".scr", ".msi", ".dll", ".sh", ".py"];
+    file.facts.flows.iter().filter(|flow| flow.sink == Sink::Send).any(|flow| {
+        let text = flow.text.as_deref().unwrap_or_default();
+        let path = text.split(['?', '#', ' ']).next().unwrap_or_default();
+        text.contains("://") && ENDINGS.iter().any(|ending| path.ends_with(ending))
+    })
 }
 
 /// The name of a file that is written with what was downloaded, and where.

@@ -1,11 +1,11 @@
 //! What the machine or its user keeps is sent to another machine.
 
 use super::address::{self, Reputation};
-use super::{Found, Rule, large};
+use super::{Found, Rule, acts, large};
 use crate::facts::{Flow, Labels, Sink};
 use crate::package::{File, Package};
 use std::cell::OnceCell;
-use trustmill_core::scan::{Family, When};
+use trustmill_core::scan::Family;
 
 /// See the module.
 pub(super) struct Exfiltration;
@@ -32,7 +32,7 @@ impl Rule for Exfiltration {
             let beside = Beside::of(file);
             for flow in file.facts.flows.iter().filter(|flow| flow.sink == Sink::Send) {
                 let to = reputation(&beside, flow);
-                let Some((mut weight, what)) = weight(flow.labels, to) else { continue };
+                let Some((mut weight, what)) = weight(file, flow, to) else { continue };
                 if to == Reputation::DropBox && open_webhook(&beside, flow) {
                     weight = weight.max(80);
                 }
@@ -40,15 +40,17 @@ impl Rule for Exfiltration {
                 if flow.text.as_deref().map(address::reputation) == Some(Reputation::DropBox) {
                     weight = weight.max(74);
                 }
+                if flow.text.as_deref().is_some_and(address::is_catcher) {
+                    weight = weight.max(80);
+                }
                 if large(file) && to == Reputation::Plain {
                     weight = weight * 2 / 3;
                 }
-                // Whoever installs asked for nothing that needs to know who he is.
-                let weight = if file.when >= When::Installed && flow.labels.has(Labels::HOST) {
-                    weight.max(60)
-                } else {
-                    weight
-                };
+                // Whoever installs or imports asked for nothing that needs to know who he is.
+                let told = flow.labels.has(Labels::HOST.and(Labels::OUTPUT));
+                if told && acts(file, flow.reached) && !large(file) {
+                    weight = weight.max(72);
+                }
                 found.at(
                     weight,
                     file,
@@ -102,11 +104,18 @@ fn open_webhook(beside: &Beside<'_>, flow: &Flow) -> bool {
     flow.text.as_deref().is_some_and(address::is_open_webhook) || beside.open_webhook()
 }
 
-fn weight(labels: Labels, to: Reputation) -> Option<(u8, &'static str)> {
+fn weight(file: &File, flow: &Flow, to: Reputation) -> Option<(u8, &'static str)> {
+    let labels = flow.labels;
+    let address = flow.text.as_deref().unwrap_or_default();
     let drop = to == Reputation::DropBox;
     let bare = to == Reputation::BareAddress;
+    let posts = ["post", "put", "send", "sendall", "sendto", "write_all", "send_string", "send_json"];
+    let posts = flow.api.rsplit('.').next().is_some_and(|name| posts.contains(&name));
     Some(match () {
         () if labels.has(Labels::SECRET) => (85, "secrets"),
+        () if labels.has(Labels::GIVEN_KEY) && address::host(address).is_some() => {
+            (if large(file) { 50 } else { 82 }, "the key of a wallet that it was given")
+        }
         () if labels.has(Labels::SPIED) => (80, "what is typed, copied or seen"),
         () if labels.has(Labels::ENVIRONMENT) => {
             (if drop || bare { 90 } else { 75 }, "the whole environment")
@@ -115,28 +124,21 @@ fn weight(labels: Labels, to: Reputation) -> Option<(u8, &'static str)> {
             (if drop || bare { 85 } else { 62 }, "the contents of a file with tokens")
         }
         () if labels.has(Labels::SECRET_VARIABLE) && (drop || bare) => (80, "a secret of the environment"),
-        () if labels.has(Labels::OUTPUT) => (
-            if drop {
-                85
-            } else if bare {
-                70
-            } else {
-                40
-            },
-            "the output of a program",
-        ),
-        () if labels.has(Labels::HOST) => (
-            if drop {
-                85
-            } else if bare {
-                70
-            } else {
-                60
-            },
-            "who and where the machine is",
-        ),
+        () if labels.has(Labels::OUTPUT) => (graded(drop, bare, 40), "the output of a program"),
+        () if labels.has(Labels::HOST) => (graded(drop, bare, 60), "who and where the machine is"),
         () if labels.has(Labels::FILE) && drop => (60, "the contents of a file"),
         () if drop => (55, "something"),
+        // A service that anybody should trust has a name.
+        () if posts && address::is_bare(address) && !large(file) => (80, "something"),
         () => return None,
     })
+}
+
+/// A weight by where it goes.
+const fn graded(drop: bool, bare: bool, plain: u8) -> u8 {
+    match (drop, bare) {
+        (true, _) => 85,
+        (false, true) => 70,
+        (false, false) => plain,
+    }
 }

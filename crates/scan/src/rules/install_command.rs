@@ -1,6 +1,7 @@
 //! A hook of the manifest that runs a shell command which fetches something.
 
 use super::{Found, Rule};
+use crate::language::shell;
 use crate::package::Package;
 use trustmill_core::scan::Family;
 
@@ -26,7 +27,7 @@ impl Rule for InstallCommand {
 
     fn judge(&self, package: &Package, found: &mut Found<'_>) {
         for hook in &package.manifest.hooks {
-            if ["curl ", "wget ", "Invoke-WebRequest"].iter().any(|word| hook.command.contains(word)) {
+            if shell::fetches(&hook.command) {
                 let what = format!("{} runs {}", hook.name, hook.command);
                 found.place(80, hook.when, hook.place.clone(), what);
             }

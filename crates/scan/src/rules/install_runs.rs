@@ -1,7 +1,8 @@
 //! Code that runs at installation talks to other machines or starts programs.
 
-use super::{Found, Rule};
-use crate::facts::{Capability, Labels, Sink, Use};
+use super::{Found, Rule, acts};
+use crate::facts::{Capability, Flow, Labels, Sink, Use};
+use crate::language::shell;
 use crate::package::{File, Package};
 use trustmill_core::scan::Family;
 use trustmill_core::scan::When;
@@ -43,10 +44,13 @@ impl Rule for InstallRuns {
                     (network, 58, "talks to other machines and runs texts as code")
                 }
                 (Some(network), None, None) => (network, 60, "talks to other machines"),
-                (None, Some(process), _) => match uses.iter().find(|one| fetches(one)) {
+                (None, Some(process), _) => match uses.iter().find(|one| starts(one, shell::fetches)) {
                     Some(fetching) => (fetching, 62, "starts a program that talks to other machines"),
-                    None if uses.iter().any(looks_around) => {
+                    None if uses.iter().any(|one| starts(one, shell::looks_around)) => {
                         (process, 60, "starts a program that no build needs")
+                    }
+                    None if starts_absent(package, file).is_some() => {
+                        (process, 60, "starts a file that does not come with the package")
                     }
                     None if hides(file) => (process, 60, "starts programs, of what was encoded"),
                     None => (process, 25, "starts programs"),
@@ -59,57 +63,32 @@ impl Rule for InstallRuns {
     }
 }
 
-/// Whether a program is started that builds nothing: it asks who and where it is, shows itself, or starts what came along.
-fn looks_around(one: &Use) -> bool {
-    const PROGRAMS: [&str; 24] = [
-        "whoami",
-        "id",
-        "hostname",
-        "ifconfig",
-        "ipconfig",
-        "calc",
-        "notepad",
-        "start",
-        "powershell",
-        "pwsh",
-        "cmd",
-        "mshta",
-        "rundll32",
-        "regsvr32",
-        "wscript",
-        "cscript",
-        "nslookup",
-        "ping",
-        "dir",
-        "net",
-        "nc",
-        "ncat",
-        "cat",
-        "explorer",
-    ];
-    let first = |text: &str| {
-        let word = text.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
-        let name = word.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
-        name.strip_suffix(".exe").map(str::to_owned).unwrap_or(name)
-    };
+/// Whether a program is started of which the texts say something.
+fn starts(one: &Use, what: fn(&str) -> bool) -> bool {
     one.capability == Capability::Process
-        && one.texts.first().is_some_and(|text| PROGRAMS.contains(&first(text).as_str()))
+        && (what(&one.texts.join(" ")) || one.texts.iter().any(|text| what(text)))
 }
 
-/// Whether a program is started whose arguments name a way to another machine.
-fn fetches(one: &Use) -> bool {
-    const WAYS: [&str; 8] = [
-        "curl ",
-        "wget ",
-        "nslookup ",
-        "/dev/tcp/",
-        "Invoke-WebRequest",
-        "DownloadString",
-        "certutil",
-        "http://",
-    ];
-    one.capability == Capability::Process
-        && one.texts.iter().any(|text| WAYS.iter().any(|way| text.contains(way)))
+/// A program that is started by the name of a file which is not there to be read: it comes from elsewhere, or was left
+/// out.
+fn starts_absent<'a>(package: &Package, file: &'a File) -> Option<&'a Flow> {
+    const ENDINGS: [&str; 9] = [".py", ".pyw", ".exe", ".bat", ".cmd", ".ps1", ".vbs", ".sh", ".js"];
+    let absent = |text: &str| {
+        let words = text.split_whitespace().map(|word| word.trim_matches(['"', '\'', ';', '&']));
+        let names = words.filter_map(|word| word.rsplit(['/', '\\']).next());
+        let mut scripts = names.filter(|name| ENDINGS.iter().any(|ending| name.ends_with(ending))).peekable();
+        let there = |name: &str| {
+            package.files.iter().any(|file| file.path.rsplit('/').next() == Some(name))
+                || name.contains('\u{FFFC}')
+        };
+        scripts.peek().is_some() && scripts.all(|name| !there(name) && name != "setup.py")
+    };
+    file.facts.flows.iter().find(|flow| {
+        flow.sink == Sink::Run
+            && !flow.api.starts_with("shell:")
+            && acts(file, flow.reached)
+            && flow.text.as_deref().is_some_and(|text| absent(text) && !shell::builds(text))
+    })
 }
 
 /// Whether the file writes or runs what came out of a decoder.

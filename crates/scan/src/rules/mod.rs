@@ -14,6 +14,8 @@ mod exfiltration;
 mod fetched_code;
 mod hidden_characters;
 mod hidden_code;
+mod hidden_command;
+mod import_runs;
 mod install_command;
 mod install_runs;
 mod lone_bytecode;
@@ -39,7 +41,8 @@ mod unread_code;
 mod wallet_redirection;
 mod worm;
 
-use crate::package::{File, Package};
+use crate::facts::Reached;
+use crate::package::{File, Kind, Package};
 use crate::program::At;
 pub use clone::fingerprint;
 use trustmill_core::scan::{Family, Finding, Place, When};
@@ -79,6 +82,8 @@ pub const ALL: &[&dyn Rule] = &[
     &spying::Spying,
     &agent_abuse::AgentAbuse,
     &install_runs::InstallRuns,
+    &import_runs::ImportRuns,
+    &hidden_command::HiddenCommand,
     &memory_injection::MemoryInjection,
     &miner::Miner,
     &odd_archive::OddArchive,
@@ -99,6 +104,18 @@ pub const ALL: &[&dyn Rule] = &[
 /// that was good and is changed is known by the change.
 fn large(file: &File) -> bool {
     file.bytes.len() > 200_000
+}
+
+/// Whether a place of a file is run without anybody calling a function of it: when the package is installed, built or
+/// imported.
+fn acts(file: &File, reached: Reached) -> bool {
+    match file.when {
+        When::Installed | When::Started => reached >= Reached::AsProgram,
+        // Procedural macros are functions that the compiler calls.
+        When::Built => reached == Reached::Always || file.kind == Kind::Rust,
+        When::Imported | When::Opened => reached == Reached::Always,
+        When::Never | When::Called => false,
+    }
 }
 
 /// Collects what one rule finds.

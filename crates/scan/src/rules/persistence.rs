@@ -1,6 +1,6 @@
 //! It arranges to be started again: at login, at boot, by a timer, in a shell, by Python itself.
 
-use super::{Found, Rule};
+use super::{Found, Rule, acts};
 use crate::facts::Sink;
 use crate::package::Package;
 use trustmill_core::scan::Family;
@@ -35,6 +35,8 @@ impl Rule for Persistence {
                     _ => continue,
                 };
                 if let Some(place) = place {
+                    // Who imports or installs asked for nothing that stays.
+                    let weight = if acts(file, flow.reached) { 72 } else { weight };
                     found.at(
                         weight,
                         file,

@@ -44,8 +44,10 @@ impl Rule for Worm {
                     one.texts.iter().any(|text| is_token(text)) || one.labels.has(Labels::TOKEN_FILE)
                 }) || file.facts.texts.iter().any(|text| is_token(&text.text));
                 let network = uses.iter().any(|one| one.capability == Capability::Network);
-                let weight = match (token, network || file.when >= When::Installed) {
+                let weight = match (token, network || file.when >= When::Built) {
                     (true, _) => 85,
+                    // Whoever compiles or installs publishes nothing.
+                    (false, _) if file.when >= When::Built && flow.sink == Sink::Run => 72,
                     (false, true) => 55,
                     (false, false) => 35,
                 };

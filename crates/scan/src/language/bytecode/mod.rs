@@ -6,7 +6,7 @@
 mod marshal;
 
 use super::{measure, python};
-use crate::facts::{Facts, Layer, Text, Use};
+use crate::facts::{Facts, Layer, Reached, Text, Use};
 use std::collections::HashMap;
 
 /// Facts of one kind: more say nothing new.
@@ -47,6 +47,7 @@ pub fn facts(bytes: &[u8]) -> Facts {
             labels: api.source,
             at,
             layer: 0,
+            reached: Reached::Always,
         }));
     }
     facts.uses.sort_by(|a, b| (a.at, &a.api).cmp(&(b.at, &b.api)));

@@ -19,7 +19,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| Table::parse(include_str!("api.
 
 /// What the data-flow must know of JavaScript.
 pub fn language() -> Language {
-    Language { table: &TABLE, parse: parse::code }
+    Language { table: &TABLE, parse: parse::code, entry: None }
 }
 
 pub(crate) use manifest::kind_of_types;

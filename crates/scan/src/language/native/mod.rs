@@ -3,7 +3,7 @@
 //! that want several of them, and there are no flows.
 
 use super::measure;
-use crate::facts::{Capability, Facts, Labels, Layer, Text, Use};
+use crate::facts::{Capability, Facts, Labels, Layer, Reached, Text, Use};
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
 use object::{Object as _, ObjectSection as _, SectionKind};
 use std::collections::BTreeSet;
@@ -111,7 +111,8 @@ pub fn facts(bytes: &[u8]) -> Facts {
 }
 
 fn used(capability: Capability, api: &str, texts: Vec<Box<str>>) -> Use {
-    Use { capability, api: api.into(), texts, labels: Labels::NONE, at: 0, layer: 0 }
+    let reached = Reached::WhenCalled;
+    Use { capability, api: api.into(), texts, labels: Labels::NONE, at: 0, layer: 0, reached }
 }
 
 fn imports(file: &object::File<'_>, facts: &mut Facts) {

@@ -47,13 +47,14 @@ impl Lower {
     fn stmt(&mut self, stmt: &PyStmt, out: &mut Vec<Stmt>) {
         match stmt {
             PyStmt::FunctionDef(def) => {
-                for decorator in &def.decorator_list {
-                    let expr = self.expr(&decorator.expression);
-                    out.push(Stmt::Expr(expr));
-                }
-                let function =
-                    self.function(Some(def.name.as_str()), &def.parameters, &def.body, at(def), out);
+                let name = def.name.as_str();
+                let decorators: Vec<Expr> =
+                    def.decorator_list.iter().map(|decorator| self.expr(&decorator.expression)).collect();
+                let function = self.function(Some(name), &def.parameters, &def.body, at(def), out);
                 out.push(Stmt::Function(function));
+                for decorator in decorators {
+                    out.push(decorated(decorator, name, at(def)));
+                }
             }
             PyStmt::ClassDef(def) => {
                 let arguments = def.arguments.as_deref();
@@ -193,15 +194,22 @@ impl Lower {
         at: At,
         out: &mut Vec<Stmt>,
     ) -> Function {
-        // Defaults are computed where the function is made.
+        // Defaults are computed where the function is made, and are what the parameter holds if nothing is given.
+        let mut begin = Vec::new();
         for parameter in parameters.iter_non_variadic_params() {
-            if let Some(default) = &parameter.default {
-                let value = self.expr(default);
+            let Some(default) = &parameter.default else { continue };
+            let value = self.expr(default);
+            if matches!(value, Expr::Text(..) | Expr::Number(_)) {
+                let name = parameter.name().as_str();
+                let given = Expr::Name(name.into(), at);
+                begin.push(Stmt::Assign(vec![Pattern::Name(name.into())], Expr::Either(vec![value, given])));
+            } else {
                 out.push(Stmt::Expr(value));
             }
         }
         let params = params(parameters);
-        Function { name: name.map(Into::into), params, body: self.body(body), at, ..Function::default() }
+        begin.extend(self.body(body));
+        Function { name: name.map(Into::into), params, body: begin, at, ..Function::default() }
     }
 
     fn exprs<'a>(&mut self, exprs: impl IntoIterator<Item = &'a Py>) -> Vec<Expr> {
@@ -410,6 +418,14 @@ impl Lower {
             _ => Pattern::Other,
         }
     }
+}
+
+/// `@decorator` hands the function over. When it runs, most decorators leave to others.
+fn decorated(decorator: Expr, name: &str, at: At) -> Stmt {
+    let runs = matches!(&decorator, Expr::Member(_, what, _) | Expr::Name(what, _) if &**what == "register");
+    let args = vec![Expr::Name(name.into(), at)];
+    let call = Expr::Call(Box::new(Call { callee: decorator, args, named: Vec::new(), at }));
+    if runs { Stmt::Expr(call) } else { Stmt::Export(call) }
 }
 
 fn from(import: &ast::StmtImportFrom) -> Import {

@@ -18,7 +18,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| Table::parse(include_str!("api.
 
 /// What the data-flow must know of Python.
 pub fn language() -> Language {
-    Language { table: &TABLE, parse }
+    Language { table: &TABLE, parse, entry: None }
 }
 
 /// Files that are longer are cut: no honest module is.

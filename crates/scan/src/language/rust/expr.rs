@@ -450,13 +450,10 @@ impl Lower<'_> {
             match self.tok(self.at).cloned() {
                 Some(Tok::Punct('?')) => self.at += 1,
                 Some(Tok::Open('(', close)) => {
-                    let args = self.list(close, out);
-                    value = Expr::Call(Box::new(Call {
-                        at: start(&value).unwrap_or(at),
-                        callee: value,
-                        args,
-                        named: Vec::new(),
-                    }));
+                    let mut args = self.list(close, out);
+                    let place = start(&value).unwrap_or(at);
+                    value = of_trait(value, &mut args);
+                    value = Expr::Call(Box::new(Call { at: place, callee: value, args, named: Vec::new() }));
                 }
                 Some(Tok::Open('[', close)) => {
                     let key = Expr::Group(self.list(close, out));
@@ -547,6 +544,25 @@ impl Lower<'_> {
         let pattern = self.pattern(close, &['|']);
         self.at = before;
         Some(spread(pattern))
+    }
+}
+
+/// `Write::write_all(&mut stream, data)` is `stream.write_all(data)`.
+fn of_trait(callee: Expr, args: &mut Vec<Expr>) -> Expr {
+    const TRAITS: [&str; 6] = ["Write", "Read", "BufRead", "AsyncWriteExt", "AsyncReadExt", "Iterator"];
+    let owner = match &callee {
+        Expr::Member(object, ..) => match &**object {
+            Expr::Name(name, _) | Expr::Member(_, name, _) => name,
+            _ => return callee,
+        },
+        _ => return callee,
+    };
+    if !TRAITS.contains(&&**owner) || args.is_empty() {
+        return callee;
+    }
+    match callee {
+        Expr::Member(_, name, at) => Expr::Member(Box::new(args.remove(0)), name, at),
+        other => other,
     }
 }
 

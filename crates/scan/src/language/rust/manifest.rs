@@ -43,6 +43,14 @@ pub fn manifest(package: &mut Package) {
             () => When::Called,
         };
     }
+    let scripts =
+        built.iter().filter_map(|path| package.file(path)).map(|file| file.bytes.clone()).collect::<Vec<_>>();
+    for file in package.files.iter_mut().filter(|file| file.kind != Kind::Rust && file.kind.is_code()) {
+        // Cargo runs nothing but Rust, and what that names.
+        let name = file.path.rsplit('/').next().unwrap_or(&file.path).as_bytes();
+        let named = scripts.iter().any(|script| memchr::memmem::find(script, name).is_some());
+        file.when = if named { When::Built } else { When::Never };
+    }
     let macros = macros.then(|| lib.get("path").and_then(Value::as_str).unwrap_or("src/lib.rs").to_owned());
     for (name, path) in [("build script", script), ("procedural macros", macros)] {
         let Some(command) = path else { continue };

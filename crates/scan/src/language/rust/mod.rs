@@ -21,7 +21,7 @@ const MAX_BYTES: usize = 4 << 20;
 
 /// What the data-flow must know of Rust.
 pub fn language() -> Language {
-    Language { table: &TABLE, parse }
+    Language { table: &TABLE, parse, entry: Some("main") }
 }
 
 /// The facts of a source file.

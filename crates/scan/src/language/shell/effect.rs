@@ -2,6 +2,7 @@
 
 use super::Shell;
 use super::command::{Command, assignment};
+use super::known::FETCHERS;
 use crate::facts::{Capability, Labels, Sink};
 use crate::flow::secret;
 
@@ -33,27 +34,7 @@ const INTERPRETERS: &[(&str, &str)] = &[
     (".", ""),
 ];
 
-/// Programs that fetch from an address or send to it.
-const FETCHERS: &[&str] = &[
-    "curl",
-    "wget",
-    "iwr",
-    "irm",
-    "invoke-webrequest",
-    "invoke-restmethod",
-    "start-bitstransfer",
-    "bitsadmin",
-    "certutil",
-    "aria2c",
-    "fetch",
-    "mshta",
-    "lwp-download",
-    "http",
-    "https",
-    "xh",
-];
-
-/// Options of them whose value is sent, those whose value names a file that is sent, and those that name where the
+/// Options of [`FETCHERS`] whose value is sent, those whose value names a file that is sent, and those that name where the
 /// answer is written.
 const DATA: &[&str] = &[
     "-d",

@@ -4,13 +4,15 @@
 
 mod command;
 mod effect;
+mod known;
 mod lex;
 mod powershell;
 
 pub use command::Command;
+pub use known::{builds, fetches, is_hidden, looks_around};
 pub use lex::{Redirect, Word};
 
-use crate::facts::{Capability, Facts, Flow, Labels, Layer, Sink, Text, Use};
+use crate::facts::{Capability, Facts, Flow, Labels, Layer, Reached, Sink, Text, Use};
 use crate::package::{Hook, Package};
 use command::assignment;
 use lex::{Ended, Lexer, Substitute, Variables};
@@ -85,16 +87,23 @@ pub fn commands(text: &str) -> Vec<Command> {
 
 /// Adds what the texts do that reach the start of a program.
 pub(crate) fn look_within(facts: &mut Facts) {
-    let texts: Vec<(Box<str>, u32, u16)> = facts
+    let texts: Vec<(Box<str>, Labels, u32, u16, Reached)> = facts
         .flows
         .iter()
         .filter(|flow| flow.sink == Sink::Run && !flow.api.starts_with("shell:"))
-        .filter_map(|flow| Some((flow.text.clone().filter(|text| is_command(text))?, flow.at, flow.layer)))
+        .filter_map(|flow| {
+            let text = flow.text.clone().filter(|text| is_command(text))?;
+            Some((text, flow.labels, flow.at, flow.layer, flow.reached))
+        })
         .take(200)
         .collect();
-    for (text, at, layer) in texts {
-        let inner = self::facts(&text);
-        adopt(facts, inner, at, layer);
+    for (text, labels, at, layer, reached) in texts {
+        let mut inner = self::facts(&text);
+        // What is put into a command that sends is sent.
+        for flow in inner.flows.iter_mut().filter(|flow| flow.sink == Sink::Send) {
+            flow.labels = flow.labels.and(labels);
+        }
+        adopt(facts, inner, at, layer, reached);
     }
 }
 
@@ -117,12 +126,12 @@ pub(crate) fn hooks(package: &mut Package) {
         }
         let at = memchr::memmem::find(&file.bytes, hook.command.as_bytes()).unwrap_or_default();
         file.when = file.when.max(hook.when);
-        adopt(&mut file.facts, inner, u32::try_from(at).unwrap_or_default(), 0);
+        adopt(&mut file.facts, inner, u32::try_from(at).unwrap_or_default(), 0, Reached::Always);
     }
 }
 
 /// Takes over the facts of a text that stands at one place, in one layer.
-fn adopt(facts: &mut Facts, inner: Facts, at: u32, layer: u16) {
+fn adopt(facts: &mut Facts, inner: Facts, at: u32, layer: u16, reached: Reached) {
     if facts.layers.is_empty() {
         facts.layers.push(Layer { how: "".into(), outer: 0 });
     }
@@ -134,8 +143,13 @@ fn adopt(facts: &mut Facts, inner: Facts, at: u32, layer: u16) {
     }
     let layers = inner.layers.into_iter().skip(1);
     facts.layers.extend(layers.map(|one| Layer { outer: moved(one.outer), ..one }));
-    facts.uses.extend(inner.uses.into_iter().map(|one| Use { at, layer: moved(one.layer), ..one }));
-    facts.flows.extend(inner.flows.into_iter().map(|one| Flow { at, layer: moved(one.layer), ..one }));
+    facts.uses.extend(inner.uses.into_iter().map(|one| Use { at, layer: moved(one.layer), reached, ..one }));
+    facts.flows.extend(inner.flows.into_iter().map(|one| Flow {
+        at,
+        layer: moved(one.layer),
+        reached,
+        ..one
+    }));
     facts.texts.extend(inner.texts.into_iter().map(|one| Text { at, layer: moved(one.layer), ..one }));
 }
 
@@ -262,7 +276,8 @@ impl Shell<'_> {
         if self.facts.uses.len() < MAX_FACTS {
             let texts = texts.into_iter().take(8).map(|text| cut(text).into()).collect();
             let (at, layer) = (self.place(command.at), self.layer);
-            self.facts.uses.push(Use { capability, api: api(command), texts, labels, at, layer });
+            let (api, reached) = (api(command), Reached::Always);
+            self.facts.uses.push(Use { capability, api, texts, labels, at, layer, reached });
         }
     }
 
@@ -270,7 +285,8 @@ impl Shell<'_> {
         if self.facts.flows.len() < MAX_FACTS {
             let (at, layer) = (self.place(command.at), self.layer);
             let text = (!text.is_empty()).then(|| cut(text).into());
-            self.facts.flows.push(Flow { labels, sink, api: api(command), text, at, layer });
+            let (api, reached) = (api(command), Reached::Always);
+            self.facts.flows.push(Flow { labels, sink, api, text, at, layer, reached });
         }
     }
 
@@ -284,7 +300,7 @@ impl Shell<'_> {
     /// Takes over the facts of a text in another language.
     fn adopt(&mut self, inner: Facts, command: &Command) {
         let (at, layer) = (self.place(command.at), self.layer);
-        adopt(self.facts, inner, at, layer);
+        adopt(self.facts, inner, at, layer, Reached::Always);
     }
 }
 

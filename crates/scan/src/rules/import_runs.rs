@@ -1,0 +1,53 @@
+//! Importing a package talks to another machine or starts a program: nobody who imports asked for either.
+
+use super::{Found, Rule, acts, address, large};
+use crate::facts::{Flow, Sink};
+use crate::language::shell;
+use crate::package::{File, Package};
+use trustmill_core::scan::{Family, When};
+
+/// See the module.
+pub(super) struct ImportRuns;
+
+impl Rule for ImportRuns {
+    fn id(&self) -> &'static str {
+        "import-runs"
+    }
+
+    fn family(&self) -> Family {
+        Family::InstallHook
+    }
+
+    fn summary(&self) -> &'static str {
+        "importing talks to other machines or starts programs"
+    }
+
+    fn look(&self) -> &'static str {
+        "why importing needs it"
+    }
+
+    fn judge(&self, package: &Package, found: &mut Found<'_>) {
+        for file in package.code().filter(|file| file.when == When::Imported && !large(file)) {
+            for flow in file.facts.flows.iter().filter(|flow| acts(file, flow.reached)) {
+                let Some((weight, what)) = weighed(file, flow) else { continue };
+                found.at(weight, file, flow.at, flow.layer, format!("importing {what}"));
+            }
+        }
+    }
+}
+
+fn weighed(file: &File, flow: &Flow) -> Option<(u8, String)> {
+    let text = flow.text.as_deref()?;
+    match flow.sink {
+        Sink::Send => {
+            let host = address::host(text)?;
+            Some((72, format!("talks to {host}")))
+        }
+        // What scripts within do is told by flows of their own.
+        Sink::Run if flow.api.starts_with("shell:") || file.facts.parsed && text.contains('\u{FFFC}') => None,
+        Sink::Run if shell::looks_around(text) || shell::fetches(text) => {
+            Some((72, "starts a program that nothing needs".to_owned()))
+        }
+        _ => None,
+    }
+}
