@@ -8,6 +8,7 @@ mod config;
 mod document;
 mod error;
 mod exit;
+mod ignores;
 mod lockfiles;
 mod out;
 mod policies;

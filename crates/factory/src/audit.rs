@@ -1,5 +1,6 @@
 //! What the advisories say of everything that lockfiles pin. Needs no key, registry or sandbox.
 
+use crate::ignores::{Ignore, Ignores};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub struct Audit {
     pub releases: usize,
     /// What was checked against.
     pub sources: Vec<SourceState>,
+    /// What was to be ignored and is not.
+    pub ignores: Ignores,
 }
 
 /// One problem of one release.
@@ -68,6 +71,9 @@ pub struct Hit {
     pub places: Vec<Place>,
     /// Where to read more.
     pub references: Vec<String>,
+    /// Why it does not count, where somebody accepted it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ignored: Option<Ignore>,
 }
 
 /// Where a release is pinned.
@@ -154,6 +160,7 @@ pub async fn audit(advisories: &dyn Advisories, locked: &[Locked]) -> Result<Aud
         files: locked.iter().map(|one| one.file.clone()).collect(),
         releases: 0,
         sources,
+        ignores: Ignores::default(),
     };
     let pinned = places(locked);
     let mut projects: BTreeMap<Purl, (&'static dyn VersionScheme, BTreeSet<&str>)> = BTreeMap::new();
@@ -264,6 +271,7 @@ fn hit(finding: Finding, scheme: &dyn VersionScheme) -> Hit {
         matched: finding.matched,
         fixed: finding.fixed,
         places: Vec::new(),
+        ignored: None,
     }
 }
 

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod error;
 pub mod facts;
 pub mod firewall;
+pub mod ignores;
 pub mod inventory;
 pub mod pipeline;
 pub mod progress;

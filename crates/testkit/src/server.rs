@@ -16,10 +16,14 @@ use tokio_rustls::rustls::ServerConfig;
 /// A request as it came.
 #[derive(Debug, Clone)]
 pub struct Received {
+    /// `GET`, `POST`.
+    pub method: String,
     /// Path and query.
     pub path: String,
     /// Header fields, names in lower case.
     pub headers: Vec<(String, String)>,
+    /// The body, where `Content-Length` announced one.
+    pub body: Bytes,
 }
 
 impl Received {
@@ -250,7 +254,10 @@ impl Shared {
     }
 }
 
-/// The head of a request; `None` if the client hung up or sent none within 64 KiB.
+/// Bytes of a body that is read.
+const BODY_BYTES: usize = 1 << 20;
+
+/// A request; `None` if the client hung up or sent none within 64 KiB.
 async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Option<Received>> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -262,9 +269,18 @@ async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<
     }
     let head = String::from_utf8_lossy(&head).into_owned();
     let mut lines = head.lines();
-    let path = lines.next().and_then(|line| line.split(' ').nth(1)).unwrap_or_default().to_owned();
+    let mut words = lines.next().unwrap_or_default().split(' ').map(str::to_owned);
+    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let field = |line: &str| {
         line.split_once(':').map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
     };
-    Ok(Some(Received { path, headers: lines.filter_map(field).collect() }))
+    let mut request =
+        Received { method, path, headers: lines.filter_map(field).collect(), body: Bytes::new() };
+    let length = request.header("content-length").and_then(|length| length.parse().ok());
+    if let Some(length) = length.filter(|length| *length <= BODY_BYTES) {
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).await?;
+        request.body = body.into();
+    }
+    Ok(Some(request))
 }

@@ -3,6 +3,7 @@
 use super::Global;
 use crate::error::Failure;
 use crate::exit::Exit;
+use crate::ignores;
 use crate::lockfiles;
 use crate::render::{annotations, check as table, sarif, to_json};
 use crate::wire;
@@ -13,6 +14,7 @@ use trustmill_core::Timestamp;
 use trustmill_core::advisory::Severity;
 use trustmill_core::port::Coded;
 use trustmill_factory::audit::{self, Audit, Hit};
+use trustmill_factory::ignores::Ignore;
 
 /// Check lockfiles against the advisories that the mill holds: known vulnerabilities and malware.
 ///
@@ -32,6 +34,12 @@ pub(super) struct Check {
     /// Exit with 1 if a feed was read longer ago than this: 36h, 7d, 2w
     #[arg(long, value_name = "AGE")]
     max_age: Option<Age>,
+    /// Do not count the problem with this id (or alias) in the gate; it is printed all the same. Malware counts
+    #[arg(long, value_name = "ID")]
+    ignore: Vec<String>,
+    /// A file of accepted problems, each with a reason and an end
+    #[arg(long, value_name = "FILE")]
+    ignores: Option<PathBuf>,
     /// Promise that no network is touched. `check` never touches one; scripts may say that they rely on it
     #[arg(long)]
     offline: bool,
@@ -69,8 +77,11 @@ pub(crate) enum FailOn {
 }
 
 impl FailOn {
-    /// Whether a problem breaks the gate. What only informs never does.
+    /// Whether a problem breaks the gate. What only informs never does, nor what was accepted.
     pub(crate) fn counts(self, hit: &Hit) -> bool {
+        if hit.ignored.is_some() {
+            return false;
+        }
         let floor = match self {
             Self::None => return false,
             Self::Malicious => return hit.malicious,
@@ -156,7 +167,8 @@ impl Check {
     pub(super) fn run(self, global: &Global) -> Result<Exit, Failure> {
         let format = self.format.unwrap_or(if global.json { Format::Json } else { Format::Table });
         let locked = lockfiles::read(&self.files)?;
-        let checked = wire::runtime(self.look(global, &locked))?;
+        let ignores = self.ignored()?;
+        let checked = wire::runtime(self.look(global, &locked, &ignores))?;
         match format {
             Format::Table => table::print(&checked),
             Format::Json => to_json(&checked),
@@ -170,13 +182,33 @@ impl Check {
         }
     }
 
-    async fn look(&self, global: &Global, locked: &[audit::Locked]) -> Result<Checked, Failure> {
+    /// What is accepted, by the file and by the command line.
+    fn ignored(&self) -> Result<Vec<Ignore>, Failure> {
+        let mut all = self.ignores.as_deref().map(ignores::read).transpose()?.unwrap_or_default();
+        let here = |id: &String| Ignore {
+            id: id.clone(),
+            release: None,
+            reason: "ignored on the command line".to_owned(),
+            until: None,
+        };
+        all.extend(self.ignore.iter().map(here));
+        Ok(all)
+    }
+
+    async fn look(
+        &self,
+        global: &Global,
+        locked: &[audit::Locked],
+        ignores: &[Ignore],
+    ) -> Result<Checked, Failure> {
         let known = wire::known(global).await?;
-        let audit = audit::audit(known.advisories.as_ref(), locked).await.map_err(|error| match error {
-            audit::AuditError::Store(error) => Failure::from(error),
-            other => Failure::new(Exit::Usage, other),
-        })?;
+        let mut audit =
+            audit::audit(known.advisories.as_ref(), locked).await.map_err(|error| match error {
+                audit::AuditError::Store(error) => Failure::from(error),
+                other => Failure::new(Exit::Usage, other),
+            })?;
         let at = known.clock.now();
+        audit.ignore(ignores, at);
         let failing = audit.findings.iter().filter(|hit| self.fail_on.counts(hit)).count();
         let stale = self.max_age.and_then(|limit| too_old(&audit, at, limit));
         let passed = failing == 0 && stale.is_none();

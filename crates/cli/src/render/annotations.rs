@@ -4,7 +4,7 @@
 //! whatever a step prints, so that foreign text must neither begin a line nor carry a command of the older form,
 //! `##[…]`, which is found anywhere in one.
 
-use super::check::{badness, because, release, totals};
+use super::check::{accepted, badness, because, release, totals};
 use super::clean;
 use crate::cmd::Checked;
 use crate::out::write;
@@ -32,6 +32,7 @@ fn lines(checked: &Checked) -> Vec<String> {
 
 fn problem(hit: &Hit, place: &Place) -> String {
     let level = match hit.severity {
+        _ if hit.ignored.is_some() => "notice",
         _ if hit.malicious => "error",
         _ if hit.informational => "notice",
         Severity::Critical | Severity::High | Severity::Unknown => "error",
@@ -44,8 +45,10 @@ fn problem(hit: &Hit, place: &Place) -> String {
     } else {
         String::new()
     };
+    let ignored =
+        hit.ignored.iter().map(|ignore| format!(" It is {}.", accepted(ignore))).collect::<String>();
     let what = format!(
-        "{}. {} ({}): {}.{way}",
+        "{}. {} ({}): {}.{way}{ignored}",
         hit.summary.trim_end_matches('.'),
         hit.ids.join(", "),
         because(hit.matched),

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use trustmill_core::Purl;
 use trustmill_core::advisory::{Matched, Severity};
 use trustmill_factory::audit::{Hit, Place};
+use trustmill_factory::ignores::{Ignore, Ignores};
 use trustmill_inspect::remedy::Remedy;
 
 /// Prints the problems, where each stands and what to do, what was not checked, and the totals.
@@ -29,6 +30,14 @@ fn text(checked: &Checked) -> Vec<String> {
     lines.extend(audit.skipped.iter().map(|skipped| {
         let (entry, origin) = (clean(&skipped.entry), clean(&skipped.origin));
         format!("not checked: {entry} ({origin}): {}", clean(&skipped.why))
+    }));
+    let Ignores { expired, unused } = &audit.ignores;
+    lines.extend(expired.iter().map(|ignore| {
+        let until = ignore.until.map(|until| until.to_string()).unwrap_or_default();
+        format!("no longer ignored: {}: it was accepted until {until}", clean(&ignore.id))
+    }));
+    lines.extend(unused.iter().map(|ignore| {
+        format!("ignored for nothing: {}: no problem that was found is meant", clean(&ignore.id))
     }));
     lines.extend(audit.sources.iter().map(|source| {
         let read = source.read_at.map_or("never read".to_owned(), |at| {
@@ -67,7 +76,10 @@ fn severity(hit: &Hit) -> Cell {
         Severity::Medium => Color::Yellow,
         Severity::Low => Color::Cyan,
     };
-    Cell::new(badness(hit)).fg(color)
+    match hit.ignored {
+        Some(_) => Cell::new(format!("{}, ignored", badness(hit))).fg(Color::Grey),
+        None => Cell::new(badness(hit)).fg(color),
+    }
 }
 
 /// The word for how bad it is.
@@ -115,6 +127,7 @@ fn releases(checked: &Checked) -> Vec<String> {
             let id = hit.ids.first().map(String::as_str).unwrap_or_default();
             lines.push(format!("  {}: {}", clean(id), clean(&hit.summary)));
             lines.push(format!("    {}", clean(&hit.remedy.to_string())));
+            lines.extend(hit.ignored.iter().map(|ignore| format!("    {}", accepted(ignore))));
         }
         let upgrades = checked.audit.upgrades.iter().filter(|upgrade| upgrade.release == *purl);
         lines.extend(upgrades.map(|upgrade| {
@@ -127,6 +140,12 @@ fn releases(checked: &Checked) -> Vec<String> {
         lines.push(String::new());
     }
     lines
+}
+
+/// Why a problem does not count, and until when.
+pub(crate) fn accepted(ignore: &Ignore) -> String {
+    let until = ignore.until.map(|until| format!(" until {until}")).unwrap_or_default();
+    format!("ignored{until}: {}", clean(&ignore.reason))
 }
 
 fn place(place: &Place) -> String {
@@ -148,8 +167,12 @@ pub(crate) fn totals(checked: &Checked) -> String {
             format!(" The gate does not hold: {failing} at or above {}.", checked.fail_on.as_str())
         }
     };
+    let ignored = match audit.findings.iter().filter(|hit| hit.ignored.is_some()).count() {
+        0 => String::new(),
+        ignored => format!(", {ignored} ignored"),
+    };
     format!(
-        "{} in {} of {}, {} not checked.{gate}",
+        "{}{ignored} in {} of {}, {} not checked.{gate}",
         counted(audit.findings.len(), "problem"),
         hit.len(),
         counted(audit.releases, "release"),

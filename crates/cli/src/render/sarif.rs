@@ -1,7 +1,7 @@
 //! The result of `trustmill check` as SARIF 2.1.0
 //! (<https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>), as code scanning takes it.
 
-use super::check::{because, release};
+use super::check::{accepted, because, release};
 use super::clean;
 use crate::cmd::Checked;
 use serde::Serialize;
@@ -111,7 +111,7 @@ fn result(hit: &Hit, place: &Place, index: usize) -> Value {
     );
     // Neither the line nor the words: both change while the problem stays.
     let identity = format!("{}\n{}\n{}", id(hit), hit.release.without_version(), place.file);
-    json!({
+    let mut result = json!({
         "ruleId": clean(id(hit)),
         "ruleIndex": index,
         "level": level(hit),
@@ -125,7 +125,13 @@ fn result(hit: &Hit, place: &Place, index: usize) -> Value {
             "malicious": hit.malicious,
             "way": place.way,
         },
-    })
+    });
+    if let (Some(ignore), Some(result)) = (&hit.ignored, result.as_object_mut()) {
+        let why =
+            json!([{ "kind": "external", "status": "accepted", "justification": clean(&accepted(ignore)) }]);
+        result.insert("suppressions".into(), why);
+    }
+    result
 }
 
 /// What was not checked is said beside the results.

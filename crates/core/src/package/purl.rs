@@ -132,20 +132,36 @@ impl fmt::Debug for Purl {
     }
 }
 
+/// The specification lower-cases npm's names, and the registry has old projects that differ by nothing else
+/// (`JSONStream` and `jsonstream`): the same text under a type of which every letter counts.
+fn as_written(text: &str, ty: &str) -> Option<String> {
+    let rest = text.split_once(':')?.1.trim_start_matches('/').split_once('/')?.1;
+    (ty == "npm").then(|| format!("pkg:generic/{rest}"))
+}
+
 impl FromStr for Purl {
     type Err = ParsePurlError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parsed = packageurl::PackageUrl::from_str(text)
-            .map_err(|error| ParsePurlError::Syntax { text: text.to_owned(), why: error.to_string() })?;
+        let syntax = |error: packageurl::Error| ParsePurlError::Syntax {
+            text: text.to_owned(),
+            why: error.to_string(),
+        };
+        let parsed = packageurl::PackageUrl::from_str(text).map_err(syntax)?;
         if !parsed.qualifiers().is_empty() || parsed.subpath().is_some() {
             return Err(ParsePurlError::Extra { text: text.to_owned() });
         }
+        let ty = parsed.ty().to_owned();
+        let exact = as_written(text, &ty);
+        let parsed = match &exact {
+            Some(exact) => packageurl::PackageUrl::from_str(exact).map_err(syntax)?,
+            None => parsed,
+        };
         Ok(Self {
-            ty: parsed.ty().to_owned(),
             namespace: parsed.namespace().map(str::to_owned),
-            name: normalise(parsed.ty(), parsed.name()),
+            name: normalise(&ty, parsed.name()),
             version: parsed.version().map(str::to_owned),
+            ty,
         })
     }
 }
@@ -179,6 +195,18 @@ mod tests {
         let purl = Purl::release("npm", "@babel/core", "7.0.0");
         assert_eq!(purl.to_string(), "pkg:npm/%40babel/core@7.0.0");
         assert_eq!(purl.to_string().parse::<Purl>().unwrap().name(), "@babel/core");
+    }
+
+    #[test]
+    fn old_npm_names_keep_their_case() {
+        for name in ["JSONStream", "@Scope/Name"] {
+            let purl = Purl::release("npm", name, "1.3.5");
+            let read: Purl = purl.to_string().parse().unwrap();
+            assert_eq!((&read, read.name()), (&purl, name.to_owned()));
+        }
+        let read: Purl = "pkg:NPM//%40a/B@1".parse().unwrap();
+        assert_eq!((read.ty(), read.name().as_str(), read.version()), ("npm", "@a/B", Some("1")));
+        assert!(matches!("pkg:npm/A?x=y".parse::<Purl>(), Err(ParsePurlError::Extra { .. })));
     }
 
     #[test]

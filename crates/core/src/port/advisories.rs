@@ -9,9 +9,11 @@ use std::sync::Arc;
 
 /// A store of advisories, read far more often than written.
 ///
-/// * `replace` MUST be atomic: a reader sees all of a batch or nothing of it, also after a crash.
+/// Who fills it is not part of the port; an adapter that is filled keeps these:
+///
+/// * What a source gives at once MUST become visible at once: a reader sees all of it or nothing, also after a crash.
 /// * A record MUST NOT be replaced by one of the same id and source that was modified earlier.
-/// * `about` MUST leave out records that were withdrawn.
+/// * `about` MUST leave out records that were withdrawn, and MUST take a release for its project.
 #[async_trait]
 pub trait Advisories: Send + Sync {
     /// The records about a project, whichever source they are from, ordered by id.

@@ -2,6 +2,7 @@
 //!
 //! Each suite takes a function that opens a fresh and empty backend, so every clause starts from nothing.
 
+mod advisories;
 mod blobs;
 mod concurrency;
 mod journal;
@@ -10,7 +11,9 @@ mod queue;
 mod records;
 mod scanner;
 mod tokens;
+mod webhook;
 
+pub use advisories::{Holding, advisories};
 pub use blobs::blobs;
 pub use concurrency::queue_concurrency;
 pub use journal::journal;
@@ -19,3 +22,4 @@ pub use queue::queue;
 pub use records::records;
 pub use scanner::scanner;
 pub use tokens::tokens;
+pub use webhook::webhook;

@@ -72,6 +72,54 @@ fn advisories_that_are_too_old_break_the_gate() {
     assert_eq!(log["passed"], false);
 }
 
+/// Accepted is not hidden: the gate holds, and the report says why and until when.
+#[test]
+fn what_was_accepted_does_not_count_until_its_day() {
+    let mill = advised();
+    lockfiles(&mill);
+    let entry =
+        |id: &str, more: &str| format!("[[ignore]]\nid = \"{id}\"\nreason = \"we pin the host\"\n{more}\n");
+    let run = |file: &str, ignores: String| {
+        mill.file("ignores.toml", &ignores);
+        run_in(&mill, &["check", "--ignores", "ignores.toml", file])
+    };
+    let later =
+        entry("cve-2018-18074", "until = 2030-01-01") + &entry("CVE-2024-35195", "until = 2030-01-01");
+    let accepted = run("requirements.txt", later.clone());
+    assert_eq!(accepted.code(), 0, "{}{}", accepted.stdout(), accepted.stderr());
+    for words in
+        ["ignored until 2030-01-01T00:00:00Z: we pin the host", "2 problems, 2 ignored in 1 of 2 releases"]
+    {
+        assert!(accepted.stdout().contains(words), "{}", accepted.stdout());
+    }
+    let sarif =
+        run_in(&mill, &["check", "--ignores", "ignores.toml", "--format", "sarif", "requirements.txt"])
+            .json(0);
+    super::validate::valid("sarif", &sarif);
+    assert_eq!(sarif["runs"][0]["results"][0]["suppressions"][0]["status"], "accepted");
+
+    // A day of the past.
+    let past = run("requirements.txt", later.replace("2030", "2023"));
+    assert_eq!(past.code(), 1);
+    assert!(past.stdout().contains("no longer ignored: CVE-2024-35195"), "{}", past.stdout());
+    let other =
+        run("requirements.txt", later.replace("reason", "release = \"pkg:pypi/requests@2.0\"\nreason"));
+    assert_eq!(other.code(), 1);
+    assert!(other.stdout().contains("ignored for nothing: CVE-2024-35195"), "{}", other.stdout());
+
+    // Malware is not waved through by its id alone.
+    let rest = ["--ignore", "GHSA-1111-2222-3333", "--ignore", "GHSA-4444-5555-6666", "package-lock.json"];
+    let evil = run_in(&mill, &[&["check", "--ignore", "MAL-2024-1"], rest.as_slice()].concat());
+    assert_eq!(evil.code(), 1, "{}", evil.stdout());
+    mill.file("ignores.toml", &entry("MAL-2024-1", "release = \"pkg:npm/evil@1.0.0\"\nuntil = 2030-01-01"));
+    let named = run_in(&mill, &[&["check", "--ignores", "ignores.toml"], rest.as_slice()].concat());
+    assert_eq!(named.code(), 0, "{}", named.stdout());
+
+    let wrong = run("requirements.txt", entry("X", "until = \"soon\""));
+    assert_eq!(wrong.code(), 2);
+    assert!(wrong.stderr().contains("error[TM0936]: ignores.toml:4:"), "{}", wrong.stderr());
+}
+
 #[test]
 fn wrong_usage_is_named() {
     let mill = advised();

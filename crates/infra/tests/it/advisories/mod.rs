@@ -1,5 +1,6 @@
 //! Feeds: what a reader sees after each of them, whatever the feed, the network or the disk does.
 
+mod contract;
 mod crash;
 mod local;
 mod remote;
