@@ -6,7 +6,7 @@ mod firewall;
 mod scanner;
 
 pub(crate) use access::{Alarm, Ledger};
-pub(crate) use firewall::{config, follow, newest_alarm};
+pub(crate) use firewall::{config, follow, newest_alarm, overrides};
 pub(crate) use scanner::{scan_worker, scanner};
 
 use crate::cmd::{Backend, Data, FeedHealth, Findings, Found, Global, Program, Reached};

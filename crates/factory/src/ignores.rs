@@ -30,13 +30,17 @@ pub struct Ignores {
 }
 
 impl Ignore {
-    fn is_about(&self, hit: &Hit) -> bool {
-        let named = |release: &Purl| match release.version() {
-            Some(_) => hit.release == *release,
-            None => hit.release.without_version() == *release,
+    /// Whether it speaks of a problem of a release.
+    pub fn names(&self, release: &Purl, ids: &[String]) -> bool {
+        let here = |wanted: &Purl| match wanted.version() {
+            Some(_) => release == wanted,
+            None => release.without_version() == *wanted,
         };
-        hit.ids.iter().any(|id| id.eq_ignore_ascii_case(&self.id))
-            && self.release.as_ref().map_or(!hit.malicious, named)
+        ids.iter().any(|id| id.eq_ignore_ascii_case(&self.id)) && self.release.as_ref().is_none_or(here)
+    }
+
+    fn is_about(&self, hit: &Hit) -> bool {
+        self.names(&hit.release, &hit.ids) && (!hit.malicious || self.release.is_some())
     }
 }
 

@@ -1,12 +1,13 @@
 //! What can be said of releases and known vulnerabilities, for others to rely on: VEX. What is not known is not said.
 
+use crate::firewall::Entry;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use trustmill_core::Purl;
-use trustmill_core::advisory::{Advisory, RangeEvent, RangeKind};
+use trustmill_core::advisory::{Advisory, RangeEvent, RangeKind, lookup_key};
 use trustmill_core::port::advisories::{Advisories, AdvisoriesError};
 use trustmill_core::version::VersionScheme;
+use trustmill_core::{Purl, Timestamp};
 use trustmill_inspect::remedy::Remedy;
 use trustmill_inspect::vulns;
 
@@ -37,6 +38,8 @@ pub struct Stance {
     pub status: Status,
     /// What to do, where it is affected.
     pub action: Option<String>,
+    /// Who hands it out all the same or accepts it, why, and until when.
+    pub accepted: Vec<String>,
 }
 
 /// What the advisories say of releases, by release and then by id. What only informs is no vulnerability.
@@ -64,6 +67,7 @@ fn of_release(records: &[Arc<Advisory>], scheme: &dyn VersionScheme, release: &P
         summary: finding.advisory.summary.clone(),
         ids: finding.ids,
         status: Status::Affected,
+        accepted: Vec::new(),
     });
     let others = records.iter().filter(|record| {
         let counts = record.withdrawn.is_none() && !record.informational;
@@ -86,9 +90,28 @@ fn of_release(records: &[Arc<Advisory>], scheme: &dyn VersionScheme, release: &P
                 .unwrap_or_default(),
             status,
             action: None,
+            accepted: Vec::new(),
         });
     }
     out
+}
+
+impl Stance {
+    /// Adds the overrides that hand the release out at an instant.
+    pub fn overridden(&mut self, entries: &[Entry], scheme: &dyn VersionScheme, at: Timestamp) {
+        let (project, version) = (self.release.without_version(), self.release.version().unwrap_or_default());
+        let covers = |entry: &&Entry| {
+            let said = &entry.said;
+            entry.revoked.is_none()
+                && lookup_key(&said.project) == lookup_key(&project)
+                && said.covers(version, said.team.as_deref(), at, Some(scheme))
+        };
+        self.accepted.extend(entries.iter().filter(covers).map(|entry| {
+            let (id, said) = (entry.id.as_str(), &entry.said);
+            let whom = said.team.as_ref().map(|team| format!(" to {team}")).unwrap_or_default();
+            format!("override {id} by {} hands it out{whom} until {}: {}", said.by, said.until, said.why)
+        }));
+    }
 }
 
 fn ids(record: &Advisory) -> impl Iterator<Item = &str> {

@@ -49,6 +49,19 @@ pub(crate) async fn keys_pem(State(app): State<Arc<App>>) -> Response {
     response
 }
 
+/// What this API is, for programs (<https://spec.openapis.org/oas/v3.1.0>).
+const DESCRIPTION: &str = include_str!("../../../schemas/openapi.json");
+
+/// The description of this API.
+pub(crate) async fn description() -> Response {
+    let mut response = plain(StatusCode::OK, "");
+    set(&mut response, header::CONTENT_TYPE, "application/json");
+    set(&mut response, header::CONTENT_LENGTH, &DESCRIPTION.len().to_string());
+    set(&mut response, header::CACHE_CONTROL, "no-cache");
+    *response.body_mut() = Body::from(DESCRIPTION);
+    response
+}
+
 /// The facts about a release, or about a project and all its releases.
 pub(crate) async fn package(State(app): State<Arc<App>>, uri: Uri) -> Response {
     let Some(records) = &app.options.records else {
@@ -85,7 +98,12 @@ pub(crate) async fn read_json<T: DeserializeOwned>(
     let bytes = asked::body(Method::Post, headers, body, Takes::Body(MAX_BODY)).await?;
     serde_json::from_slice(&bytes).map_err(|why| {
         let what = format!("the body is not what is taken here: {why}");
-        Box::new(problem(StatusCode::BAD_REQUEST, "TM0727", &what, "docs/api.md has the shapes"))
+        Box::new(problem(
+            StatusCode::BAD_REQUEST,
+            "TM0727",
+            &what,
+            "/api/v1/openapi.json and docs/api.md have the shapes",
+        ))
     })
 }
 
@@ -100,4 +118,36 @@ pub(crate) fn json(status: StatusCode, value: &serde_json::Value) -> Response {
     set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     *response.body_mut() = Body::from(body);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+    use std::collections::BTreeSet;
+
+    /// Every route with its methods stands in the description, and nothing else does.
+    #[test]
+    fn the_description_has_every_route() {
+        let described: Value = serde_json::from_str(super::DESCRIPTION).unwrap();
+        assert_eq!(described["info"]["version"], env!("CARGO_PKG_VERSION"));
+        let paths = described["paths"].as_object().unwrap();
+        let described: BTreeSet<(String, String)> = paths
+            .iter()
+            .flat_map(|(path, methods)| {
+                methods.as_object().unwrap().keys().map(|method| (path.clone(), method.clone()))
+            })
+            .collect();
+        let routes = include_str!("app.rs").lines().filter_map(|line| line.trim().strip_prefix(".route(\""));
+        let routes = routes.flat_map(|line| {
+            let (path, handlers) = line.split_once("\", ").unwrap();
+            let methods = ["get", "post", "delete"]
+                .into_iter()
+                .filter(|method| handlers.contains(&format!("{method}(")));
+            let path = path.replace("{*", "{");
+            methods.map(|method| (path.clone(), method.to_owned())).collect::<Vec<_>>()
+        });
+        // The page at the root is for people.
+        let routes: BTreeSet<_> = routes.filter(|(path, _)| path != "/").collect();
+        assert_eq!(described, routes);
+    }
 }

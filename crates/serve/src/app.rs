@@ -42,6 +42,7 @@ pub fn router(registries: Vec<Arc<dyn Registry>>, blobs: Arc<dyn Blobs>, options
         .route("/readyz", get(api::readyz))
         .route("/keys", get(api::keys))
         .route("/keys.pem", get(api::keys_pem))
+        .route("/api/v1/openapi.json", get(api::description))
         .route("/api/v1/packages/{*purl}", get(api::package))
         .route("/api/v1/handed/{*purl}", get(alerts::handed))
         .route("/api/v1/alerts", get(alerts::list))

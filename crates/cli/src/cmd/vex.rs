@@ -4,16 +4,20 @@ use super::Global;
 use crate::document::{self, DocumentError};
 use crate::error::Failure;
 use crate::exit::Exit;
+use crate::ignores;
 use crate::lockfiles;
+use crate::render::check::accepted;
 use crate::render::openvex;
 use crate::wire;
 use clap::{Args, ValueEnum};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 use trustmill_core::version::VersionScheme;
 use trustmill_core::{Purl, Timestamp};
 use trustmill_ecosystems::join;
 use trustmill_factory::audit::{self, AuditError};
+use trustmill_factory::ignores::Ignore;
 use trustmill_factory::stance::{self, Stance, Status};
 
 /// Write an OpenVEX document: which known vulnerabilities releases have, have mended, or never had.
@@ -30,6 +34,9 @@ pub(super) struct Vex {
     /// Who says it
     #[arg(long, value_name = "AUTHOR", default_value = "Trustmill")]
     author: String,
+    /// A file of accepted problems, as `check` takes it: their reasons are written down
+    #[arg(long, value_name = "FILE")]
+    ignores: Option<PathBuf>,
     /// Where it is written [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -74,6 +81,7 @@ type Releases = BTreeMap<Purl, &'static dyn VersionScheme>;
 impl Vex {
     pub(super) fn run(self, global: &Global) -> Result<Exit, Failure> {
         let releases = self.releases()?;
+        let ignores = self.ignores.as_deref().map(ignores::read).transpose()?.unwrap_or_default();
         let said = wire::runtime(async {
             let known = wire::known(global).await?;
             let types = releases.values().map(|scheme| scheme.ty());
@@ -86,6 +94,19 @@ impl Vex {
             stances.retain(|stance| wanted(stance.status));
             let at =
                 document::instant(known.clock.now()).map_err(|error| Failure::new(Exit::Usage, error))?;
+            let overrides = wire::overrides(global).await?;
+            // The document bears a whole second; what began within it is in force.
+            let within = at.saturating_add(Duration::from_millis(999)).unwrap_or(at);
+            for stance in stances.iter_mut().filter(|stance| stance.status == Status::Affected) {
+                if let Some((_, scheme)) = releases.iter().find(|(release, _)| *release == stance.release) {
+                    stance.overridden(&overrides, *scheme, within);
+                }
+                let until = |ignore: &Ignore| ignore.until.is_none_or(|until| at < until);
+                let about = ignores
+                    .iter()
+                    .filter(|ignore| until(ignore) && ignore.names(&stance.release, &stance.ids));
+                stance.accepted.extend(about.map(accepted));
+            }
             Ok(Said { author: crate::render::clean(&self.author), at, stances })
         })?;
         document::write(&openvex::document(&said), self.output.as_deref())?;

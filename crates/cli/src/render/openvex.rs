@@ -32,8 +32,7 @@ struct Statement<'a> {
     impact_statement: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     action_statement: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status_notes: Option<&'static str>,
+    status_notes: String,
 }
 
 #[derive(Serialize)]
@@ -95,6 +94,6 @@ fn statement(stance: &Stance) -> Statement<'_> {
         impact_statement: not_affected
             .then_some("The advisories give the affected versions, and this is none of them."),
         action_statement: stance.action.as_deref().map(clean),
-        status_notes: Some(notes),
+        status_notes: stance.accepted.iter().fold(notes.to_owned(), |notes, one| notes + "; " + &clean(one)),
     }
 }

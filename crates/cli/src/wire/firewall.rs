@@ -18,10 +18,10 @@ use trustmill_core::{Purl, Timestamp};
 use trustmill_ecosystems::join;
 use trustmill_factory::facts::{self, Alarm};
 use trustmill_factory::firewall::overrides::Desk;
-use trustmill_factory::firewall::{Counter, Explanation, Firewall, Sources};
+use trustmill_factory::firewall::{Book, Counter, Entry, Explanation, Firewall, Sources};
 use trustmill_infra::{DataDir, SystemClock};
 use trustmill_policy::{Mode, PolicySet};
-use trustmill_trust::keys::TrustedKeys;
+use trustmill_trust::keys::{TrustedKeys, file as key_file};
 
 /// How often what other processes and editors may have changed is looked at.
 const EVERY: Duration = Duration::from_secs(1);
@@ -97,6 +97,18 @@ impl Mill {
             }),
         }
     }
+}
+
+/// Every override that is signed, where there is a mill that could have signed one.
+pub(crate) async fn overrides(global: &Global) -> Result<Vec<Entry>, Failure> {
+    let folder = super::data_dir(global)?;
+    let keys = folder.join("keys");
+    let Some(records) = super::records(global).await?.filter(|_| keys.is_dir()) else {
+        return Ok(Vec::new());
+    };
+    let trusted = key_file::trusted(&keys)?;
+    let book = Book::default().follow(&*records, &trusted, SystemClock.now()).await?;
+    Ok(book.unwrap_or_default().entries())
 }
 
 /// The configuration alone: for verbs that look at files and need no data folder.

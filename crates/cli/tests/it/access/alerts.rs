@@ -1,7 +1,8 @@
 //! What was handed out turns out to be malware: the whole way, from the feed to the webhook and the API.
 
+use crate::check::validate::valid;
 use crate::support::{Mill, Server as Up};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
@@ -147,6 +148,19 @@ async fn who_has_malware_is_told_although_the_receiver_was_down_and_the_mill_was
     let bearer = |token: &str| format!("Authorization: Bearer {token}");
     assert_eq!(curl(&["-d", data, "-H", &bearer(&blue), &ack])["code"], "TM0717");
     assert_eq!(curl(&["-d", data, "-H", &bearer(&admin), &ack])["alert"]["acknowledged"]["who"], "Ada");
+    let said = |path: &str| curl(&["-H", &bearer(&admin), &server.url(path)]);
+    let description = said("/api/v1/openapi.json");
+    valid("openapi", &description);
+    for (schema, answer) in [
+        ("Alerts", said("/api/v1/alerts")),
+        ("Handed", said("/api/v1/handed/pkg:pypi/demo")),
+        ("Facts", said("/api/v1/packages/pkg:pypi/demo@1.0")),
+        ("Keys", said("/keys")),
+        ("Problem", curl(&["-d", data, "-H", &bearer(&blue), &ack])),
+    ] {
+        assert!(answer.is_object(), "{schema}: {answer}");
+        valid("answer", &json!({ "description": description, "schema": schema, "answer": answer }));
+    }
     assert_eq!(mill.run(&["alerts", "--open"]).code(), 0);
     assert!(mill.run(&["alerts"]).stdout().contains("done  Ada"));
     assert!(messages.recv_timeout(Duration::from_secs(3)).is_err(), "it is sent once");
@@ -187,11 +201,17 @@ async fn overrides_are_said_and_taken_back_over_the_api() {
     let id = said["override"]["id"].as_str().unwrap_or_else(|| panic!("{said:#}"));
     assert!(said["override"]["by"].as_str().unwrap().starts_with("Ada (token "), "{said:#}");
     assert_eq!(status(), "200", "from the next request on");
-    assert_eq!(curl(&["-H", &bearer(&admin), &api])["overrides"][0]["id"], id);
+    let listed = curl(&["-H", &bearer(&admin), &api]);
+    assert_eq!(listed["overrides"][0]["id"], id);
+    let description = curl(&["-H", &bearer(&admin), &server.url("/api/v1/openapi.json")]);
+    for (schema, answer) in [("OneOverride", &said), ("Overrides", &listed)] {
+        valid("answer", &json!({ "description": description, "schema": schema, "answer": answer }));
+    }
     let one = format!("{api}/{id}");
     let body = r#"{"by": "Bob", "why": "done"}"#;
     let gone = curl(&["-X", "DELETE", "-d", body, "-H", &bearer(&admin), &one]);
     assert_eq!(gone["override"]["standing"], "revoked", "{gone:#}");
+    valid("answer", &json!({ "description": description, "schema": "OneOverride", "answer": gone }));
     assert_eq!(status(), "403");
     let again = curl(&["-X", "DELETE", "-d", body, "-H", &bearer(&admin), &one]);
     assert_eq!((&again["status"], &again["code"]), (&409.into(), &"TM0908".into()));

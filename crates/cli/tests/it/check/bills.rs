@@ -40,6 +40,49 @@ fn vex_says_what_the_advisories_say_and_no_more() {
     assert_eq!(affected["statements"].as_array().unwrap().len(), 2);
 }
 
+/// That somebody takes a risk is said, with the reason; it does not take the risk away.
+#[test]
+fn vex_says_who_accepts_a_problem_and_why() {
+    let mill = advised();
+    let add =
+        ["override", "add", "pkg:pypi/requests", "--versions", "<2.20", "--until", "20d", "--by", "Ada"];
+    let added = mill.run(&[add.as_slice(), &["--why", "the host is pinned"]].concat());
+    assert_eq!(added.code(), 0, "{}", added.stderr());
+    let entry = "[[ignore]]\nid = \"CVE-2018-18074\"\nreason = \"no redirects\"\nuntil = 2099-01-01\n";
+    mill.file("ignores.toml", entry);
+    let vex = |purl: &str| {
+        let run = mill.run(&[
+            "vex",
+            "--only",
+            "affected",
+            "--ignores",
+            mill.path().join("ignores.toml").to_str().unwrap(),
+            purl,
+        ]);
+        let vex = run.json(0);
+        valid("openvex", &vex);
+        let statements = vex["statements"].as_array().unwrap().clone();
+        statements.iter().map(|one| one["status_notes"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let notes = vex("pkg:pypi/requests@2.19.0");
+    assert!(
+        notes
+            .iter()
+            .all(|note| note.contains(" by Ada hands it out until ") && note.contains("the host is pinned")),
+        "{notes:?}"
+    );
+    let accepted: Vec<_> = notes
+        .iter()
+        .filter(|note| note.contains("ignored until 2099-01-01T00:00:00Z: no redirects"))
+        .collect();
+    assert_eq!(accepted.len(), 1, "{notes:?}");
+    let notes = vex("pkg:pypi/requests@2.30.0");
+    assert!(
+        !notes.is_empty() && notes.iter().all(|note| !note.contains("Ada")),
+        "not its version: {notes:?}"
+    );
+}
+
 #[test]
 fn the_watch_set_has_a_bill_too() {
     let mill = Mill::new();

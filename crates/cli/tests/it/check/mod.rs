@@ -4,5 +4,5 @@ mod bills;
 mod formats;
 mod gates;
 mod hostile;
-mod validate;
+pub(crate) mod validate;
 pub(crate) mod world;

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use trustmill_testkit::once::made_once;
 
-/// What is asked of each: the strict schema of CycloneDX, the rules of SPDX, the model of OpenVEX, the schema of SARIF.
-const SCRIPT: &str = r#"
+/// What is asked of each: the strict schema of CycloneDX, the rules of SPDX, the model of OpenVEX, the schema of SARIF,
+/// the rules of OpenAPI, and of an answer what the description of the API says.
+const SCRIPT: &str = r##"
 import json, sys
 kind, path, schema = sys.argv[1:4]
 text = open(path, encoding="utf-8").read()
@@ -23,13 +24,32 @@ elif kind == "openvex":
     from vexipy import Document
     document = Document.from_json(text)
     problems = None if len(document.statements) == len(json.loads(text)["statements"]) else "statements are lost"
+elif kind == "openapi":
+    from openapi_spec_validator import OpenAPIV31SpecValidator
+    problems = [error.message for error in OpenAPIV31SpecValidator(json.loads(text)).iter_errors()]
+elif kind == "answer":
+    from jsonschema import Draft202012Validator, FormatChecker
+    given = json.loads(text)
+    def close(node):
+        # What the description does not name is a mistake of the description.
+        if isinstance(node, dict):
+            if "properties" in node:
+                node.setdefault("additionalProperties", False)
+            node = list(node.values())
+        for below in node if isinstance(node, list) else []:
+            close(below)
+    schemas = given["description"]["components"]["schemas"]
+    close(schemas)
+    schema = {"$ref": "#/components/schemas/" + given["schema"], "components": {"schemas": schemas}}
+    validator = Draft202012Validator(schema, format_checker=FormatChecker())
+    problems = [f"{list(error.absolute_path)}: {error.message}" for error in validator.iter_errors(given["answer"])]
 elif kind == "sarif":
     import jsonschema
     validator = jsonschema.validators.validator_for(json.load(open(schema)))(json.load(open(schema)))
     problems = [f"{list(error.path)}: {error.message}" for error in validator.iter_errors(json.loads(text))]
 if problems:
     sys.exit(f"{kind}: {problems}")
-"#;
+"##;
 
 /// Fails if the validator of `kind` has anything to say.
 pub(crate) fn valid(kind: &str, document: &Value) {
@@ -54,7 +74,7 @@ fn validated(kind: &str, document: &Value) -> Result<(), String> {
 }
 
 fn tools() -> PathBuf {
-    made_once(Path::new(env!("CARGO_TARGET_TMPDIR")), "document-validators", |folder| {
+    made_once(Path::new(env!("CARGO_TARGET_TMPDIR")), "document-validators-2", |folder| {
         std::fs::create_dir_all(folder).unwrap();
         succeed(Command::new("python3").args(["-m", "venv"]).arg(folder.join("venv")));
         let mut pip = Command::new(folder.join("venv/bin/pip"));
@@ -62,6 +82,7 @@ fn tools() -> PathBuf {
             "cyclonedx-python-lib[json-validation]==11.12.0",
             "spdx-tools==0.8.5",
             "vexipy==0.3.0",
+            "openapi-spec-validator==0.9.0",
         ]));
         // The package holds the schema that the committee published.
         retry(
@@ -81,6 +102,7 @@ fn the_validators_do_refuse() {
         ("cyclonedx", serde_json::json!({ "bomFormat": "CycloneDX", "specVersion": "1.6", "extra": 1 })),
         ("sarif", serde_json::json!({ "version": "2.1.0", "runs": [{ "tool": {} }] })),
         ("openvex", serde_json::json!({ "@context": "https://openvex.dev/ns/v0.2.0", "statements": [] })),
+        ("openapi", serde_json::json!({ "openapi": "3.1.0", "info": { "title": "x" }, "paths": {} })),
         ("spdx", serde_json::json!({ "spdxVersion": "SPDX-2.3" })),
     ] {
         assert!(validated(kind, &document).is_err(), "{kind}");
