@@ -70,6 +70,8 @@ impl Labels {
     pub const TOKEN_FILE: Self = Self(1 << 12);
     /// The key of a wallet that a function was given, as it is: what is computed from it is something else.
     pub const GIVEN_KEY: Self = Self(1 << 13);
+    /// The words from which all keys of a wallet come, as a function was given them.
+    pub const GIVEN_PHRASE: Self = Self(1 << 14);
 
     /// Both.
     #[must_use]

@@ -12,6 +12,9 @@ use std::rc::Rc;
 /// Functions of the file that are walked with the arguments of one call, in one another.
 const MAX_INLINING: u8 = 2;
 
+/// What a function was given is what it was given only as it is.
+const GIVEN: Labels = Labels::GIVEN_KEY.and(Labels::GIVEN_PHRASE);
+
 /// Methods whose result still is what they were called on, or given.
 const KEEPS: [&str; 12] = [
     "encode",
@@ -152,8 +155,13 @@ impl<'p> Engine<'p, '_> {
             ["push", "unshift", "add", "set", "append", "extend", "update", "insert", "appendleft"];
         let Expr::Member(object, ..) = &call.callee else { return };
         let Expr::Name(variable, _) = &**object else { return };
-        let labels = seen.labels();
-        if labels.is_empty() || !name.is_some_and(|name| PUTS.contains(&name)) {
+        // `config.read(path)`: what is in the file is in it.
+        let read = seen.args.first().filter(|_| name == Some("read")).and_then(|arg| arg.text.as_deref());
+        let labels = match read {
+            Some(path) => secret::of_path(path),
+            None => seen.labels(),
+        };
+        if labels.is_empty() || !name.is_some_and(|name| PUTS.contains(&name) || name == "read") {
             return;
         }
         if let Some(known) = self.variable_mut(variable) {
@@ -299,7 +307,7 @@ impl<'p> Engine<'p, '_> {
         }
         // What is computed with a key is not the key: a signature, an address.
         let keeps = name.is_some_and(|name| KEEPS.contains(&name));
-        let labels = if keeps { labels } else { labels.without(Labels::GIVEN_KEY) };
+        let labels = if keeps { labels } else { labels.without(GIVEN) };
         if name == Some("then")
             && let Some(known) = seen.args.first().and_then(|arg| self.functions.get(arg.function?))
         {
@@ -341,8 +349,7 @@ impl<'p> Engine<'p, '_> {
         } else if api.sink.is_none() && api.capabilities.is_empty() {
             let carried = labels.and(seen.receiver.labels);
             let same = api.action.is_some() || api.decode.is_some();
-            result.labels =
-                result.labels.and(if same { carried } else { carried.without(Labels::GIVEN_KEY) });
+            result.labels = result.labels.and(if same { carried } else { carried.without(GIVEN) });
         }
         result
     }
@@ -457,6 +464,15 @@ impl<'p> Engine<'p, '_> {
                             self.out.measures.hidden_names += 1;
                         }
                         self.member(object.clone(), &name, seen.at)
+                    }
+                    // A name of the language's own that is hidden is hidden because it runs texts.
+                    None if name.labels.has(Labels::DECODED)
+                        && object
+                            .path
+                            .as_deref()
+                            .is_some_and(|path| self.language.table.is_global_object(path)) =>
+                    {
+                        Value::named("exec")
                     }
                     None => Value::labelled(object.labels),
                 }

@@ -419,7 +419,8 @@ impl<'p> Engine<'p, '_> {
             return self.variable(name, at);
         }
         let path = self.member_path(&object, name);
-        let value = Value { path, labels: object.labels, ..Value::default() };
+        let own = if path.is_none() { secret::of_member(name) } else { Labels::NONE };
+        let value = Value { path, labels: object.labels.and(own), ..Value::default() };
         self.known(value, at)
     }
 
@@ -503,8 +504,7 @@ pub(super) fn own_names(function: &Function) -> FxHashMap<&str, Value> {
     fn add<'p>(pattern: &'p Pattern, names: &mut FxHashMap<&'p str, Value>) {
         match pattern {
             Pattern::Name(name) => {
-                let labels = if secret::is_key(name) { Labels::GIVEN_KEY } else { Labels::NONE };
-                names.insert(name, Value::labelled(labels));
+                names.insert(name, Value::labelled(secret::of_parameter(name)));
             }
             Pattern::Keys(keys) => keys.iter().for_each(|(_, pattern)| add(pattern, names)),
             Pattern::Items(items) => items.iter().for_each(|pattern| add(pattern, names)),

@@ -123,14 +123,23 @@ pub(crate) fn of_path(path: &str) -> Labels {
     }
 }
 
-/// Whether a parameter of that name is the key of a wallet, or what one is made from.
-pub(crate) fn is_key(name: &str) -> bool {
-    const NAMES: [&str; 17] = [
+/// What a parameter of that name holds: the key of a wallet or an account, or the words that one is made from.
+pub(crate) fn of_parameter(name: &str) -> Labels {
+    const KEYS: [&str; 12] = [
         "privatekey",
         "privkey",
         "privatekeyhex",
+        "privatekeybase58",
         "walletkey",
         "walletprivatekey",
+        "keypairbytes",
+        "wif",
+        "accesskeysecret",
+        "secretaccesskey",
+        "awssecretaccesskey",
+        "rsaprivatekey",
+    ];
+    const PHRASES: [&str; 10] = [
         "mnemonic",
         "mnemonics",
         "mnemonicphrase",
@@ -140,15 +149,27 @@ pub(crate) fn is_key(name: &str) -> bool {
         "recoveryphrase",
         "secretphrase",
         "secretrecoveryphrase",
-        "passphrasewords",
-        "keypairbytes",
-        "wif",
+        "walletseed",
     ];
     if !(3..=28).contains(&name.len()) {
-        return false;
+        return Labels::NONE;
     }
     let plain: String = name.chars().filter(|c| *c != '_').map(|c| c.to_ascii_lowercase()).collect();
-    NAMES.contains(&plain.as_str())
+    match plain.as_str() {
+        plain if KEYS.contains(&plain) => Labels::GIVEN_KEY,
+        plain if PHRASES.contains(&plain) => Labels::GIVEN_PHRASE,
+        _ => Labels::NONE,
+    }
+}
+
+/// What a member of that name holds, of an object that nothing is known of: the key of an account.
+pub(crate) fn of_member(name: &str) -> Labels {
+    match name {
+        "access_key_secret" | "accessKeySecret" | "secret_access_key" | "secretAccessKey" => {
+            Labels::GIVEN_KEY
+        }
+        _ => Labels::NONE,
+    }
 }
 
 /// What a variable of the environment holds, by its name.

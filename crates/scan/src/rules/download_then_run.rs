@@ -31,22 +31,31 @@ impl Rule for DownloadThenRun {
             let name = target.rsplit(['/', '\\']).next().unwrap_or(&target).to_owned();
             let runs = file.facts.flows.iter().filter(|flow| flow.sink == Sink::Run);
             let named = |text: &str| name.len() > 2 && !name.contains('\u{FFFC}') && text.contains(&name);
-            for run in runs {
+            let permitted = file.facts.flows.iter().any(|flow| {
+                let text = flow.text.as_deref().unwrap_or_default();
+                flow.sink == Sink::Run && (text.contains("chmod +x") || text.contains("chmod 7"))
+            });
+            let weighed = runs.filter_map(|run| {
                 let text = run.text.as_deref().unwrap_or_default();
                 let unknown = text.contains('\u{FFFC}') || text.is_empty();
+                let same = !text.is_empty() && text == target && text.contains(['/', '\\']);
                 // Started by its name; or at least something is, whose name is not known.
                 let weight = match () {
                     () if named(text) => 80,
+                    () if unknown && permitted && run.labels.has(Labels::NETWORK) => 80,
+                    () if unknown && same => 74,
                     () if unknown && acts(file, run.reached) && fetches_program(file) => 74,
                     () if unknown => 45,
-                    () => continue,
+                    () => return None,
                 };
+                Some((weight, run))
+            });
+            if let Some((weight, run)) = weighed.max_by_key(|(weight, _)| *weight) {
                 let what = format!(
                     "a downloaded file{} is started",
                     if name.is_empty() { String::new() } else { format!(" ({name})") }
                 );
                 found.at(weight, file, run.at.max(at), run.layer, what);
-                break;
             }
         }
     }

@@ -2,10 +2,10 @@
 
 use super::address::{self, Reputation};
 use super::{Found, Rule, acts, large};
-use crate::facts::{Flow, Labels, Sink};
-use crate::package::{File, Package};
+use crate::facts::{Flow, Labels, Reached, Sink};
+use crate::package::{File, Kind, Package};
 use std::cell::OnceCell;
-use trustmill_core::scan::Family;
+use trustmill_core::scan::{Family, When};
 
 /// See the module.
 pub(super) struct Exfiltration;
@@ -50,6 +50,15 @@ impl Rule for Exfiltration {
                 let told = flow.labels.has(Labels::HOST.and(Labels::OUTPUT));
                 if told && acts(file, flow.reached) && !large(file) {
                     weight = weight.max(72);
+                }
+                // Nor did who imports a module that the package itself has no use for.
+                let lone =
+                    file.kind == Kind::Python && file.when == When::Called && flow.reached == Reached::Always;
+                if lone && flow.labels.has(Labels::HOST) {
+                    weight = weight.max(82);
+                }
+                if flow.labels.has(Labels::FILE) && to == Reputation::DropBox && acts(file, flow.reached) {
+                    weight = weight.max(74);
                 }
                 found.at(
                     weight,
@@ -113,8 +122,11 @@ fn weight(file: &File, flow: &Flow, to: Reputation) -> Option<(u8, &'static str)
     let posts = flow.api.rsplit('.').next().is_some_and(|name| posts.contains(&name));
     Some(match () {
         () if labels.has(Labels::SECRET) => (85, "secrets"),
+        () if labels.has(Labels::GIVEN_PHRASE) => {
+            (if large(file) { 50 } else { 82 }, "the words of a wallet that it was given")
+        }
         () if labels.has(Labels::GIVEN_KEY) && address::host(address).is_some() => {
-            (if large(file) { 50 } else { 82 }, "the key of a wallet that it was given")
+            (if large(file) { 50 } else { 82 }, "the key that it was given")
         }
         () if labels.has(Labels::SPIED) => (80, "what is typed, copied or seen"),
         () if labels.has(Labels::ENVIRONMENT) => {

@@ -63,7 +63,7 @@ impl Hidden {
             Self::Reordered => (75, "a line is shown in another order than it is read in"),
             Self::Filler => (75, "a character that looks like a space is a name"),
             Self::Invisible => (35, "an invisible character stands within a word"),
-            Self::FarRight => (75, "code stands far to the right, out of sight"),
+            Self::FarRight => (82, "code stands far to the right, out of sight"),
         }
     }
 }

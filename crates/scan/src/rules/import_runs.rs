@@ -1,7 +1,8 @@
 //! Importing a package talks to another machine or starts a program: nobody who imports asked for either.
 
+use super::reverse_shell::is_bare_shell;
 use super::{Found, Rule, acts, address, large};
-use crate::facts::{Flow, Sink};
+use crate::facts::{Flow, Sink, Use};
 use crate::language::shell;
 use crate::package::{File, Package};
 use trustmill_core::scan::{Family, When};
@@ -32,6 +33,10 @@ impl Rule for ImportRuns {
                 let Some((weight, what)) = weighed(file, flow) else { continue };
                 found.at(weight, file, flow.at, flow.layer, format!("importing {what}"));
             }
+            let shows = |one: &&Use| one.api.starts_with("webbrowser.") && acts(file, one.reached);
+            if let Some(one) = file.facts.uses.iter().find(shows) {
+                found.at(72, file, one.at, one.layer, "importing opens a page in the browser");
+            }
         }
     }
 }
@@ -45,6 +50,7 @@ fn weighed(file: &File, flow: &Flow) -> Option<(u8, String)> {
         }
         // What scripts within do is told by flows of their own.
         Sink::Run if flow.api.starts_with("shell:") || file.facts.parsed && text.contains('\u{FFFC}') => None,
+        Sink::Run if is_bare_shell(text) => Some((72, "starts a shell".to_owned())),
         Sink::Run if shell::looks_around(text) || shell::fetches(text) => {
             Some((72, "starts a program that nothing needs".to_owned()))
         }

@@ -49,6 +49,9 @@ impl Rule for InstallRuns {
                     None if uses.iter().any(|one| starts(one, shell::looks_around)) => {
                         (process, 60, "starts a program that no build needs")
                     }
+                    None if uses.iter().any(|one| one.api.starts_with("webbrowser.")) => {
+                        (process, 60, "opens a page in the browser")
+                    }
                     None if starts_absent(package, file).is_some() => {
                         (process, 60, "starts a file that does not come with the package")
                     }

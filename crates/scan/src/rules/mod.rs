@@ -9,9 +9,11 @@ mod agent_abuse;
 mod clone;
 mod dependency_confusion;
 mod destruction;
+mod disguised_file;
 mod download_then_run;
 mod exfiltration;
 mod fetched_code;
+mod hidden_address;
 mod hidden_characters;
 mod hidden_code;
 mod hidden_command;
@@ -30,6 +32,7 @@ mod obfuscated_source;
 mod obfuscation_jump;
 mod odd_archive;
 mod persistence;
+mod protection_off;
 mod provenance_change;
 mod reverse_shell;
 mod secret_files;
@@ -84,6 +87,9 @@ pub const ALL: &[&dyn Rule] = &[
     &install_runs::InstallRuns,
     &import_runs::ImportRuns,
     &hidden_command::HiddenCommand,
+    &hidden_address::HiddenAddress,
+    &disguised_file::DisguisedFile,
+    &protection_off::ProtectionOff,
     &memory_injection::MemoryInjection,
     &miner::Miner,
     &odd_archive::OddArchive,

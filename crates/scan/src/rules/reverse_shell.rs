@@ -30,11 +30,17 @@ impl Rule for ReverseShell {
             let uses = &file.facts.uses;
             let connects =
                 || uses.iter().any(|one| one.api.contains("socket") || one.api.starts_with("net."));
+            let answers = file.facts.flows.iter().any(|flow| {
+                flow.sink == Sink::Send && flow.labels.has(Labels::OUTPUT) && flow.labels.has(Labels::NETWORK)
+            });
             for flow in file.facts.flows.iter().filter(|flow| flow.sink == Sink::Run) {
                 let text = flow.text.as_deref().unwrap_or_default();
                 let bare = is_bare_shell(text);
                 let (weight, what) = match () {
                     () if flow.labels.has(Labels::SOCKET) => (90, "runs what comes in over a socket"),
+                    () if answers && flow.labels.has(Labels::NETWORK) && !large(file) => {
+                        (80, "runs what another machine orders, and the output goes there")
+                    }
                     () if bare && !large(file) && connects() => (85, "starts a shell beside a socket"),
                     () if bare && binds(file) || by_command(text) => (90, "binds a shell to a connection"),
                     () => continue,
@@ -73,7 +79,7 @@ fn is_shell(text: &str) -> bool {
 }
 
 /// A shell without a command, which takes its orders from whoever is at the other end.
-fn is_bare_shell(text: &str) -> bool {
+pub(super) fn is_bare_shell(text: &str) -> bool {
     is_shell(text)
         && text.split_whitespace().skip(1).all(|word| matches!(word, "-i" | "-l" | "-NoLogo" | "/Q" | "/q"))
 }

@@ -36,6 +36,8 @@ impl Rule for SecretFiles {
             let network = file.facts.uses.iter().any(|one| one.capability == Capability::Network);
             let weight = match (places.kinds.len(), network) {
                 (0, _) => continue,
+                // Where passwords lie, and what decrypts them.
+                _ if opens_browsers(file) => 82,
                 (1, false) => 25,
                 (1, true) => 40,
                 (2, false) => 45,
@@ -47,6 +49,14 @@ impl Rule for SecretFiles {
             found.at(weight, file, at, layer, format!("looks for {}", kinds.join(", ")));
         }
     }
+}
+
+/// Whether a file names the passwords of browsers and has what makes them readable.
+fn opens_browsers(file: &File) -> bool {
+    let names =
+        |word: &str| file.facts.uses.iter().flat_map(|one| &one.texts).any(|text| text.contains(word));
+    let decrypts = file.facts.uses.iter().any(|one| one.api.contains("CryptUnprotectData"));
+    decrypts && names("Login Data")
 }
 
 #[derive(Default)]
