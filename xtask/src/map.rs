@@ -134,6 +134,7 @@ fn index(pages: &BTreeMap<String, String>) -> String {
         ("TM08", "Command line and configuration"),
         ("TM09", "Policy and advisories"),
         ("TM10", "The scanner"),
+        ("TM14", "Models and agents"),
     ];
     let mut out = String::from(
         "# Error codes\n\nEvery message that you can act on has a code. A code keeps its meaning and is never given to another.\n\

@@ -9,6 +9,7 @@ pub mod alert;
 pub mod attempt;
 pub mod comparison;
 pub mod content;
+pub mod conversation;
 pub mod digest;
 pub mod fact;
 pub mod lockfile;

@@ -3,6 +3,7 @@
 //! It knows ports and pure functions, no backend: the same code runs over memory in tests, over one
 //! folder on a laptop, and over servers.
 
+pub mod agent;
 pub mod alerts;
 pub mod audit;
 pub mod error;
@@ -10,6 +11,7 @@ pub mod facts;
 pub mod firewall;
 pub mod ignores;
 pub mod inventory;
+pub mod models;
 pub mod pipeline;
 pub mod progress;
 pub mod reconcile;

@@ -9,6 +9,7 @@ pub mod ecosystem;
 pub mod fetch;
 pub mod gate;
 pub mod journal;
+pub mod model;
 pub mod overrides;
 pub mod queue;
 pub mod records;

@@ -102,7 +102,7 @@ impl Failure {
 }
 
 /// `Retry-After` (RFC 9110, section 10.2.3): seconds, or a date measured against the server's own clock.
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name| headers.get(name)?.to_str().ok();
     let asked = text(RETRY_AFTER)?.trim();
     let wait = match asked.parse::<u64>() {

@@ -12,6 +12,7 @@ pub use config::{FetchConfig, SetupError};
 pub use redacted::RedactedUrl;
 
 pub(crate) use download::Snapshot;
+pub(crate) use failure::retry_after;
 
 use crate::store::FsBlobs;
 use async_trait::async_trait;

@@ -15,6 +15,8 @@ mod journal;
 #[cfg(test)]
 mod medium;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod queue;
 #[cfg(test)]
 mod records;

@@ -7,6 +7,7 @@ mod blobs;
 mod concurrency;
 mod journal;
 mod model;
+pub mod provider;
 mod queue;
 mod records;
 mod scanner;
