@@ -134,6 +134,7 @@ fn index(pages: &BTreeMap<String, String>) -> String {
         ("TM08", "Command line and configuration"),
         ("TM09", "Policy and advisories"),
         ("TM10", "The scanner"),
+        ("TM12", "Repair"),
         ("TM14", "Models and agents"),
     ];
     let mut out = String::from(

@@ -38,6 +38,7 @@ use trustmill_ecosystems::pypi::join::interpreters;
 use trustmill_factory::audit::AuditError;
 use trustmill_factory::firewall::Firewall;
 use trustmill_factory::progress::Observer;
+use trustmill_factory::repair::Repairs;
 use trustmill_factory::screen::{Screen, Screened};
 use trustmill_factory::{ServePolicy, World};
 use trustmill_infra::advisories::Feeds;
@@ -249,6 +250,15 @@ impl Mill {
         let registries = adapters.registries;
         let examiner = adapters.screen;
         Ok(Self { world, config, feeds, firewall, examiner, registries, keys, trusted, data })
+    }
+
+    /// What repairs vulnerable releases.
+    pub(crate) fn repairs(&self) -> Repairs {
+        Repairs {
+            world: self.world.clone(),
+            advisories: self.data.advisories(),
+            schemes: join::ALL.iter().map(|family| family.versions).collect(),
+        }
     }
 
     /// How people point their package managers at the mill that serves at `origin`.

@@ -221,14 +221,65 @@ pub struct Checked {
 pub enum Ruling {
     /// A check is broken.
     Refused,
-    /// Everything holds, and no test shows the vulnerability: policies may refuse it.
+    /// Everything holds that could be tried, and no test shows the vulnerability, or it is not certain that the whole
+    /// fix is there: policies may refuse it.
     Unproven,
-    /// Everything holds, and a test fails before and passes after.
+    /// Everything holds, the fix is there as a whole, and a test fails before and passes after.
     Proven,
 }
 
+/// Why there is no repair. The words stand in facts and benchmarks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MissClass {
+    /// The release publishes no source archive, or a hostile one.
+    NoSource,
+    /// The ecosystem's releases are not repaired here.
+    NoWorkshop,
+    /// Neither the advisory's commits nor the releases around the fix can be read.
+    NoFix,
+    /// What is known of the fix changes no code: documents, generated or binary files only.
+    NoCode,
+    /// The fix could not be carried to the release.
+    NotCarried,
+    /// The release does not build here, patched or not.
+    DoesNotBuild,
+    /// Its tests do not run here, so that nothing can be said of a patch.
+    NoTests,
+    /// The patched release does not build as the unpatched one does.
+    BuildDiffers,
+    /// Tests that passed fail with the patch.
+    TestsFail,
+    /// The scanner sees a capability that was not there.
+    NewCapability,
+    /// A path is changed that a repair may not change, or a test is weakened.
+    ForbiddenPath,
+    /// A part of the fix is missing.
+    Incomplete,
+}
+
+impl MissClass {
+    /// The word in facts and tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoSource => "no-source",
+            Self::NoWorkshop => "no-workshop",
+            Self::NoFix => "no-fix",
+            Self::NoCode => "no-code",
+            Self::NotCarried => "not-carried",
+            Self::DoesNotBuild => "does-not-build",
+            Self::NoTests => "no-tests",
+            Self::BuildDiffers => "build-differs",
+            Self::TestsFail => "tests-fail",
+            Self::NewCapability => "new-capability",
+            Self::ForbiddenPath => "forbidden-path",
+            Self::Incomplete => "incomplete",
+        }
+    }
+}
+
 /// What the oracle found out about a candidate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Judgement {
     /// The checks, in the order in which they were made; the first broken one ends them.
     pub checks: Vec<Checked>,
@@ -242,7 +293,50 @@ pub struct Judgement {
     pub fixed: Vec<String>,
 }
 
+impl Ruling {
+    /// The word in statements and tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Unproven => "unproven",
+            Self::Proven => "proven",
+        }
+    }
+}
+
+impl Proposer {
+    /// For a reader: `strategy merge`, `model NAME`, `person NAME`.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Strategy { name, .. } => format!("strategy {name}"),
+            Self::Model { model, .. } => format!("model {model}"),
+            Self::Person { name } => format!("person {name}"),
+        }
+    }
+}
+
+impl Check {
+    /// The word in statements and tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Applies => "applies",
+            Self::Paths => "paths",
+            Self::Builds => "builds",
+            Self::Metadata => "metadata",
+            Self::NoNewFailures => "no-new-failures",
+            Self::Regression => "regression",
+            Self::Capability => "capability",
+            Self::Complete => "complete",
+        }
+    }
+}
+
 impl Judgement {
+    /// The first check that is broken.
+    pub fn broken(&self) -> Option<&Checked> {
+        self.checks.iter().find(|checked| checked.outcome == CheckOutcome::Broken)
+    }
+
     /// What follows from the checks: a missing one is a broken one.
     pub fn ruling(&self) -> Ruling {
         use Check as C;
@@ -252,10 +346,10 @@ impl Judgement {
         if broken || needed.iter().any(|check| outcome(*check) != Some(CheckOutcome::Held)) {
             return Ruling::Refused;
         }
-        match outcome(C::Regression) {
-            Some(CheckOutcome::Held) if !self.fixed.is_empty() => Ruling::Proven,
-            _ => Ruling::Unproven,
-        }
+        // Half a fix may satisfy the test of its other half.
+        let proven =
+            [C::Regression, C::Complete].iter().all(|check| outcome(*check) == Some(CheckOutcome::Held));
+        if proven && !self.fixed.is_empty() { Ruling::Proven } else { Ruling::Unproven }
     }
 }
 

@@ -216,6 +216,8 @@ pub struct Tree {
     pub commit: ObjectId,
     /// When it was committed, by the committer's own clock.
     pub committed: Timestamp,
+    /// The commits that it was made on top of, as it names them; they need not be here.
+    pub parents: Vec<ObjectId>,
     /// Path to entry, paths clean, relative and `/`-separated.
     pub files: BTreeMap<String, TreeFile>,
     /// Entries whose path or mode no archive may hold, each with the reason. They are not in `files`.

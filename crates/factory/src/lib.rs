@@ -15,6 +15,7 @@ pub mod models;
 pub mod pipeline;
 pub mod progress;
 pub mod reconcile;
+pub mod repair;
 pub mod report;
 pub mod screen;
 pub mod stance;

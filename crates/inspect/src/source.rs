@@ -183,6 +183,7 @@ mod tests {
         Tree {
             commit: ObjectId::blob(b"commit"),
             committed: trustmill_core::Timestamp::UNIX_EPOCH,
+            parents: Vec::new(),
             files: files.iter().map(|(path, text)| ((*path).to_owned(), file(text))).collect(),
             refused: Vec::new(),
         }

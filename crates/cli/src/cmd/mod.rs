@@ -10,6 +10,7 @@ mod overrides;
 mod policy;
 mod refresh;
 mod remove;
+mod repair;
 mod sbom;
 mod scan;
 mod secure;
@@ -25,6 +26,7 @@ pub(crate) use doctor::{Backend, Data, Findings, Found, Program, Reached, Scanne
 pub(crate) use list::Listing;
 pub(crate) use overrides::Shown;
 pub(crate) use policy::{Replayed, Ruleset};
+pub(crate) use repair::{Row as RepairRow, ruling as repair_ruling};
 pub(crate) use sbom::Bill;
 pub(crate) use scan::{Listed, Scanned, rules as scan_rules};
 pub(crate) use secure::{Row, Summary};
@@ -54,6 +56,7 @@ Examples:
   trustmill secure --require replayed uv.lock          exit with 1 if a claim is weaker
   trustmill check uv.lock package-lock.json            known vulnerabilities and malware, offline
   trustmill scan left-pad-1.3.0.tgz                    malware: what it does, when it runs, where
+  trustmill repair pkg:pypi/jinja2@2.11.2              its fix on the version that you pin, proven by its tests
   trustmill up                                         serve, and keep up with new releases
   trustmill show pkg:pypi/requests@2.32.5              everything known, and what differs
   trustmill policy explain pkg:npm/chalk@5.6.1          why it is or is not handed out
@@ -93,6 +96,7 @@ enum Verb {
     Secure(secure::Secure),
     Check(check::Check),
     Scan(scan::Scan),
+    Repair(repair::Repair),
     Sbom(sbom::Sbom),
     Vex(vex::Vex),
     Add(add::Add),
@@ -116,6 +120,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
         Verb::Secure(verb) => verb.run(global),
         Verb::Check(verb) => verb.run(global),
         Verb::Scan(verb) => verb.run(global),
+        Verb::Repair(verb) => verb.run(global),
         Verb::Sbom(verb) => verb.run(global),
         Verb::Vex(verb) => verb.run(global),
         Verb::Add(verb) => verb.run(global),

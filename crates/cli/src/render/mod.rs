@@ -13,6 +13,7 @@ pub(crate) mod openvex;
 pub(crate) mod overrides;
 pub(crate) mod policy;
 pub(crate) mod progress;
+pub(crate) mod repair;
 pub(crate) mod sarif;
 pub(crate) mod scan;
 pub(crate) mod scan_sarif;

@@ -7,6 +7,7 @@ use crate::lockfile::{LockfileError, Pins};
 use crate::package::Artifact;
 use crate::port::fetch::FetchError;
 use crate::port::sandbox::{Layer, SandboxError};
+use crate::port::workshop::Workshop;
 use crate::recipe::Recipe;
 use crate::release::Project;
 use crate::source::{Source, SourceClaim, Sources};
@@ -62,6 +63,11 @@ pub trait Ecosystem: Send + Sync {
 
     /// The next recipe to try, given what is known and what was tried; `None` when the ladder ends. Pure.
     fn next_recipe(&self, evidence: &Evidence<'_>, tried: &[Attempt]) -> Option<Recipe>;
+
+    /// Where its releases are repaired; `None` where none can be.
+    fn workshop(&self) -> Option<&dyn Workshop> {
+        None
+    }
 
     /// Runs a recipe: the fetch phase, then the build phase, each in the sandbox.
     async fn build(&self, request: BuildRequest<'_>) -> Result<Build, SandboxError>;

@@ -48,13 +48,15 @@ fn a_check_that_is_missing_or_was_not_tried_refuses() {
         fewer.remove(left_out);
         assert_eq!(judgement(&fewer, &["t"]).ruling(), Ruling::Refused);
     }
-    let proven: Vec<_> = all.iter().copied().chain([(C::Regression, Held)]).collect();
+    let tested: Vec<_> = all.iter().copied().chain([(C::Regression, Held)]).collect();
+    assert_eq!(judgement(&tested, &["t"]).ruling(), Ruling::Unproven, "half a fix may pass its test");
+    let proven: Vec<_> = tested.iter().copied().chain([(C::Complete, Held)]).collect();
     assert_eq!(judgement(&proven, &["t"]).ruling(), Ruling::Proven);
     assert_eq!(
         judgement(&proven, &[]).ruling(),
         Ruling::Unproven,
         "a regression test without a name proves nothing"
     );
-    let broken: Vec<_> = proven.iter().copied().chain([(C::Complete, Broken)]).collect();
+    let broken: Vec<_> = tested.iter().copied().chain([(C::Complete, Broken)]).collect();
     assert_eq!(judgement(&broken, &["t"]).ruling(), Ruling::Refused);
 }

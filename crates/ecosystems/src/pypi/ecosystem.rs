@@ -9,6 +9,7 @@ use super::platform::Platform;
 use super::rust::{Rust, Search};
 use super::upstream::Upstream;
 use super::uv::{self, Uv, UvError};
+use super::workshop::Benches;
 use super::{claim, from_git, infer, plan};
 use async_trait::async_trait;
 use std::io;
@@ -22,6 +23,7 @@ use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::ecosystem::{Build, BuildRequest, Ecosystem, Evidence, Plan, PlanError, Published};
 use trustmill_core::port::fetch::{Fetch, FetchError};
 use trustmill_core::port::sandbox::{Gateways, Limits, Sandbox, SandboxError};
+use trustmill_core::port::workshop::Workshop;
 use trustmill_core::recipe::Recipe;
 use trustmill_core::release::Project;
 use trustmill_core::source::SourceClaim;
@@ -69,6 +71,8 @@ pub struct Pypi {
     environments: Environments,
     rust: Rust,
     uv: OnceCell<Uv>,
+    benches: Benches,
+    benches_folder: PathBuf,
 }
 
 #[async_trait]
@@ -103,12 +107,47 @@ impl Pypi {
             environments,
             rust,
             uv: OnceCell::new(),
+            benches: Benches::default(),
+            benches_folder: parts.data.join("pypi").join("benches"),
         }
     }
 
     /// The interpreters in use.
     pub fn interpreters(&self) -> &Interpreters {
         &self.interpreters
+    }
+
+    /// Where untrusted steps run.
+    pub(super) fn sandbox(&self) -> &dyn Sandbox {
+        &*self.sandbox
+    }
+
+    /// The bounds of a build.
+    pub(super) const fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Makes environments.
+    pub(super) const fn environments(&self) -> &Environments {
+        &self.environments
+    }
+
+    /// What repairs remember.
+    pub(super) const fn benches(&self) -> &Benches {
+        &self.benches
+    }
+
+    /// Where they keep it.
+    pub(super) fn benches_folder(&self) -> &Path {
+        &self.benches_folder
+    }
+
+    /// The pinned uv, as a phase of the sandbox wants it.
+    pub(super) async fn uv_for_builds(&self) -> Result<&Uv, SandboxError> {
+        self.uv().await.map_err(|error| SandboxError::Setup {
+            step: "get uv, which makes build environments".to_owned(),
+            source: io::Error::other(error),
+        })
     }
 
     /// The pinned uv, downloaded and verified if this is the first call.
@@ -168,11 +207,12 @@ impl Ecosystem for Pypi {
         })
     }
 
+    fn workshop(&self) -> Option<&dyn Workshop> {
+        Some(self)
+    }
+
     async fn build(&self, request: BuildRequest<'_>) -> Result<Build, SandboxError> {
-        let uv = self.uv().await.map_err(|error| SandboxError::Setup {
-            step: "get uv, which makes build environments".to_owned(),
-            source: io::Error::other(error),
-        })?;
+        let uv = self.uv_for_builds().await?;
         let builder = Builder {
             environments: &self.environments,
             interpreters: &self.interpreters,

@@ -98,6 +98,7 @@ mod tests {
         let tree = Tree {
             commit: ObjectId::blob(b"commit"),
             committed: Timestamp::UNIX_EPOCH,
+            parents: Vec::new(),
             files: BTreeMap::new(),
             refused: Vec::new(),
         };

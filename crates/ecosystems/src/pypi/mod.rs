@@ -23,5 +23,6 @@ pub mod rust;
 pub mod upstream;
 pub mod uv;
 pub mod version;
+mod workshop;
 
 pub use ecosystem::{Pypi, PypiParts};

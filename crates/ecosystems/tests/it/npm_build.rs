@@ -123,6 +123,7 @@ fn commit(files: &[(&str, &str)]) -> Source {
     let tree = Tree {
         commit: ObjectId::blob(b"a commit"),
         committed: "2024-05-01T00:00:00Z".parse().unwrap(),
+        parents: Vec::new(),
         files: BTreeMap::new(),
         refused: Vec::new(),
     };

@@ -175,3 +175,18 @@ pub(crate) struct Archive {
     pub(crate) bytes: bytes::Bytes,
     pub(crate) contents: Arc<trustmill_core::content::Contents>,
 }
+
+/// Fetches and opens the source archive of a release, with the limits and the first-seen digest of every other one;
+/// why it is refused, in words, where it is.
+pub(crate) async fn source_archive(
+    world: &World,
+    purl: &Purl,
+    artifact: &trustmill_core::package::Artifact,
+) -> Result<Result<Archive, String>, StepError> {
+    use trustmill_inspect::archive::{Limits, sdist};
+    let read = |name: &str, bytes: &bytes::Bytes| sdist::read(name, bytes, &Limits::default());
+    Ok(match fetch::open(world, purl, artifact, read).await? {
+        fetch::Opened::Archive(archive) => Ok(*archive),
+        fetch::Opened::Hostile(refused) => Err(format!("the source archive is refused: {}", refused.why)),
+    })
+}

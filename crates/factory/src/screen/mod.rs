@@ -135,6 +135,11 @@ pub struct Screen {
 }
 
 impl Screen {
+    /// What scans files, for whoever compares two that are not published.
+    pub fn scanner(&self) -> &dyn Scanner {
+        self.ports.scanner.as_ref()
+    }
+
     /// A screen that knows of no ecosystem yet.
     pub fn new(ports: ScreenPorts, settings: ScreenSettings) -> Arc<Self> {
         Arc::new(Self {

@@ -26,7 +26,8 @@ pub(super) async fn tree(
     config: &GitConfig,
 ) -> Result<Tree, Failure> {
     let bytes = objects.contents(Kind::Commit, &[commit], OBJECT).await?;
-    let (root, committed) = parse::commit(bytes.first().map_or(&[], Vec::as_slice))?;
+    let parse::Commit { tree: root, committed, parents } =
+        parse::commit(bytes.first().map_or(&[], Vec::as_slice))?;
     let mut names = Names { most: config.files, ..Names::default() };
     let mut level = vec![(String::new(), root)];
     let mut depth = 0;
@@ -54,7 +55,7 @@ pub(super) async fn tree(
             "another path is the same one where case or Unicode form does not count".to_owned(),
         ));
     }
-    Ok(Tree { commit: commit.clone(), committed, files, refused })
+    Ok(Tree { commit: commit.clone(), committed, parents, files, refused })
 }
 
 /// What was found so far.

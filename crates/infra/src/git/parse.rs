@@ -8,6 +8,9 @@ use trustmill_core::source::ObjectId;
 /// Most branches and tags of one repository.
 const MOST_REFS: usize = 500_000;
 
+/// Most parents of one commit: merges of dozens of branches exist.
+const PARENTS: usize = 128;
+
 /// The kinds of objects that the mill reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -79,12 +82,30 @@ pub(super) fn header(line: &[u8], asked: &ObjectId) -> Result<Option<(Kind, u64)
     size.map(|size| Some((kind, size))).ok_or_else(malformed)
 }
 
-/// A commit object: its tree and the committer's time.
-pub(super) fn commit(bytes: &[u8]) -> Result<(ObjectId, Timestamp), Failure> {
+/// What the mill reads of a commit object.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Commit {
+    pub(super) tree: ObjectId,
+    /// By the committer's clock.
+    pub(super) committed: Timestamp,
+    pub(super) parents: Vec<ObjectId>,
+}
+
+/// A commit object.
+pub(super) fn commit(bytes: &[u8]) -> Result<Commit, Failure> {
     let malformed = || Failure::malformed("the commit is malformed");
     let mut lines = bytes.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty());
     let tree = lines.next().and_then(|line| line.strip_prefix(b"tree ".as_slice())).and_then(text);
     let tree: ObjectId = tree.and_then(|tree| tree.parse().ok()).ok_or_else(malformed)?;
+    let mut lines = lines.peekable();
+    let mut parents = Vec::new();
+    while let Some(parent) = lines.peek().and_then(|line| line.strip_prefix(b"parent ".as_slice())) {
+        if parents.len() == PARENTS {
+            return Err(malformed());
+        }
+        parents.push(text(parent).and_then(|parent| parent.parse().ok()).ok_or_else(malformed)?);
+        lines.next();
+    }
     let committer =
         lines.find_map(|line| line.strip_prefix(b"committer ".as_slice())).ok_or_else(malformed)?;
     // `Name <mail> seconds zone`: names may hold anything, so it is read from behind.
@@ -92,7 +113,7 @@ pub(super) fn commit(bytes: &[u8]) -> Result<(ObjectId, Timestamp), Failure> {
     let seconds =
         words.nth(1).and_then(text).and_then(|word| word.parse::<i64>().ok()).ok_or_else(malformed)?;
     let committed = Timestamp::from_second(seconds).map_err(|_| malformed())?;
-    Ok((tree, committed))
+    Ok(Commit { tree, committed, parents })
 }
 
 /// One entry of a tree object, its name as it stands there.
@@ -196,7 +217,7 @@ mod tests {
         let text = format!(
             "tree {ID}\nparent {ID}\nauthor A <a> 5 +0000\ncommitter B > <b 9 1700000000 -0130\ngpgsig x\n\ncommitter no <no> 1 +0000\n"
         );
-        let (tree, at) = commit(text.as_bytes()).unwrap();
+        let Commit { tree, committed: at, parents } = commit(text.as_bytes()).unwrap();
         assert_eq!((tree.to_string().as_str(), at.as_second()), (ID, 1_700_000_000));
     }
 

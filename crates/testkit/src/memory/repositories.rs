@@ -134,7 +134,13 @@ impl Repositories for MemRepositories {
                 size: bytes.len() as u64,
             };
             let files = files.iter().map(|(path, bytes)| (path.clone(), file(bytes))).collect();
-            Ok(Arc::new(Tree { commit: commit.clone(), committed: *committed, files, refused: Vec::new() }))
+            Ok(Arc::new(Tree {
+                commit: commit.clone(),
+                committed: *committed,
+                parents: Vec::new(),
+                files,
+                refused: Vec::new(),
+            }))
         })
     }
 

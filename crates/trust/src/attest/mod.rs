@@ -1,7 +1,7 @@
 //! What the mill says about its work: statements about files, signed.
 //!
 //! A statement says what was done and no more. [`provenance`] says how a file was built, [`comparison`]
-//! says how that file compares with the published one, [`overrides`] says what is handed out in spite of a policy.
+//! says how that file compares with the published one, [`remediation`] says how a repaired one came about, [`overrides`] says what is handed out in spite of a policy.
 //! `docs/attestations.md` is the public description of all, and changes with them.
 
 pub mod comparison;
@@ -9,6 +9,7 @@ pub mod dsse;
 pub mod json;
 pub mod overrides;
 pub mod provenance;
+pub mod remediation;
 pub mod statement;
 
 use crate::keys::SigningKey;

@@ -100,6 +100,12 @@ pub enum VerifyError {
         /// What follows.
         derived: Verdict,
     },
+    /// A remediation claims a ruling that does not follow from its checks, or one that refuses.
+    #[error("line {line}: the ruling of the remediation does not follow from its checks")]
+    RulingContradicts {
+        /// Which line.
+        line: usize,
+    },
     /// A comparison's subject is not the file that it says was compared.
     #[error("line {line}: its subject is not the file that it compares")]
     OtherSubject {
@@ -137,7 +143,9 @@ impl Coded for VerifyError {
             Self::BelowFloor { .. } => "TM0509",
             Self::Unsigned { .. } => "TM0510",
             Self::Malformed { .. } | Self::TooLarge => "TM0511",
-            Self::Contradiction { .. } | Self::OtherSubject { .. } => "TM0512",
+            Self::Contradiction { .. } | Self::RulingContradicts { .. } | Self::OtherSubject { .. } => {
+                "TM0512"
+            }
             Self::NoProvenance { .. } => "TM0513",
             Self::NotCompared { .. } => "TM0514",
             Self::NoTrustedKey => "TM0515",
@@ -157,7 +165,7 @@ impl Coded for VerifyError {
             Self::BelowFloor { .. } => "read the differences with `trustmill show`; if you can accept them, lower --require",
             Self::Unsigned { .. } => "do not use this bundle: its signatures were taken away; fetch it again from the mill",
             Self::Malformed { .. } | Self::TooLarge => "give a bundle as the mill serves it: one DSSE envelope a line, nothing else",
-            Self::Contradiction { .. } | Self::OtherSubject { .. } => "do not use this file, and tell whoever runs the mill: it signed what its own facts deny",
+            Self::Contradiction { .. } | Self::RulingContradicts { .. } | Self::OtherSubject { .. } => "do not use this file, and tell whoever runs the mill: it signed what its own facts deny",
             Self::NoProvenance { .. } | Self::NotCompared { .. } => "fetch the whole bundle again from the mill: a part of it was left out",
             Self::NoTrustedKey => "give the mill's public key with --key: `keys/trusted.pem` in its data folder, or /keys.pem of its server",
         }

@@ -12,9 +12,11 @@ pub use error::VerifyError;
 use crate::attest::comparison::{self, Comparison};
 use crate::attest::dsse::{Envelope, IN_TOTO_PAYLOAD, Unsigned};
 use crate::attest::provenance::{self, Provenance};
+use crate::attest::remediation::{self, Remediation};
 use crate::attest::statement::{Head, Resource, Statement, StatementError};
 use crate::keys::{KeyId, TrustedKeys};
 use serde::de::DeserializeOwned;
+use trustmill_core::repair::Ruling;
 use trustmill_core::trusted::{Unverified, Verified};
 use trustmill_core::{Purl, Sha256, Verdict};
 
@@ -51,6 +53,8 @@ pub struct Evidence {
     pub comparison: Option<Statement<Comparison>>,
     /// How the rebuild was made; `None` if nothing came out of any.
     pub provenance: Option<Statement<Provenance>>,
+    /// How a repaired file came about; `None` of every other file.
+    pub remediation: Option<Statement<Remediation>>,
     /// The key that signed the decisive statement.
     pub signed_by: KeyId,
 }
@@ -62,6 +66,8 @@ pub enum Claim {
     Provenance(Box<Statement<Provenance>>),
     /// How a file compares.
     Comparison(Box<Statement<Comparison>>),
+    /// How a repaired file came about.
+    Remediation(Box<Statement<Remediation>>),
 }
 
 /// A claim and who made it.
@@ -188,6 +194,15 @@ fn claim(payload: &[u8], line: usize) -> Result<Claim, VerifyError> {
             consistent(&statement, line)?;
             Ok(Claim::Comparison(Box::new(statement)))
         }
+        remediation::PREDICATE_TYPE => {
+            let statement: Statement<Remediation> = statement(payload, line)?;
+            let said = statement.predicate();
+            let derived = said.judgement.ruling();
+            if said.ruling != derived || derived == Ruling::Refused {
+                return Err(VerifyError::RulingContradicts { line });
+            }
+            Ok(Claim::Remediation(Box::new(statement)))
+        }
         other => Err(VerifyError::PredicateUnknown { line, found: error::printable(other) }),
     }
 }
@@ -227,11 +242,14 @@ fn weigh(claims: &[Signed], subject: &Subject<'_>) -> Result<Evidence, VerifyErr
                 compared.push((*signer, statement));
             }
             Claim::Provenance(statement) => built.push((*signer, statement)),
-            Claim::Comparison(_) => {}
+            Claim::Comparison(_) | Claim::Remediation(_) => {}
         }
     }
     if let Some((signer, best)) = compared.into_iter().min_by_key(|(_, one)| one.predicate().verdict) {
         return evidence_of_comparison(signer, best, &built, subject);
+    }
+    if let Some(evidence) = repaired(claims, subject) {
+        return Ok(evidence);
     }
     let own = built.iter().find(|(_, statement)| names(statement.subjects(), subject));
     let (signer, statement) = own.ok_or_else(|| stranger(claims, subject))?;
@@ -244,7 +262,23 @@ fn weigh(claims: &[Signed], subject: &Subject<'_>) -> Result<Evidence, VerifyErr
         verdict: Verdict::Built,
         comparison: None,
         provenance: Some((*statement).clone()),
+        remediation: None,
         signed_by: *signer,
+    })
+}
+
+/// What a remediation says of the subject: the mill built it, of the published source and a patch.
+fn repaired(claims: &[Signed], subject: &Subject<'_>) -> Option<Evidence> {
+    claims.iter().find_map(|(signer, claim)| match claim {
+        Claim::Remediation(statement) if names(statement.subjects(), subject) => Some(Evidence {
+            purl: statement.predicate().repaired.clone(),
+            verdict: Verdict::Built,
+            comparison: None,
+            provenance: None,
+            remediation: Some(statement.as_ref().clone()),
+            signed_by: *signer,
+        }),
+        _ => None,
     })
 }
 
@@ -271,6 +305,7 @@ fn evidence_of_comparison(
         verdict: predicate.verdict,
         comparison: Some(statement.clone()),
         provenance,
+        remediation: None,
         signed_by: signer,
     })
 }
@@ -287,6 +322,7 @@ fn stranger(claims: &[Signed], subject: &Subject<'_>) -> VerifyError {
         claims.iter().flat_map(|(_, claim)| match claim {
             Claim::Provenance(statement) => statement.subjects(),
             Claim::Comparison(statement) => statement.subjects(),
+            Claim::Remediation(statement) => statement.subjects(),
         })
     };
     let filename = subject.filename.to_owned();

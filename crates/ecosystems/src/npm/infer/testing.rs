@@ -42,6 +42,7 @@ pub(crate) fn sources(files: &[(&str, &str)], directory: &str, committed: &str) 
     let tree = Tree {
         commit: ObjectId::blob(b"a commit"),
         committed: committed.parse::<Timestamp>().unwrap(),
+        parents: Vec::new(),
         files: BTreeMap::new(),
         refused: Vec::new(),
     };

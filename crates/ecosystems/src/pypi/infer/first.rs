@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use trustmill_core::port::ecosystem::Evidence;
 
 /// The newest Python that back ends of every era before are known to run on.
-const NEWEST_PYTHON: (u16, u16) = (3, 13);
+pub(super) const NEWEST_PYTHON: (u16, u16) = (3, 13);
 
 /// The recipe that the evidence alone suggests.
 pub(super) fn draft(evidence: &Evidence<'_>, clues: &Clues) -> Draft {

@@ -55,6 +55,12 @@ pub fn next_recipe(evidence: &Evidence<'_>, mend: Option<Mend<'_>>, tried: &[Att
     answers(evidence, &clues, last).into_iter().map(Draft::into_recipe).find(|recipe| !known(recipe))
 }
 
+/// The newest Python of its day that back ends and tests of then are known to run on: `3.8`.
+pub fn python_of(at: jiff::Timestamp) -> String {
+    let (major, minor) = eras::cpython(at).min(first::NEWEST_PYTHON);
+    format!("{major}.{minor}")
+}
+
 /// The recipe that the evidence alone suggests.
 fn first(evidence: &Evidence<'_>, clues: &Clues) -> Recipe {
     first::draft(evidence, clues).into_recipe()

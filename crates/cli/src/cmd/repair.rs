@@ -1,0 +1,232 @@
+//! `trustmill repair`: a vulnerable release gets its fix, proven by its own tests.
+
+use super::Global;
+use crate::error::Failure;
+use crate::exit::Exit;
+use crate::lockfiles;
+use crate::out::complain;
+use crate::render::{repair as view, to_json};
+use crate::wire::{self, Mill, Purpose};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use trustmill_core::Purl;
+use trustmill_core::advisory::Finding;
+use trustmill_core::package::ParsePurlError;
+use trustmill_core::port::Coded;
+use trustmill_core::repair::Ruling;
+use trustmill_factory::error::Disposition;
+use trustmill_factory::progress::{Event, Observer, Unobserved};
+use trustmill_factory::repair::{Miss, Outcome, RepairError, Repaired, Repairs, facts};
+
+/// Give a vulnerable release its fix, and prove with its own tests that nothing else changed.
+///
+/// The fix comes from the commits that the advisory names, or from the release that fixes it; it is carried to the pinned
+/// version, built and tested in the sandbox, and signed. Nothing is served by default: docs/repair.md says how a repaired
+/// release is installed.
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct Repair {
+    #[command(subcommand)]
+    what: Option<What>,
+    /// A release such as pkg:pypi/jinja2@2.11.2, or a lockfile
+    #[arg(value_name = "PURL|LOCKFILE", required = true)]
+    target: Option<String>,
+    /// One advisory, by any of its ids [default: all that hit]
+    #[arg(long, value_name = "ID")]
+    advisory: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// List the releases that were repaired
+    List,
+    /// Show one repaired release: what was checked, and the difference
+    Show {
+        /// The release, such as pkg:pypi/jinja2@2.11.2 or pkg:pypi/jinja2@2.11.2+tm.1
+        #[arg(value_name = "PURL")]
+        purl: Purl,
+    },
+}
+
+/// What begins with `pkg:` and is no package URL.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct NoPurl(ParsePurlError);
+
+impl Coded for NoPurl {
+    fn code(&self) -> &'static str {
+        "TM1202"
+    }
+
+    fn help(&self) -> String {
+        "write a release as pkg:pypi/jinja2@2.11.2".into()
+    }
+}
+
+/// Nothing of the release was repaired.
+#[derive(Debug, thiserror::Error)]
+#[error("no repair of {0} is known")]
+struct NotRepaired(Purl);
+
+impl Coded for NotRepaired {
+    fn code(&self) -> &'static str {
+        "TM1203"
+    }
+
+    fn help(&self) -> String {
+        format!("repair it with `trustmill repair {}`; `trustmill repair list` shows what was", self.0)
+    }
+}
+
+/// What came of one advisory of one release.
+#[derive(Debug, Serialize)]
+pub(crate) struct Row {
+    /// The release.
+    pub(crate) release: Purl,
+    /// The advisory.
+    pub(crate) advisory: String,
+    /// What it is about.
+    pub(crate) summary: String,
+    /// The repair.
+    pub(crate) repaired: Option<Repaired>,
+    /// Why there is none.
+    pub(crate) missed: Option<Miss>,
+}
+
+impl Repair {
+    pub(super) fn run(self, global: &Global) -> Result<Exit, Failure> {
+        wire::runtime(async {
+            match &self.what {
+                None => self.repair(global).await,
+                Some(What::List) => list(global).await,
+                Some(What::Show { purl }) => show(global, purl).await,
+            }
+        })
+    }
+
+    async fn repair(&self, global: &Global) -> Result<Exit, Failure> {
+        let observer: Arc<dyn Observer> = match global.json {
+            true => Arc::new(Unobserved),
+            false => Arc::new(Steps { live: std::io::stderr().is_terminal() }),
+        };
+        let mill = Mill::open(global, Purpose::Work, observer).await?;
+        let repairs = mill.repairs();
+        let mut rows = Vec::new();
+        for release in self.releases(&mill)? {
+            for finding in self.findings(&repairs, &release).await? {
+                rows.push(row(&repairs, &finding).await?);
+            }
+        }
+        match global.json {
+            true => to_json(&rows),
+            false => view::print(&rows),
+        }
+        let done = rows.iter().all(|row| row.repaired.is_some());
+        Ok(if done { Exit::Success } else { Exit::Gate })
+    }
+
+    /// What is to be repaired.
+    fn releases(&self, mill: &Mill) -> Result<Vec<Purl>, Failure> {
+        let target = self.target.as_deref().unwrap_or_default();
+        if target.starts_with("pkg:") {
+            let purl = target.parse::<Purl>().map_err(|error| Failure::new(Exit::Usage, NoPurl(error)))?;
+            return Ok(vec![purl]);
+        }
+        let path = Path::new(target);
+        let mut read = mill.world.ecosystems.iter().filter_map(|ecosystem| ecosystem.lockfile(path));
+        let pins = read.next().ok_or_else(|| Failure::new(Exit::Usage, lockfiles::unknown(path)))?;
+        let pins = pins.map_err(|error| Failure::new(Exit::Usage, error))?;
+        Ok(pins.pins.into_iter().map(|pin| pin.purl).collect())
+    }
+
+    /// What is wrong with a release; of one that a lockfile pins, nothing may be.
+    async fn findings(&self, repairs: &Repairs, release: &Purl) -> Result<Vec<Finding>, Failure> {
+        let is_lockfile = !self.target.as_deref().unwrap_or_default().starts_with("pkg:");
+        match repairs.hits(release, self.advisory.as_deref()).await {
+            Ok(findings) => Ok(findings),
+            Err(RepairError::NotHit(_) | RepairError::OtherAdvisory { .. }) if is_lockfile => Ok(Vec::new()),
+            Err(error @ (RepairError::Step(_) | RepairError::Advisories(_))) => Err(Failure::from(error)),
+            Err(error) => Err(Failure::new(Exit::Usage, error)),
+        }
+    }
+}
+
+/// How often a repair is tried again where the world around it failed, and after how long.
+const TRIES: u32 = 5;
+const WAIT: Duration = Duration::from_secs(4);
+
+async fn row(repairs: &Repairs, finding: &Finding) -> Result<Row, Failure> {
+    let mut tries = 0;
+    let outcome = loop {
+        match repairs.repair(finding).await {
+            // A file of an environment may still be scanned, a forge be busy: what was done is not done again.
+            Err(error) if error.disposition() == Disposition::Infrastructure && tries < TRIES => {
+                tries += 1;
+                tokio::time::sleep(WAIT).await;
+            }
+            other => break other?,
+        }
+    };
+    let (repaired, missed) = match outcome {
+        Outcome::Repaired(repaired) => (Some(*repaired), None),
+        Outcome::Missed(miss) => (None, Some(*miss)),
+    };
+    let advisory = finding.ids.first().cloned().unwrap_or_default();
+    let summary = finding.advisory.summary.clone();
+    Ok(Row { release: finding.release.clone(), advisory, summary, repaired, missed })
+}
+
+async fn list(global: &Global) -> Result<Exit, Failure> {
+    let mill = Mill::open(global, Purpose::Look, Arc::new(Unobserved)).await?;
+    let all = facts::all_repaired(&mill.world).await?;
+    match global.json {
+        true => to_json(&all),
+        false => view::list(&all),
+    }
+    Ok(Exit::Success)
+}
+
+async fn show(global: &Global, purl: &Purl) -> Result<Exit, Failure> {
+    let mill = Mill::open(global, Purpose::Look, Arc::new(Unobserved)).await?;
+    let all = facts::all_repaired(&mill.world).await?;
+    let found: Vec<Repaired> =
+        all.into_iter().filter(|one| one.repaired == *purl || one.release == *purl).collect();
+    if found.is_empty() {
+        return Err(Failure::new(Exit::Usage, NotRepaired(purl.clone())));
+    }
+    if global.json {
+        to_json(&found);
+        return Ok(Exit::Success);
+    }
+    for one in &found {
+        let difference = mill.world.blobs.get(&one.difference).await?.unwrap_or_default();
+        view::show(one, &difference);
+    }
+    Ok(Exit::Success)
+}
+
+/// The first word on a ruling, for a table.
+pub(crate) fn ruling(row: &Row) -> &'static str {
+    row.repaired.as_ref().map_or("not repaired", |repaired| match repaired.ruling {
+        Ruling::Proven => "proven",
+        Ruling::Unproven => "unproven",
+        Ruling::Refused => "refused",
+    })
+}
+
+/// What is going on, on standard error: a line for each step.
+struct Steps {
+    live: bool,
+}
+
+impl Observer for Steps {
+    fn observe(&self, event: &Event) {
+        if let (true, Event::Step { purl, step }) = (self.live, event) {
+            complain!("{purl}: {step}");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! One run of a project's tests: a job without network, and what came of it.
+
+use super::wheel::Wheel;
+use crate::pypi::environment::Environment;
+use crate::pypi::hooks::{HOME, OUT, PYTHON};
+use crate::pypi::interpreter::Interpreter;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use trustmill_core::content::Contents;
+use trustmill_core::port::sandbox::{Exit, InputFile, Job, Limits, Network, Report};
+use trustmill_core::repair::{TestOutcome, TestReport};
+
+/// The harness.
+const HARNESS: &str = include_str!("harness.py");
+const HARNESS_PATH: &str = "/build/mill/harness.py";
+/// Where the project's metadata stands, as if it were installed.
+const SITE: &str = "/build/mill/site";
+/// The source tree.
+const TREE: &str = "/build/tree";
+/// The report.
+const REPORT: &str = "tests.jsonl";
+/// The most tests that are remembered of one run.
+const MOST_TESTS: usize = 200_000;
+/// The end of the log that a report carries.
+const LOG: usize = 64 << 10;
+
+/// What starts the tests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Runner {
+    /// pytest, which runs tests of unittest as well.
+    Pytest,
+    /// The project's own program, which reports through unittest.
+    Script(String),
+}
+
+/// What a run is made of.
+pub(super) struct Run<'a> {
+    pub(super) tree: &'a Contents,
+    pub(super) wheel: &'a Wheel,
+    pub(super) environment: &'a Environment,
+    pub(super) interpreter: &'a Interpreter,
+    pub(super) runner: &'a Runner,
+    pub(super) only: Option<&'a [String]>,
+    pub(super) limits: Limits,
+}
+
+impl Run<'_> {
+    /// The job.
+    pub(super) fn job(&self) -> Job {
+        let file = |path: String, bytes: Bytes| InputFile { path, bytes, mode: 0o644, mtime: None };
+        let mut inputs = vec![file(HARNESS_PATH.to_owned(), Bytes::from_static(HARNESS.as_bytes()))];
+        for folder in [OUT, HOME, "/build/tmp", SITE] {
+            inputs.push(file(format!("{folder}/.keep"), Bytes::new()));
+        }
+        let root = root(self.tree, self.wheel);
+        for (path, member) in &self.tree.members {
+            let mode = (member.mode.unwrap_or(0o644) & 0o755) | 0o600;
+            let path = format!("{TREE}/{path}");
+            inputs.push(InputFile { path, bytes: member.bytes.clone(), mode, mtime: member.mtime });
+        }
+        for (path, bytes) in &self.wheel.members {
+            let top = path.split('/').next().unwrap_or_default();
+            if top.ends_with(".dist-info") {
+                inputs.push(file(format!("{SITE}/{path}"), bytes.clone()));
+            } else if !top.ends_with(".data") && self.tree.get(&below(&root, path)).is_none() {
+                // What only building makes: a version file, a compiled module.
+                inputs.push(file(format!("{TREE}/{}", below(&root, path)), bytes.clone()));
+            }
+        }
+        let mut mounts = vec![self.environment.mount()];
+        mounts.extend(self.interpreter.mount());
+        Job {
+            argv: self.argv(),
+            env: self.env(&root),
+            cwd: TREE.to_owned(),
+            mounts,
+            inputs,
+            collect: vec![OUT.to_owned()],
+            network: Network::None,
+            limits: self.limits,
+            umask: 0o022,
+        }
+    }
+
+    fn argv(&self) -> Vec<String> {
+        // The harness ends by itself, and says so, before the sandbox ends it.
+        let seconds = self.limits.wall.saturating_sub(Duration::from_secs(20)).as_secs().to_string();
+        let only = self.only.unwrap_or_default();
+        let mut argv = vec![PYTHON.to_owned(), HARNESS_PATH.to_owned()];
+        match self.runner {
+            Runner::Pytest => {
+                argv.extend(["pytest".to_owned(), seconds]);
+                argv.extend(only.iter().cloned());
+            }
+            Runner::Script(path) => {
+                argv.extend(["script".to_owned(), seconds, path.clone()]);
+                let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+                argv.extend(only.iter().filter_map(|file| label(folder, file)));
+            }
+        }
+        argv
+    }
+
+    fn env(&self, root: &str) -> Vec<(String, String)> {
+        let top = if root.is_empty() { TREE.to_owned() } else { format!("{TREE}/{root}") };
+        let path = format!("{top}:{TREE}:{SITE}");
+        let fixed = [
+            ("TZ", "UTC"),
+            ("LANG", "C.UTF-8"),
+            ("LC_ALL", "C.UTF-8"),
+            ("HOME", HOME),
+            ("TMPDIR", "/build/tmp"),
+            ("PATH", "/env/bin:/usr/bin:/bin"),
+            ("PYTHONHASHSEED", "0"),
+            ("PYTHONDONTWRITEBYTECODE", "1"),
+            ("PYTHONNOUSERSITE", "1"),
+            ("PYTHONPATH", path.as_str()),
+            ("CI", "true"),
+        ];
+        let mut env: Vec<_> = fixed.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        env.extend(self.interpreter.loader_env());
+        env
+    }
+}
+
+/// `forms_tests.widgets.test_a` of `tests/forms_tests/widgets/test_a.py`, below `tests`.
+fn label(folder: &str, file: &str) -> Option<String> {
+    let below = match folder {
+        "" => file,
+        folder => file.strip_prefix(folder)?.strip_prefix('/')?,
+    };
+    Some(below.strip_suffix(".py")?.trim_end_matches("/__init__").replace('/', "."))
+}
+
+/// The folder of the tree whose content is installed: empty, `src`, `lib`.
+fn root(tree: &Contents, wheel: &Wheel) -> String {
+    let tops = wheel.tops();
+    let has = |root: &str, top: &str| {
+        tree.get(&below(root, &format!("{top}/__init__.py"))).is_some()
+            || (top.ends_with(".py") && tree.get(&below(root, top)).is_some())
+    };
+    let roots = ["", "src", "lib", "source", "python", "Lib", "lib3"];
+    let found = roots.iter().max_by_key(|root| {
+        let count = tops.iter().filter(|top| has(root, top)).count();
+        (count, std::cmp::Reverse(root.len()))
+    });
+    (*found.unwrap_or(&"")).to_owned()
+}
+
+fn below(root: &str, path: &str) -> String {
+    if root.is_empty() { path.to_owned() } else { format!("{root}/{path}") }
+}
+
+/// A line of the report.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Line {
+    runner: Option<String>,
+    test: Option<String>,
+    outcome: Option<TestOutcome>,
+    uncollected: Option<String>,
+    end: Option<i64>,
+    late: bool,
+}
+
+/// What a run found.
+pub(super) fn outcome(report: &Report) -> TestReport {
+    let file = report.files.iter().find(|file| file.path.ends_with(REPORT));
+    let text = file.map(|file| String::from_utf8_lossy(&file.bytes)).unwrap_or_default();
+    let mut tests: BTreeMap<String, TestOutcome> = BTreeMap::new();
+    let (mut runner, mut ended, mut uncollected) = (String::new(), None, Vec::new());
+    for line in text.lines().take(2 * MOST_TESTS) {
+        // The project's code ran beside the harness: what it wrote over the report is not understood, and left.
+        let Ok(line) = serde_json::from_str::<Line>(line) else { continue };
+        runner = line.runner.unwrap_or(runner);
+        if let (Some(test), Some(outcome)) = (line.test, line.outcome) {
+            tests.insert(test, outcome);
+        }
+        uncollected.extend(line.uncollected);
+        ended = line.end.map(|code| (code, line.late)).or(ended);
+    }
+    let log = report.log.get(report.log.len().saturating_sub(LOG)..).unwrap_or_default();
+    let log = String::from_utf8_lossy(log).into_owned();
+    // A file that cannot be read fails as a whole: it may be what the patch broke.
+    tests.extend(uncollected.into_iter().map(|file| (file, TestOutcome::Failed)));
+    let none = !tests.values().any(|outcome| *outcome == TestOutcome::Passed);
+    let problem = match (ended, report.exit) {
+        (_, Exit::TimedOut) | (Some((_, true)), _) => Some("the tests take longer than they may".to_owned()),
+        (None, exit) => Some(format!("the runner ended early: {exit:?}")),
+        (Some(_), _) if tests.is_empty() => Some("no tests were found".to_owned()),
+        (Some(_), _) if none => Some("no test passes".to_owned()),
+        (Some(_), _) => None,
+    };
+    TestReport { tests, problem, runner, usage: report.usage, log }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trustmill_core::attempt::Usage;
+    use trustmill_core::port::sandbox::OutputFile;
+
+    fn report(lines: &str, exit: Exit) -> Report {
+        let bytes = Bytes::copy_from_slice(lines.as_bytes());
+        let file = OutputFile { path: "out/tests.jsonl".into(), bytes, mode: 0o644 };
+        Report { exit, log: Bytes::new(), files: vec![file], usage: Usage::default(), layers: Vec::new() }
+    }
+
+    #[test]
+    fn a_complete_run_has_no_problem_and_a_cut_one_has() {
+        let lines = "{\"runner\":\"pytest 7\"}\n{\"test\":\"a::b\",\"outcome\":\"passed\"}\nnoise\n{\"uncollected\":\"t/x.py\"}\n";
+        let whole = outcome(&report(&format!("{lines}{{\"end\":0,\"late\":false}}\n"), Exit::Code(0)));
+        assert_eq!((whole.problem, whole.runner.as_str()), (None, "pytest 7"));
+        assert_eq!(whole.tests.get("t/x.py"), Some(&TestOutcome::Failed));
+        assert!(outcome(&report(lines, Exit::Code(1))).problem.is_some());
+        assert!(outcome(&report(lines, Exit::TimedOut)).problem.unwrap().contains("longer"));
+        assert!(outcome(&report("{\"end\":5}\n", Exit::Code(0))).problem.unwrap().contains("no tests"));
+    }
+
+    #[test]
+    fn a_label_is_a_module_below_the_scripts_folder() {
+        assert_eq!(label("tests", "tests/forms/test_a.py").as_deref(), Some("forms.test_a"));
+        assert_eq!(label("tests", "kit/core.py"), None);
+    }
+}

@@ -1,0 +1,98 @@
+//! What is remembered of repairs.
+
+use super::VERSION;
+use crate::facts::{self, Kind};
+use crate::{StepError, World};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use trustmill_core::advisory::Finding;
+use trustmill_core::repair::{Judgement, MissClass, Proposer, Ruling};
+use trustmill_core::{Purl, Sha256};
+
+/// A release that was repaired. About the release; the subject is the repaired version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repaired {
+    /// The version of the judgement.
+    pub version: u32,
+    /// The release that is repaired.
+    pub release: Purl,
+    /// The repaired release: `pkg:pypi/jinja2@2.11.2+tm.1`.
+    pub repaired: Purl,
+    /// What is repaired, by its ids.
+    pub advisories: Vec<String>,
+    /// Who proposed it.
+    pub proposer: Proposer,
+    /// Where the change comes from.
+    pub derived_from: Vec<String>,
+    /// What the oracle found.
+    pub judgement: Judgement,
+    /// What followed.
+    pub ruling: Ruling,
+    /// The name of the change to what users run.
+    pub patch: Sha256,
+    /// The unified difference, in the blob store.
+    pub difference: Sha256,
+    /// The files: name, digest, bytes.
+    pub files: Vec<(String, Sha256, u64)>,
+    /// The signed statements, in the blob store.
+    pub bundle: Sha256,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// Why it is no longer handed out, where that is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<String>,
+}
+
+impl Kind for Repaired {
+    const NAME: &'static str = "repaired";
+}
+
+impl Repaired {
+    /// Whether a finding needs no more work.
+    pub fn counts_for(&self, finding: &Finding) -> bool {
+        self.version == VERSION
+            && self.withdrawn.is_none()
+            && self.advisories.iter().any(|id| finding.ids.contains(id))
+    }
+}
+
+/// A repair that could not be made. About the release; the subject is the advisory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Miss {
+    /// The version of the judgement.
+    pub version: u32,
+    /// What was to be repaired, by its ids.
+    pub advisories: Vec<String>,
+    /// The class.
+    pub class: MissClass,
+    /// One sentence for a reader.
+    pub why: String,
+    /// The end of the log that shows it, in the blob store.
+    pub log: Option<Sha256>,
+    /// When it was tried.
+    pub at: Timestamp,
+}
+
+impl Kind for Miss {
+    const NAME: &'static str = "repair-miss";
+}
+
+/// The repairs of a release, the newest of each repaired version, oldest first.
+pub async fn repaired(world: &World, release: &Purl) -> Result<Vec<Repaired>, StepError> {
+    let mut newest: Vec<Repaired> = Vec::new();
+    for (_, one) in facts::all::<Repaired>(world.records.as_ref(), release).await? {
+        newest.retain(|known| known.repaired != one.repaired);
+        newest.push(one);
+    }
+    Ok(newest)
+}
+
+/// Every repaired release, the newest fact of each, in the order of their package URLs.
+pub async fn all_repaired(world: &World) -> Result<Vec<Repaired>, StepError> {
+    let mut newest = std::collections::BTreeMap::new();
+    for (_, fact) in world.records.of_kind(Repaired::NAME, 0).await? {
+        let one: Repaired = facts::read(&fact)?;
+        newest.insert(one.repaired.clone(), one);
+    }
+    Ok(newest.into_values().collect())
+}

@@ -1,0 +1,92 @@
+//! Leaving out of a change what is not the fix: documents, workshop files, versions.
+
+use crate::repair::Material;
+use bytes::Bytes;
+use trustmill_core::content::Contents;
+use trustmill_core::port::workshop::Workshop;
+use trustmill_core::repair::Role;
+use trustmill_patch::hunk::hunks;
+use trustmill_patch::is_readable;
+use trustmill_patch::lines::{Lines, Splice};
+
+/// The change between two trees, as far as it matters to a repair: code and tests that are text.
+pub(super) fn material(
+    origin: String,
+    before: &Contents,
+    after: &Contents,
+    whole: bool,
+    workshop: &dyn Workshop,
+) -> Material {
+    let mut material = Material { origin, before: Contents::default(), after: Contents::default(), whole };
+    for path in super::changed(before, after) {
+        if !matches!(workshop.role(path), Role::Code | Role::Test) {
+            continue;
+        }
+        let (old, new) = (before.text(path), after.text(path));
+        let readable = |tree: &Contents, text: Option<&str>| match text {
+            Some(text) => is_readable(text),
+            None => tree.get(path).is_none(),
+        };
+        if !readable(before, old) || !readable(after, new) {
+            continue;
+        }
+        let new = match (old, new) {
+            (Some(old), Some(new)) => Some(without_versions(old, new)),
+            (_, new) => new.map(str::to_owned),
+        };
+        if old == new.as_deref() {
+            continue;
+        }
+        let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+        if let Some(old) = old {
+            material.before.set(path, Some(bytes(old)));
+        }
+        if let Some(new) = new {
+            material.after.set(path, Some(bytes(&new)));
+        }
+    }
+    material
+}
+
+/// The new text, without the hunks that only say another version or date.
+fn without_versions(old: &str, new: &str) -> String {
+    let (before, after) = (Lines::of(old), Lines::of(new));
+    let kept = hunks(&before.text, &after.text).into_iter().filter(|hunk| {
+        let (gone, come) = (before.range(hunk.before.clone()), after.range(hunk.after.clone()));
+        let same = gone.len() == come.len() && gone.iter().zip(come).all(|(a, b)| bare(a) == bare(b));
+        !(same && gone.iter().all(|line| says_version(line)))
+    });
+    let splices: Vec<Splice> = kept
+        .map(|hunk| Splice {
+            at: hunk.before,
+            with: after.range(hunk.after).iter().map(|line| (*line).to_owned()).collect(),
+        })
+        .collect();
+    before.splice(&splices)
+}
+
+/// A line without its digits and what joins them.
+fn bare(line: &str) -> String {
+    line.chars()
+        .filter(|c| !c.is_ascii_digit() && !matches!(c, '.' | ',' | ' ' | '-'))
+        .filter(|c| !"abrcdevpost".contains(*c))
+        .collect()
+}
+
+fn says_version(line: &str) -> bool {
+    let lower = line.to_ascii_lowercase();
+    let named = ["version", "release", "copyright", "date"].iter().any(|word| lower.contains(word));
+    named && line.chars().any(|c| c.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_no_part_of_a_fix_and_a_limit_is() {
+        let old = "__version__ = '1.2.0'\nLIMIT = 10\n";
+        let new = "__version__ = '1.2.1.dev0'\nLIMIT = 20\n";
+        assert_eq!(without_versions(old, new), "__version__ = '1.2.0'\nLIMIT = 20\n");
+    }
+}

@@ -1,0 +1,254 @@
+//! Repair: a release that an advisory hits gets the fix, and everything else stays as it was published.
+//!
+//! The fix is found ([`find`]), carried to the release by strategies that assume more and more ([`strategy`]), and
+//! judged ([`oracle`]): whoever proposed a candidate, a strategy, a model or a person, only the oracle makes a repair
+//! of it. What was accepted is signed and kept ([`publish`]); what was not is kept as well, with its class, for those
+//! who come next.
+
+pub mod facts;
+pub mod find;
+pub mod oracle;
+mod publish;
+pub mod strategy;
+mod task;
+
+pub use facts::{Miss, Repaired};
+pub use oracle::Oracle;
+pub use task::{Material, Task};
+
+use crate::progress::Event;
+use crate::{StepError, World};
+use std::sync::Arc;
+use strategy::Proposal;
+use trustmill_core::Purl;
+use trustmill_core::advisory::Finding;
+use trustmill_core::port::advisories::{Advisories, AdvisoriesError};
+use trustmill_core::port::workshop::Workshop;
+use trustmill_core::repair::{Check, Judgement, MissClass, Ruling};
+use trustmill_core::version::VersionScheme;
+
+/// The version of the judgement. Raised when it changes, so that releases are repaired again.
+pub const VERSION: u32 = 1;
+
+/// Candidates that are judged for one advisory: each may run a test suite twice.
+const MOST_JUDGED: usize = 6;
+
+/// What repairs work with.
+#[derive(Clone)]
+pub struct Repairs {
+    /// The mill.
+    pub world: World,
+    /// What is known to be wrong with releases.
+    pub advisories: Arc<dyn Advisories>,
+    /// The order of versions of every ecosystem.
+    pub schemes: Vec<&'static dyn VersionScheme>,
+}
+
+/// What came of repairing a release of one advisory.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// It is repaired.
+    Repaired(Box<Repaired>),
+    /// It is not, and why.
+    Missed(Box<Miss>),
+}
+
+/// Why a repair was not even tried.
+#[derive(Debug, thiserror::Error)]
+pub enum RepairError {
+    /// No advisory that is held hits the release.
+    #[error("no advisory that the mill holds hits {0}")]
+    NotHit(Purl),
+    /// The named one does not hit it.
+    #[error("{id} does not hit {release}, as far as the mill knows")]
+    OtherAdvisory {
+        /// The advisory.
+        id: String,
+        /// The release.
+        release: Purl,
+    },
+    /// A project and not a release.
+    #[error("{0} names no version")]
+    NoVersion(Purl),
+    /// The advisories cannot be read.
+    #[error(transparent)]
+    Advisories(#[from] AdvisoriesError),
+    /// A step of the work failed.
+    #[error(transparent)]
+    Step(#[from] StepError),
+}
+
+impl trustmill_core::port::Coded for RepairError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotHit(_) | Self::OtherAdvisory { .. } => "TM1201",
+            Self::NoVersion(_) => "TM1202",
+            Self::Advisories(error) => error.code(),
+            Self::Step(error) => error.code(),
+        }
+    }
+
+    fn help(&self) -> String {
+        match self {
+            Self::NotHit(_) | Self::OtherAdvisory { .. } => {
+                "read an advisory archive with `trustmill advisories update`; `trustmill advisories show` lists what is known of a project".into()
+            }
+            Self::NoVersion(_) => "write the release as pkg:pypi/NAME@VERSION".into(),
+            Self::Advisories(error) => error.help(),
+            Self::Step(error) => error.help(),
+        }
+    }
+}
+
+impl Repairs {
+    /// The advisories that hit a release, the worst first; malware and what only informs is left out: no patch helps
+    /// against either. `only` names one by any of its ids.
+    ///
+    /// # Errors
+    /// [`RepairError`] where there is none.
+    pub async fn hits(&self, release: &Purl, only: Option<&str>) -> Result<Vec<Finding>, RepairError> {
+        if release.version().is_none() {
+            return Err(RepairError::NoVersion(release.clone()));
+        }
+        let records = self.advisories.about(&release.without_version()).await?;
+        let scheme = self.schemes.iter().find(|scheme| scheme.ty() == release.ty());
+        let scheme = scheme.ok_or_else(|| StepError::UnknownEcosystem { purl: Box::new(release.clone()) })?;
+        let mut found = trustmill_inspect::vulns::find(&records, *scheme, release);
+        found.retain(|finding| !finding.malicious && !finding.advisory.informational);
+        if let Some(id) = only {
+            found.retain(|finding| finding.ids.iter().any(|known| known.eq_ignore_ascii_case(id)));
+            if found.is_empty() {
+                return Err(RepairError::OtherAdvisory { id: id.to_owned(), release: release.clone() });
+            }
+        }
+        if found.is_empty() { Err(RepairError::NotHit(release.clone())) } else { Ok(found) }
+    }
+
+    /// Repairs a release of one finding, unless that was done before.
+    ///
+    /// # Errors
+    /// [`StepError`] where the mill or the world around it failed; a repair that cannot be made is an
+    /// [`Outcome::Missed`].
+    pub async fn repair(&self, finding: &Finding) -> Result<Outcome, StepError> {
+        let release = &finding.release;
+        let known = facts::repaired(&self.world, release).await?;
+        if let Some(done) = known.iter().find(|done| done.counts_for(finding)) {
+            return Ok(Outcome::Repaired(Box::new(done.clone())));
+        }
+        let number = u32::try_from(known.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let ecosystem = Arc::clone(self.world.ecosystem(release)?);
+        let Some(workshop) = ecosystem.workshop() else {
+            let why = format!("releases of {} are not repaired by this version", release.ty());
+            return self.missed(finding, MissClass::NoWorkshop, why, None).await;
+        };
+        let task = match task::make(self, finding, workshop, number).await? {
+            Ok(task) => task,
+            Err((class, why)) => return self.missed(finding, class, why, None).await,
+        };
+        match self.attempt(&task, workshop).await? {
+            Ok((proposal, judgement, packed)) => {
+                self.step(&task, "sign and keep");
+                let done = publish::keep(&self.world, &task, &proposal.candidate, judgement, packed).await?;
+                Ok(Outcome::Repaired(Box::new(done)))
+            }
+            Err(failed) => self.missed(finding, failed.class, failed.why, failed.log).await,
+        }
+    }
+
+    /// Tries candidates, the smallest first: the first proven one is taken, else the first unproven one.
+    async fn attempt(
+        &self,
+        task: &Task,
+        workshop: &dyn Workshop,
+    ) -> Result<Result<Accepted, Failed>, StepError> {
+        let (proposals, not_carried) = strategy::propose(task, workshop);
+        let oracle = Oracle::new(&self.world, workshop);
+        let mut unproven: Option<Accepted> = None;
+        let mut worst: Option<Failed> = None;
+        for (number, proposal) in proposals.into_iter().take(MOST_JUDGED).enumerate() {
+            let shown = proposal.candidate.proposer.shown();
+            self.step(task, format!("judge candidate {} ({shown})", number + 1));
+            let (judgement, packed) = oracle.examine(task, &proposal.candidate).await?;
+            match (judgement.ruling(), packed) {
+                (Ruling::Proven, Some(packed)) => return Ok(Ok((proposal, judgement, packed))),
+                (Ruling::Unproven, Some(packed)) => {
+                    unproven.get_or_insert((proposal, judgement, packed));
+                }
+                _ => {
+                    let failed = Failed::of(&judgement);
+                    let ends = matches!(failed.class, MissClass::NoTests | MissClass::DoesNotBuild);
+                    worst.get_or_insert(failed);
+                    if ends {
+                        break;
+                    }
+                }
+            }
+        }
+        if let Some(accepted) = unproven {
+            return Ok(Ok(accepted));
+        }
+        let none = || Failed {
+            class: MissClass::NotCarried,
+            why: not_carried.unwrap_or_else(|| "no strategy has a candidate".to_owned()),
+            log: None,
+        };
+        Ok(Err(worst.unwrap_or_else(none)))
+    }
+
+    /// Writes down why there is no repair.
+    async fn missed(
+        &self,
+        finding: &Finding,
+        class: MissClass,
+        why: String,
+        log: Option<String>,
+    ) -> Result<Outcome, StepError> {
+        let world = &self.world;
+        let log = match log.filter(|log| !log.is_empty()) {
+            Some(log) => Some(world.blobs.put(log.into()).await?),
+            None => None,
+        };
+        let at = world.clock.now();
+        let ids = finding.ids.clone();
+        let miss = Miss { version: VERSION, advisories: ids, class, why, log, at };
+        let fact = crate::facts::fact(&finding.release, Some(&finding.advisory.id), at, &miss)?;
+        world.records.append(&[fact]).await?;
+        Ok(Outcome::Missed(Box::new(miss)))
+    }
+
+    fn step(&self, task: &Task, step: impl Into<String>) {
+        self.world.observer.observe(&Event::Step { purl: task.release.clone(), step: step.into() });
+    }
+}
+
+/// An accepted candidate, what was said of it, and the files.
+type Accepted = (Proposal, Judgement, oracle::Files);
+
+/// Why no candidate was accepted.
+struct Failed {
+    class: MissClass,
+    why: String,
+    log: Option<String>,
+}
+
+impl Failed {
+    fn of(judgement: &Judgement) -> Self {
+        let stopped = judgement.broken().or_else(|| {
+            judgement.checks.iter().rfind(|c| c.outcome != trustmill_core::repair::CheckOutcome::Held)
+        });
+        let Some(stopped) = stopped else {
+            return Self { class: MissClass::NotCarried, why: "nothing was checked".to_owned(), log: None };
+        };
+        let class = match stopped.check {
+            Check::Applies => MissClass::NotCarried,
+            Check::Paths => MissClass::ForbiddenPath,
+            Check::Builds if stopped.detail.starts_with(oracle::UNPATCHED) => MissClass::DoesNotBuild,
+            Check::Builds | Check::Metadata => MissClass::BuildDiffers,
+            Check::NoNewFailures if stopped.detail.starts_with(oracle::UNPATCHED) => MissClass::NoTests,
+            Check::NoNewFailures | Check::Regression => MissClass::TestsFail,
+            Check::Capability => MissClass::NewCapability,
+            Check::Complete => MissClass::Incomplete,
+        };
+        Self { class, why: format!("{}: {}", stopped.check.as_str(), stopped.detail), log: None }
+    }
+}

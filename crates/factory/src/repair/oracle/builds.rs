@@ -1,0 +1,145 @@
+//! It builds, and what comes out differs from what the unpatched release gives only where the patch and the version
+//! say so.
+
+use super::{Files, Oracle, Trees, UNPATCHED};
+use crate::StepError;
+use crate::repair::Task;
+use bytes::Bytes;
+use trustmill_core::Sha256;
+use trustmill_core::content::Contents;
+use trustmill_core::repair::Candidate;
+use trustmill_inspect::archive::{Limits, published};
+
+/// What was built of the patched release, and of the unpatched one with the same version.
+pub(super) struct Built {
+    /// The files of the repaired release.
+    pub(super) files: Files,
+    /// Each built distribution: name, content, and the content of the one that the unpatched release gives.
+    pub(super) pairs: Vec<(String, Contents, Contents)>,
+    /// The file of the unpatched release by the name of the patched one's.
+    pub(super) unpatched: Files,
+}
+
+type Result_ = Result<Result<(Built, String), String>, StepError>;
+
+pub(super) async fn check(oracle: &Oracle<'_>, task: &Task, candidate: &Candidate, trees: &Trees) -> Result_ {
+    let version = task.repaired.version().unwrap_or_default();
+    let renumber = |tree: &Contents| oracle.workshop.renumbered(tree, &task.release, version);
+    let (patched, unpatched) =
+        match (renumber(&with_packed_tests(task, candidate, trees)), renumber(&task.tree)) {
+            (Ok(patched), Ok(unpatched)) => (patched, unpatched),
+            (Err(failure), _) | (_, Err(failure)) => {
+                return Ok(Err(format!("{UNPATCHED}: the version cannot be changed: {}", failure.detail)));
+            }
+        };
+    let before = match packed(oracle, task, &unpatched).await? {
+        Ok(files) => files,
+        Err(why) => return Ok(Err(format!("{UNPATCHED}, the release does not build here: {why}"))),
+    };
+    let files = match oracle.workshop.pack(&task.bench(), &patched).await? {
+        Ok(files) => files,
+        Err(failure) => return Ok(Err(format!("{}: {}", failure.class.as_str(), failure.detail))),
+    };
+    let mut pairs = Vec::new();
+    for (name, bytes) in &files {
+        let Some((_, other)) = before.iter().find(|(other, _)| other == name) else {
+            return Ok(Err(format!("{name} comes out, and the unpatched release does not give it")));
+        };
+        if is_source(name) {
+            continue;
+        }
+        let (new, old) = match (read(name, bytes), read(name, other)) {
+            (Ok(new), Ok(old)) => (new, old),
+            (Err(why), _) | (_, Err(why)) => return Ok(Err(why)),
+        };
+        if let Err(why) = only_patched(&new, &old, candidate) {
+            return Ok(Err(format!("{name}: {why}")));
+        }
+        pairs.push((name.clone(), new, old));
+    }
+    if pairs.is_empty() {
+        return Ok(Err("no built distribution came out".to_owned()));
+    }
+    let detail = format!("{} differs only in what the patch changes", files_of(&pairs));
+    Ok(Ok((Built { files, pairs, unpatched: before }, detail)))
+}
+
+/// The patched tree as it is packed: tests go along as far as the published archive has them.
+fn with_packed_tests(task: &Task, candidate: &Candidate, trees: &Trees) -> Contents {
+    let mut tree = trees.patched.clone();
+    let folder = |path: &str| path.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned());
+    for (path, edit) in &candidate.tests.edits {
+        let beside = task.tree.members.keys().any(|other| folder(other) == folder(path));
+        let has =
+            task.tree.get(path).is_some() || (edit.before.is_none() && beside && !folder(path).is_empty());
+        if has {
+            tree.set(path, edit.after.clone());
+        }
+    }
+    tree
+}
+
+/// Whether a file is a source archive, by its name.
+pub(super) fn is_source(name: &str) -> bool {
+    name.ends_with(".tar.gz")
+}
+
+fn files_of(pairs: &[(String, Contents, Contents)]) -> String {
+    pairs.iter().map(|(name, _, _)| name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn read(name: &str, bytes: &Bytes) -> Result<Contents, String> {
+    published::read(name, bytes, &Limits::default()).map_err(|error| format!("{name}: {error}"))
+}
+
+/// What the unpatched release gives, built once for all candidates.
+async fn packed(
+    oracle: &Oracle<'_>,
+    task: &Task,
+    tree: &Contents,
+) -> Result<Result<Files, String>, StepError> {
+    let key = format!("{} {}", task.repaired, super::suite::tree_digest(tree));
+    let blobs = &oracle.world.blobs;
+    if let Some(known) =
+        super::suite::cached::<Vec<(String, Sha256)>>(oracle.world, &task.release, "packed", &key).await?
+    {
+        let mut files = Vec::new();
+        for (name, digest) in known {
+            files.extend(blobs.get(&digest).await?.map(|bytes| (name, bytes)));
+        }
+        if !files.is_empty() {
+            return Ok(Ok(files));
+        }
+    }
+    let files = match oracle.workshop.pack(&task.bench(), tree).await? {
+        Ok(files) => files,
+        Err(failure) => return Ok(Err(format!("{}: {}", failure.class.as_str(), failure.detail))),
+    };
+    let mut known = Vec::new();
+    for (name, bytes) in &files {
+        known.push((name.clone(), blobs.put(bytes.clone()).await?));
+    }
+    super::suite::keep(oracle.world, &task.release, "packed", &key, &known).await?;
+    Ok(Ok(files))
+}
+
+/// Every member that differs is one that the patch changes, and every one that is gone or new, too.
+fn only_patched(new: &Contents, old: &Contents, candidate: &Candidate) -> Result<(), String> {
+    let edits = || candidate.fix.edits.iter().chain(&candidate.tests.edits);
+    let covers = |edited: &str, member: &str| edited == member || edited.ends_with(&format!("/{member}"));
+    for path in crate::repair::find::changed(old, new) {
+        // What records the other files has a check of its own.
+        if path.contains(".dist-info/") {
+            continue;
+        }
+        let ours = edits().find(|(edited, _)| covers(edited, path));
+        let Some((_, edit)) = ours else {
+            return Err(format!("{path} differs, and the patch does not change it"));
+        };
+        let now = new.get(path).map(|member| &member.bytes);
+        if now != edit.after.as_ref() {
+            return Err(format!("{path} is not what the patch makes of it"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,243 @@
+//! What the fix changes upstream is all there, and where it belongs.
+//!
+//! Every line that the fix brings must be in the function that it was brought to, beside a line that it stood beside,
+//! and every line that it takes must be gone from there. The order of hunks, and what else stands in a file, does not
+//! matter, so that a fix carried to another version holds; half of one, and one at the wrong place, does not.
+
+use crate::repair::find::changed;
+use crate::repair::strategy::path_in;
+use crate::repair::{Material, Task};
+use std::collections::{BTreeMap, BTreeSet};
+use trustmill_core::content::Contents;
+use trustmill_core::port::workshop::Workshop;
+use trustmill_core::repair::{Candidate, Check, CheckOutcome, Checked, Proposer, Role};
+use trustmill_patch::hunk::hunks;
+use trustmill_patch::lines::Lines;
+use trustmill_patch::symbol::{Brought, Kind, Language, Symbol, brought, enclosing, symbols};
+
+pub(super) fn check(
+    task: &Task,
+    candidate: &Candidate,
+    patched: &Contents,
+    workshop: &dyn Workshop,
+) -> Checked {
+    let done = |outcome, detail: String| Checked { check: Check::Complete, outcome, detail };
+    let known: Vec<&Material> = task.material.iter().filter(|material| material.whole).collect();
+    if known.is_empty() {
+        let all = task.material.iter().map(|material| look(task, material, patched, workshop));
+        if all.into_iter().any(|found| found.is_whole()) {
+            let detail = "all code that changed between the two releases is there".to_owned();
+            return done(CheckOutcome::Held, detail);
+        }
+        let detail =
+            "no commit of the fix can be read: what of the release's changes belongs to it is not known";
+        return done(CheckOutcome::Untried, detail.to_owned());
+    }
+    // Of several versions of one fix one must be there.
+    let all = known.into_iter().map(|material| look(task, material, patched, workshop));
+    let Some(best) = all.min_by_key(|found| (found.missing.len(), found.absent.len())) else {
+        return done(CheckOutcome::Untried, "nothing is known of the fix".to_owned());
+    };
+    let own_words = matches!(candidate.proposer, Proposer::Model { .. } | Proposer::Person { .. });
+    match (best.missing.first(), best.absent.first()) {
+        (None, None) => {
+            done(CheckOutcome::Held, format!("all {} lines of the fix are where they belong", best.there))
+        }
+        (None, Some(absent)) => done(
+            CheckOutcome::Untried,
+            format!("the fix also changes {absent}, which this release does not have"),
+        ),
+        // Who writes a fix anew writes other lines; who copies a part of it leaves out the rest.
+        (Some(_), _) if own_words && best.there * 3 < best.missing.len() => {
+            done(CheckOutcome::Untried, "the fix is written in other words than upstream's".to_owned())
+        }
+        (Some(missing), _) => done(CheckOutcome::Broken, missing.clone()),
+    }
+}
+
+/// What of a fix is there.
+#[derive(Default)]
+struct Found {
+    /// Lines that are.
+    there: usize,
+    /// What is not, each with its place.
+    missing: Vec<String>,
+    /// Files and functions that the release does not have.
+    absent: Vec<String>,
+}
+
+impl Found {
+    fn is_whole(&self) -> bool {
+        self.there > 0 && self.missing.is_empty() && self.absent.is_empty()
+    }
+}
+
+fn look(task: &Task, material: &Material, patched: &Contents, workshop: &dyn Workshop) -> Found {
+    let mut found = Found::default();
+    for path in changed(&material.before, &material.after).filter(|path| workshop.role(path) == Role::Code) {
+        match (material.before.text(path), material.after.text(path)) {
+            (Some(before), Some(after)) => {
+                let there = path_in(&task.tree, path, before);
+                let texts = there.and_then(|there| Some((task.tree.text(&there)?, patched.text(&there)?)));
+                match texts {
+                    Some((old, new)) => file(path, [before, after, old, new], &mut found),
+                    None => found.absent.push(path.clone()),
+                }
+            }
+            (None, Some(after)) => {
+                let name = path.rsplit('/').next().unwrap_or(path);
+                let same = |other: &&String| {
+                    other.rsplit('/').next() == Some(name) && patched.text(other) == Some(after)
+                };
+                match patched.members.keys().find(same) {
+                    Some(_) => found.there += after.lines().count(),
+                    None => found.missing.push(format!("{path}, which the fix brings, is not there")),
+                }
+            }
+            _ => found.absent.push(format!("{path} (upstream takes it away)")),
+        }
+    }
+    found
+}
+
+/// A text by its functions: how often each line that counts stands in each.
+struct Scopes<'a> {
+    lines: Lines<'a>,
+    symbols: Vec<Symbol>,
+    counts: BTreeMap<String, BTreeMap<&'a str, i64>>,
+    imports: BTreeSet<Brought>,
+}
+
+impl<'a> Scopes<'a> {
+    fn of(path: &str, text: &'a str) -> Self {
+        let lines = Lines::of(text);
+        let symbols = symbols(Language::of(path), &lines);
+        let is_import = |symbol: &&Symbol| symbol.kind == Kind::Import;
+        let imports = symbols
+            .iter()
+            .filter(is_import)
+            .flat_map(|symbol| brought(lines.range(symbol.lines.clone())))
+            .collect();
+        let mut all = Self { lines, symbols, counts: BTreeMap::new(), imports };
+        for number in 0..all.lines.len() {
+            if let Some(line) = all.line(number) {
+                *all.counts.entry(all.scope(number)).or_default().entry(line).or_default() += 1;
+            }
+        }
+        all
+    }
+
+    /// A line that counts: no comment, nothing empty, no import, which is compared by its names.
+    fn line(&self, number: usize) -> Option<&'a str> {
+        let line = self.lines.text.get(number)?.trim();
+        let import = self.symbols.iter().any(|one| one.kind == Kind::Import && one.lines.contains(&number));
+        (!line.is_empty() && !line.starts_with('#') && !import).then_some(line)
+    }
+
+    fn scope(&self, number: usize) -> String {
+        enclosing(&self.symbols, number).map(|symbol| symbol.name.clone()).unwrap_or_default()
+    }
+
+    fn count(&self, scope: &str, line: &str) -> i64 {
+        self.counts.get(scope).and_then(|lines| lines.get(line)).copied().unwrap_or(0)
+    }
+
+    fn has(&self, scope: &str) -> bool {
+        scope.is_empty() || self.counts.contains_key(scope)
+    }
+
+    /// Whether a line stands in a scope right behind another, or right before it.
+    fn neighbours(&self, scope: &str, line: &str, above: Option<&str>, below: Option<&str>) -> bool {
+        let numbers = (0..self.lines.len())
+            .filter(|number| self.line(*number) == Some(line) && self.scope(*number) == scope);
+        let mut numbers = numbers;
+        numbers.any(|number| {
+            above.is_some_and(|above| self.near(number, false) == Some(above))
+                || below.is_some_and(|below| self.near(number, true) == Some(below))
+        })
+    }
+
+    /// The next line that counts, downwards or upwards.
+    fn near(&self, number: usize, down: bool) -> Option<&'a str> {
+        if down {
+            (number + 1..self.lines.len()).find_map(|number| self.line(number))
+        } else {
+            (0..number).rev().find_map(|number| self.line(number))
+        }
+    }
+}
+
+fn file(path: &str, [before, after, old, new]: [&str; 4], found: &mut Found) {
+    let [before, after, old, new] = [before, after, old, new].map(|text| Scopes::of(path, text));
+    for import in after.imports.difference(&before.imports) {
+        match new.imports.contains(import) {
+            true => found.there += 1,
+            false => found.missing.push(format!("{path}: `{}` is not there", import.statement())),
+        }
+    }
+    let names: BTreeSet<&String> = before.counts.keys().chain(after.counts.keys()).collect();
+    for scope in names {
+        let lines = |scopes: &Scopes<'_>| -> BTreeSet<String> {
+            scopes
+                .counts
+                .get(scope)
+                .into_iter()
+                .flat_map(BTreeMap::keys)
+                .map(|line| (*line).to_owned())
+                .collect()
+        };
+        let all: BTreeSet<String> = lines(&before).union(&lines(&after)).cloned().collect();
+        let deltas = all.iter().map(|line| (line, after.count(scope, line) - before.count(scope, line)));
+        let deltas: Vec<(&String, i64)> = deltas.filter(|(_, delta)| *delta != 0).collect();
+        // A function that the fix changes and the release does not have.
+        if !deltas.is_empty() && before.has(scope) && !old.has(scope) {
+            found.absent.push(format!("{scope} in {path}"));
+            continue;
+        }
+        for (line, delta) in deltas {
+            let (was, is) = (old.count(scope, line), new.count(scope, line));
+            let holds = match delta > 0 {
+                true => is >= was + delta || is >= after.count(scope, line),
+                false => is <= (was + delta).max(after.count(scope, line)),
+            };
+            let place = if scope.is_empty() { path.to_owned() } else { format!("{scope} in {path}") };
+            let shown: String = line.chars().take(80).collect();
+            match (holds, delta > 0) {
+                (true, _) => found.there += 1,
+                (false, true) => {
+                    found.missing.push(format!("a line of the fix is missing from {place}: {shown}"));
+                }
+                (false, false) => {
+                    found.missing.push(format!("a line that the fix takes is still in {place}: {shown}"));
+                }
+            }
+        }
+    }
+    placed(path, [&before, &after, &old, &new], found);
+}
+
+/// Every run of lines that the fix brings to a function stands beside a line beside which it stood upstream, where the
+/// release has that line.
+fn placed(path: &str, [before, after, old, new]: [&Scopes<'_>; 4], found: &mut Found) {
+    for hunk in hunks(&before.lines.text, &after.lines.text) {
+        let counting: Vec<usize> =
+            hunk.after.clone().filter(|number| after.line(*number).is_some()).collect();
+        let (Some(first), Some(last)) = (counting.first(), counting.last()) else { continue };
+        let scope = after.scope(*first);
+        if !before.has(&scope) || !old.has(&scope) || after.scope(*last) != scope {
+            continue;
+        }
+        let (above, below) = (after.near(*first, false), after.near(*last, true));
+        let known = |line: Option<&str>| line.is_some_and(|line| old.count(&scope, line) > 0);
+        if !known(above) && !known(below) {
+            continue;
+        }
+        let begins = after.line(*first).is_some_and(|line| new.neighbours(&scope, line, above, None));
+        let ends = after.line(*last).is_some_and(|line| new.neighbours(&scope, line, None, below));
+        if !begins && !ends {
+            let line: String = after.line(*first).unwrap_or_default().chars().take(80).collect();
+            let place = if scope.is_empty() { path.to_owned() } else { format!("{scope} in {path}") };
+            found.missing.push(format!("a line of the fix stands at another place in {place}: {line}"));
+        }
+    }
+}

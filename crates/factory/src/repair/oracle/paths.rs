@@ -1,0 +1,145 @@
+//! Only what a repair may change is changed, and no test is taken away or made easier.
+
+use crate::repair::{Material, Task};
+use bytes::Bytes;
+use std::collections::BTreeSet;
+use trustmill_core::port::workshop::Workshop;
+use trustmill_core::repair::{Candidate, Edit, Patch, Proposer, Role};
+use trustmill_patch::lines::Lines;
+use trustmill_patch::symbol::{Kind, Language, Symbol, symbols};
+
+/// Words by which a test is left out.
+const LEAVING_OUT: [&str; 10] = [
+    "skip",
+    "xfail",
+    "collect_ignore",
+    "pytest_ignore_collect",
+    "pytestmark",
+    "expectedfailure",
+    "deselect",
+    "__test__",
+    "pytest_collection",
+    "exit(",
+];
+
+pub(super) fn check(
+    task: &Task,
+    candidate: &Candidate,
+    workshop: &dyn Workshop,
+) -> Result<((), String), String> {
+    fix(&candidate.fix, &candidate.proposer, workshop)?;
+    for (path, edit) in &candidate.tests.edits {
+        test(task, path, edit, workshop)?;
+    }
+    Ok(((), "only code and tests are changed, and no test is weakened".to_owned()))
+}
+
+fn fix(fix: &Patch, proposer: &Proposer, workshop: &dyn Workshop) -> Result<(), String> {
+    let bumps = matches!(proposer, Proposer::Strategy { name, .. } if name == "dependency");
+    for (path, edit) in &fix.edits {
+        let allowed = match workshop.role(path) {
+            Role::Code => true,
+            Role::Metadata => bumps,
+            Role::Generated => bumps,
+            Role::Test | Role::Docs | Role::Workshop => false,
+        };
+        if !allowed {
+            return Err(format!("{path} may not be changed by a repair"));
+        }
+        if edit.after.is_none() {
+            return Err(format!("{path} would be taken away"));
+        }
+        if edit.after.as_ref().is_some_and(|bytes| std::str::from_utf8(bytes).is_err()) {
+            return Err(format!("{path} would hold bytes that are no text"));
+        }
+    }
+    Ok(())
+}
+
+fn test(task: &Task, path: &str, edit: &Edit, workshop: &dyn Workshop) -> Result<(), String> {
+    if workshop.role(path) != Role::Test {
+        return Err(format!("{path} is changed as a test and is none"));
+    }
+    let Some(after) = &edit.after else { return Err(format!("the test file {path} would be taken away")) };
+    let text = |bytes: &Bytes| std::str::from_utf8(bytes).ok().map(str::to_owned);
+    let Some(after) = text(after) else { return Ok(()) };
+    let upstream = upstream(task, path);
+    let name = path.rsplit('/').next().unwrap_or_default();
+    if name == "conftest.py" && !upstream.iter().any(|one| one.as_str() == after) {
+        return Err(format!(
+            "{path} decides which tests run, and is changed otherwise than upstream changed it"
+        ));
+    }
+    let before = edit.before.as_ref().and_then(text).unwrap_or_default();
+    leaves_nothing_out(path, &before, &after, &upstream)?;
+    if Language::of(path).is_some() { weakens_nothing(path, &before, &after, &upstream) } else { Ok(()) }
+}
+
+/// What the fix made of a test file, in every version of it that is known.
+fn upstream(task: &Task, path: &str) -> Vec<String> {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let of = |material: &Material| -> Vec<String> {
+        let same = material.after.members.keys().filter(|other| other.rsplit('/').next() == Some(name));
+        same.filter_map(|path| material.after.text(path)).map(str::to_owned).collect()
+    };
+    task.material.iter().flat_map(of).collect()
+}
+
+/// No line comes that leaves a test out, unless it comes from upstream.
+fn leaves_nothing_out(path: &str, before: &str, after: &str, upstream: &[String]) -> Result<(), String> {
+    let old: BTreeSet<&str> = before.lines().map(str::trim).collect();
+    let theirs: BTreeSet<&str> = upstream.iter().flat_map(|text| text.lines()).map(str::trim).collect();
+    let comes = after.lines().map(str::trim).find(|line| {
+        let lower = line.to_ascii_lowercase();
+        !old.contains(line) && !theirs.contains(line) && LEAVING_OUT.iter().any(|word| lower.contains(word))
+    });
+    match comes {
+        Some(line) => {
+            Err(format!("{path} would leave tests out: {}", line.chars().take(80).collect::<String>()))
+        }
+        None => Ok(()),
+    }
+}
+
+/// No test goes, and none is changed but to what upstream made of it.
+fn weakens_nothing(path: &str, before: &str, after: &str, upstream: &[String]) -> Result<(), String> {
+    let (old, new) = (Lines::of(before), Lines::of(after));
+    let python = Some(Language::Python);
+    let (olds, news) = (symbols(python, &old), symbols(python, &new));
+    let theirs: Vec<Lines<'_>> = upstream.iter().map(|text| Lines::of(text)).collect();
+    let theirs: Vec<(&Lines<'_>, Vec<Symbol>)> =
+        theirs.iter().map(|lines| (lines, symbols(python, lines))).collect();
+    for symbol in olds.iter().filter(|symbol| symbol.kind == Kind::Block && is_leaf(symbol, &olds)) {
+        let was = bodies(&old, &olds, &symbol.name);
+        let is = bodies(&new, &news, &symbol.name);
+        let known = |body: &Vec<String>| {
+            was.contains(body)
+                || theirs.iter().any(|(lines, all)| bodies(lines, all, &symbol.name).contains(body))
+        };
+        let gone_upstream = !theirs.is_empty()
+            && theirs.iter().all(|(_, all)| !all.iter().any(|one| one.name == symbol.name));
+        if is.len() < was.len() && !gone_upstream {
+            return Err(format!("{path} would lose {}", symbol.name));
+        }
+        if !is.iter().all(known) {
+            return Err(format!("{path} would change {} otherwise than upstream did", symbol.name));
+        }
+    }
+    Ok(())
+}
+
+/// Whether no other function stands in it: the text of a class is that of its methods.
+fn is_leaf(symbol: &Symbol, all: &[Symbol]) -> bool {
+    let prefix = format!("{}.", symbol.name);
+    !all.iter().any(|other| other.kind == Kind::Block && other.name.starts_with(&prefix))
+}
+
+/// The texts of the functions of a name, without what does not count.
+fn bodies(lines: &Lines<'_>, all: &[Symbol], name: &str) -> Vec<Vec<String>> {
+    let same = all.iter().filter(|symbol| symbol.kind == Kind::Block && symbol.name == name);
+    same.map(|symbol| {
+        let text = lines.range(symbol.lines.clone()).iter().map(|line| line.trim());
+        text.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
+    })
+    .collect()
+}

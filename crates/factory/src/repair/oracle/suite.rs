@@ -1,0 +1,228 @@
+//! The package's own tests: none fails that passed, and one that came with the fix fails without it and passes with it.
+
+use super::{Notes, Oracle, Trees, UNPATCHED};
+use crate::facts::{self, Kind};
+use crate::repair::Task;
+use crate::{StepError, World};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use trustmill_core::content::Contents;
+use trustmill_core::repair::{Candidate, Check, CheckOutcome, Checked, TestOutcome, TestReport};
+use trustmill_core::{Purl, Sha256};
+
+/// What the unpatched release does, twice.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Baseline {
+    /// How each test ended; of those that did not end alike twice the worse.
+    tests: BTreeMap<String, TestOutcome>,
+    /// Tests that did not end alike.
+    flaky: BTreeSet<String>,
+    /// Why there is no complete run.
+    problem: Option<String>,
+    /// The runner.
+    runner: String,
+}
+
+impl Baseline {
+    fn passed(&self) -> impl Iterator<Item = &String> {
+        let passed = self.tests.iter().filter(|(_, outcome)| **outcome == TestOutcome::Passed);
+        passed.map(|(name, _)| name).filter(|name| !self.flaky.contains(*name))
+    }
+}
+
+/// Makes the checks on tests; `false` if one is broken.
+pub(super) async fn check(
+    oracle: &Oracle<'_>,
+    task: &Task,
+    candidate: &Candidate,
+    trees: &Trees,
+    notes: &mut Notes,
+) -> Result<bool, StepError> {
+    let before = baseline(oracle, task).await?;
+    if let Some(problem) = &before.problem {
+        let detail = format!("{UNPATCHED}, the tests of this release do not run here: {problem}");
+        return Ok(notes.put(Checked { check: Check::NoNewFailures, outcome: CheckOutcome::Broken, detail }));
+    }
+    let mut patched = task.with_tests(&trees.patched);
+    for (path, edit) in &candidate.tests.edits {
+        patched.set(path, edit.after.clone());
+    }
+    // What is shipped is what is tested: with its new version.
+    let version = task.repaired.version().unwrap_or_default();
+    let shipped = oracle.workshop.renumbered(&patched, &task.release, version).unwrap_or(patched);
+    let after = oracle.workshop.test(&task.bench(), &shipped, None).await?;
+    let mut failing: Vec<&String> =
+        before.passed().filter(|name| after.tests.get(*name) != Some(&TestOutcome::Passed)).collect();
+    let mut flaky = before.flaky.clone();
+    if !failing.is_empty() && failing.len() <= FEW {
+        // Once more, for those that fail now and then.
+        let files: Vec<String> =
+            failing.iter().map(|name| file_of(name)).collect::<BTreeSet<_>>().into_iter().collect();
+        let again = oracle.workshop.test(&task.bench(), &shipped, Some(&files)).await?;
+        let (now, still): (Vec<&String>, Vec<&String>) =
+            failing.iter().partition(|name| again.tests.get(**name) == Some(&TestOutcome::Passed));
+        flaky.extend(now.into_iter().cloned());
+        failing = still;
+    }
+    if let Some(first) = failing.first() {
+        let detail = format!("{} tests no longer pass: {first}", failing.len());
+        return Ok(notes.put(Checked { check: Check::NoNewFailures, outcome: CheckOutcome::Broken, detail }));
+    }
+    let kept = before.passed().count();
+    note_counts(notes, &before, &after, kept, &flaky);
+    let detail = format!("{kept} tests that passed still pass ({})", before.runner);
+    notes.put(Checked { check: Check::NoNewFailures, outcome: CheckOutcome::Held, detail });
+    let regression = regression(oracle, task, candidate, trees, &after, notes).await?;
+    Ok(notes.put(regression))
+}
+
+/// More failures than this are none by chance.
+const FEW: usize = 20;
+
+/// The file of a test, as runners name it.
+fn file_of(name: &str) -> String {
+    name.split("::").next().unwrap_or(name).to_owned()
+}
+
+fn note_counts(
+    notes: &mut Notes,
+    before: &Baseline,
+    after: &TestReport,
+    kept: usize,
+    flaky: &BTreeSet<String>,
+) {
+    notes.0.passed = u32::try_from(kept).unwrap_or(u32::MAX);
+    notes.0.flaky = flaky.iter().take(MOST_NAMES).cloned().collect();
+    let fails = |name: &&String| {
+        let failed = Some(&TestOutcome::Failed);
+        before.tests.get(*name) == failed && after.tests.get(*name) == failed
+    };
+    notes.0.failing_before = before.tests.keys().filter(fails).take(MOST_NAMES).cloned().collect();
+}
+
+/// Names that a statement carries of each kind.
+const MOST_NAMES: usize = 200;
+
+async fn regression(
+    oracle: &Oracle<'_>,
+    task: &Task,
+    candidate: &Candidate,
+    trees: &Trees,
+    after: &TestReport,
+    notes: &mut Notes,
+) -> Result<Checked, StepError> {
+    let done = |outcome, detail: String| Checked { check: Check::Regression, outcome, detail };
+    if candidate.tests.is_empty() {
+        return Ok(done(CheckOutcome::Untried, "no test of the fix could be brought along".to_owned()));
+    }
+    let files: Vec<String> =
+        candidate.tests.edits.keys().filter(|path| path.ends_with(".py")).cloned().collect();
+    let only = if files.is_empty() { None } else { Some(files.as_slice()) };
+    let without = oracle.workshop.test(&task.bench(), &trees.tests_only, only).await?;
+    // A file that could not even be read is no evidence of its tests one by one.
+    let fails = |name: &String| without.tests.get(name) == Some(&TestOutcome::Failed);
+    let unread =
+        |name: &String| !without.tests.contains_key(name) && fails(&file_of(name)) && name.contains("::");
+    let fixed =
+        after.tests.iter().filter(|(_, outcome)| **outcome == TestOutcome::Passed).map(|(name, _)| name);
+    let in_edited =
+        |name: &&String| files.is_empty() || files.contains(&file_of(name)) || !name.contains("::");
+    let (mut shown, mut only_unread) = (Vec::new(), true);
+    for name in fixed.filter(in_edited) {
+        if fails(name) {
+            only_unread = false;
+            shown.push(name.clone());
+        } else if unread(name) {
+            shown.push(name.clone());
+        }
+    }
+    shown.truncate(MOST_NAMES);
+    notes.0.fixed.clone_from(&shown);
+    Ok(match shown.first() {
+        None => done(CheckOutcome::Untried, "no test fails without the fix and passes with it".to_owned()),
+        Some(first) if only_unread => {
+            notes.0.fixed.clear();
+            done(CheckOutcome::Untried, format!("the tests of the fix cannot be read without it: {first}"))
+        }
+        Some(first) => done(
+            CheckOutcome::Held,
+            format!("{} fail without the fix and pass with it: {first}", shown.len()),
+        ),
+    })
+}
+
+/// The unpatched release's tests, run twice and remembered.
+async fn baseline(oracle: &Oracle<'_>, task: &Task) -> Result<Baseline, StepError> {
+    let tree = task.with_tests(&task.tree);
+    let key = tree_digest(&tree).to_string();
+    if let Some(known) = cached::<Baseline>(oracle.world, &task.release, "baseline", &key).await? {
+        return Ok(known);
+    }
+    let first = oracle.workshop.test(&task.bench(), &tree, None).await?;
+    let mut baseline =
+        Baseline { tests: first.tests, flaky: BTreeSet::new(), problem: first.problem, runner: first.runner };
+    if baseline.problem.is_none() {
+        let second = oracle.workshop.test(&task.bench(), &tree, None).await?;
+        let alike = |(name, outcome): &(&String, &TestOutcome)| second.tests.get(*name) == Some(outcome);
+        baseline.flaky =
+            baseline.tests.iter().filter(|one| !alike(one)).map(|(name, _)| name.clone()).collect();
+        baseline.problem = second.problem;
+    }
+    keep(oracle.world, &task.release, "baseline", &key, &baseline).await?;
+    Ok(baseline)
+}
+
+/// The digest of a tree: paths and contents.
+pub(super) fn tree_digest(tree: &Contents) -> Sha256 {
+    let mut hasher = trustmill_core::digest::Hasher::new();
+    for (path, member) in &tree.members {
+        hasher.update(format!("{path}\0{}\n", member.digest()).as_bytes());
+    }
+    hasher.finish()
+}
+
+/// Something dear that was worked out about a release, by the digest of what it was worked out from.
+#[derive(Debug, Serialize, Deserialize)]
+struct Remembered {
+    /// The version of the judgement.
+    version: u32,
+    /// Where it is, in the blob store.
+    blob: Sha256,
+}
+
+impl Kind for Remembered {
+    const NAME: &'static str = "repair-memory";
+}
+
+/// What was kept under a key; `None` where nothing was.
+pub(super) async fn cached<T: DeserializeOwned>(
+    world: &World,
+    release: &Purl,
+    what: &str,
+    key: &str,
+) -> Result<Option<T>, StepError> {
+    let subject = format!("{what} {key}");
+    let all = facts::all::<Remembered>(world.records.as_ref(), release).await?;
+    let newest = all.into_iter().rev().find(|(fact, memory)| {
+        fact.subject.as_deref() == Some(&subject) && memory.version == crate::repair::VERSION
+    });
+    let Some((_, memory)) = newest else { return Ok(None) };
+    let Some(bytes) = world.blobs.get(&memory.blob).await? else { return Ok(None) };
+    Ok(serde_json::from_slice(&bytes).ok())
+}
+
+/// Keeps something under a key.
+pub(super) async fn keep<T: Serialize>(
+    world: &World,
+    release: &Purl,
+    what: &str,
+    key: &str,
+    value: &T,
+) -> Result<(), StepError> {
+    let bytes = serde_json::to_vec(value).map_err(|error| StepError::Internal(error.to_string()))?;
+    let memory = Remembered { version: crate::repair::VERSION, blob: world.blobs.put(bytes.into()).await? };
+    let fact = facts::fact(release, Some(&format!("{what} {key}")), world.clock.now(), &memory)?;
+    world.records.append(&[fact]).await?;
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! Strategies: ways from what is known of a fix to a patch of the release, without a model. A strategy is one file and
+//! one line in [`ALL`].
+
+mod carried;
+mod context;
+mod exact;
+mod merge;
+mod relevance;
+mod symbol;
+mod tests;
+
+pub(super) use carried::path_in;
+
+use super::{Material, Task};
+use trustmill_core::port::workshop::Workshop;
+use trustmill_core::repair::{Candidate, Patch, Proposer};
+
+/// A way to a candidate.
+pub trait Strategy: Send + Sync {
+    /// Its name in statements.
+    fn name(&self) -> &'static str;
+
+    /// Raised when what it proposes changes.
+    fn version(&self) -> u32;
+
+    /// The change that it makes of `material` for the release, or what it could not carry. Pure.
+    fn fix(&self, task: &Task, material: &Material, workshop: &dyn Workshop) -> Result<Patch, NotCarried>;
+
+    /// The change to tests, as much of it as can be carried. Pure.
+    fn tests(&self, task: &Task, material: &Material, workshop: &dyn Workshop) -> Patch;
+}
+
+/// What could not be carried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotCarried {
+    /// Hunks that have no place.
+    pub hunks: usize,
+    /// Of so many.
+    pub of: usize,
+    /// One sentence for a reader: where the first one is.
+    pub why: String,
+}
+
+/// Every strategy, the one that assumes least first.
+pub const ALL: [&dyn Strategy; 4] = [&exact::Exact, &merge::Merge, &context::Context, &symbol::Symbol];
+
+/// A candidate and what it was made of.
+#[derive(Debug, Clone)]
+pub struct Proposal {
+    /// The candidate.
+    pub candidate: Candidate,
+}
+
+/// The candidates of all strategies, those that assume least first, each change once; and, where a strategy could not
+/// carry the fix, why the best of them could not.
+pub fn propose(task: &Task, workshop: &dyn Workshop) -> (Vec<Proposal>, Option<String>) {
+    let mut proposals: Vec<Proposal> = Vec::new();
+    let mut best: Option<NotCarried> = None;
+    for material in task.material.iter().flat_map(|material| relevance::parts(material, task, workshop)) {
+        for strategy in ALL {
+            let fix = match strategy.fix(task, &material, workshop) {
+                Ok(fix) if fix.is_empty() => continue,
+                Ok(fix) => fix,
+                Err(why) => {
+                    if best.as_ref().is_none_or(|known| why.hunks < known.hunks) {
+                        best = Some(why);
+                    }
+                    continue;
+                }
+            };
+            let proposer =
+                Proposer::Strategy { name: strategy.name().to_owned(), version: strategy.version() };
+            for tests in tests::variants(task, &material, workshop) {
+                let known =
+                    proposals.iter().any(|one| one.candidate.fix == fix && one.candidate.tests == tests);
+                if !known {
+                    let derived_from = vec![material.origin.clone()];
+                    let candidate =
+                        Candidate { proposer: proposer.clone(), derived_from, fix: fix.clone(), tests };
+                    proposals.push(Proposal { candidate });
+                }
+            }
+            // What a later strategy would do differently, it does on weaker grounds.
+            break;
+        }
+    }
+    let why = best.map(|best| format!("{} of {} hunks have no place: {}", best.hunks, best.of, best.why));
+    (proposals, why)
+}

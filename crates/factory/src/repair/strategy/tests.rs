@@ -1,0 +1,103 @@
+//! The tests that come with a fix, adapted to the release: all that can be carried; else only those that are new; else
+//! none, and then nothing is proven.
+
+use super::{ALL, NotCarried};
+use crate::repair::{Material, Task};
+use bytes::Bytes;
+use trustmill_core::port::workshop::Workshop;
+use trustmill_core::repair::{Edit, Patch};
+use trustmill_patch::lines::{Lines, Splice};
+use trustmill_patch::symbol::{Kind, Language, Symbol, named, symbols};
+
+/// The changes to tests that are tried with a fix, the fullest first.
+pub(super) fn variants(task: &Task, material: &Material, workshop: &dyn Workshop) -> Vec<Patch> {
+    let fullest = ALL.last().map(|strategy| strategy.tests(task, material, workshop)).unwrap_or_default();
+    let fewer = only_new(&fullest);
+    let mut out = vec![fullest];
+    for patch in [fewer, Patch::default()] {
+        if !out.contains(&patch) {
+            out.push(patch);
+        }
+    }
+    out
+}
+
+/// The same change with nothing but the tests that it adds: what was there stays as it was.
+fn only_new(patch: &Patch) -> Patch {
+    let edits = patch.edits.iter().filter_map(|(path, edit)| {
+        let (Some(before), Some(after)) = (&edit.before, &edit.after) else {
+            return Some((path.clone(), edit.clone()));
+        };
+        let (before, after) = (std::str::from_utf8(before).ok()?, std::str::from_utf8(after).ok()?);
+        let text = with_new_functions(path, before, after)?;
+        let edit = Edit { before: edit.before.clone(), after: Some(Bytes::from(text)) };
+        (edit.before != edit.after).then_some((path.clone(), edit))
+    });
+    Patch { edits: edits.collect() }
+}
+
+/// `before` with the functions that only `after` has, and the imports that it brings.
+fn with_new_functions(path: &str, before: &str, after: &str) -> Option<String> {
+    let language = Language::of(path)?;
+    let (old, new) = (Lines::of(before), Lines::of(after));
+    let (known, all) = (symbols(Some(language), &old), symbols(Some(language), &new));
+    let lines = |range: std::ops::Range<usize>| -> Vec<String> {
+        new.range(range).iter().map(|line| (*line).to_owned()).collect()
+    };
+    let mut splices: Vec<Splice> = Vec::new();
+    let head = known
+        .iter()
+        .rfind(|symbol| symbol.kind == Kind::Import && !symbol.name.contains('.'))
+        .map_or(0, |last| last.lines.end);
+    for import in all.iter().filter(|symbol| symbol.kind == Kind::Import) {
+        let text = lines(import.lines.clone());
+        let there = known
+            .iter()
+            .any(|one| one.kind == Kind::Import && old.range(one.lines.clone()) == text.as_slice());
+        if !there && text.first().is_some_and(|line| !line.starts_with([' ', '\t'])) {
+            splices.push(Splice { at: head..head, with: text });
+        }
+    }
+    let outer = |name: &str| name.rsplit_once('.').map(|(outer, _)| outer.to_owned());
+    let is_new =
+        |symbol: &&Symbol| symbol.kind == Kind::Block && !known.iter().any(|one| one.name == symbol.name);
+    for symbol in all.iter().filter(is_new) {
+        let at = match outer(&symbol.name) {
+            None => old.len(),
+            Some(parent) => match named(&known, &parent) {
+                Some(parent) => parent.lines.end,
+                // It comes with its class.
+                None => continue,
+            },
+        };
+        let mut with = vec![String::new()];
+        with.extend(lines(symbol.lines.clone()));
+        splices.push(Splice { at: at..at, with });
+    }
+    splices.sort_by_key(|splice| splice.at.start);
+    (!splices.is_empty()).then(|| old.splice(&splices))
+}
+
+/// For those who ask why nothing came of a fix.
+impl std::fmt::Display for NotCarried {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of {} hunks have no place: {}", self.hunks, self.of, self.why)
+    }
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    #[test]
+    fn what_was_there_stays_and_new_tests_come() {
+        let before = "import os\n\n\nclass TestA:\n    def test_old(self):\n        assert 1\n\n\ndef test_last():\n    pass\n";
+        let after = "import os\nimport kit\n\n\nclass TestA:\n    def test_old(self):\n        assert 2\n\n    def test_new(self):\n        assert kit\n\n\ndef test_last():\n    pass\n\n\ndef test_more():\n    pass\n";
+        let text = with_new_functions("tests/test_a.py", before, after).unwrap();
+        assert!(text.contains("import kit\n") && text.contains("assert 1\n") && !text.contains("assert 2"));
+        assert!(
+            text.contains("    def test_new(self):\n        assert kit\n")
+                && text.ends_with("def test_more():\n    pass\n")
+        );
+    }
+}

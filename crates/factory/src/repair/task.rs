@@ -1,0 +1,119 @@
+//! What there is to repair: the release as it was published, the tests that its repository adds, and the fix.
+
+use super::{Repairs, find};
+use crate::StepError;
+use jiff::Timestamp;
+use std::sync::Arc;
+use trustmill_core::advisory::{Advisory, Finding};
+use trustmill_core::content::Contents;
+use trustmill_core::package::Artifact;
+use trustmill_core::port::workshop::{Bench, Workshop};
+use trustmill_core::repair::MissClass;
+use trustmill_core::{Purl, Sha256};
+
+/// One release and one advisory.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// The release.
+    pub release: Purl,
+    /// The repaired release.
+    pub repaired: Purl,
+    /// The advisory.
+    pub advisory: Arc<Advisory>,
+    /// Every id of it.
+    pub ids: Vec<String>,
+    /// When the release was uploaded: dependencies are seen as of then.
+    pub as_of: Timestamp,
+    /// The published source archive.
+    pub archive: Artifact,
+    /// Its digest.
+    pub archive_sha256: Sha256,
+    /// Its files.
+    pub tree: Arc<Contents>,
+    /// Tests and what they read that the repository holds at the release's commit and the archive does not. They are
+    /// run, and not packed.
+    pub repository_tests: Arc<Contents>,
+    /// What is known of the fix, the most certain first.
+    pub material: Vec<Material>,
+}
+
+/// A change that is, or holds, the fix: the files that it changes and nothing else, on both sides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Material {
+    /// Where it comes from: `REPOSITORY@COMMIT`, or two releases.
+    pub origin: String,
+    /// The files before; a new file is not there.
+    pub before: Contents,
+    /// The files after; a deleted file is not there.
+    pub after: Contents,
+    /// Whether it is the fix and nothing but the fix, so that all of it has to be there in the end.
+    pub whole: bool,
+}
+
+impl Task {
+    /// What the workshop has to know.
+    pub const fn bench(&self) -> Bench<'_> {
+        Bench { release: &self.release, as_of: self.as_of }
+    }
+
+    /// A tree with the repository's tests laid beside it.
+    pub fn with_tests(&self, tree: &Contents) -> Contents {
+        let mut all = tree.clone();
+        for path in &self.repository_tests.order {
+            if let Some(member) = self.repository_tests.get(path).filter(|_| tree.get(path).is_none()) {
+                all.set(path, Some(member.bytes.clone()));
+            }
+        }
+        all
+    }
+}
+
+/// Brings everything together; where that is not possible, why.
+pub(super) async fn make(
+    repairs: &Repairs,
+    finding: &Finding,
+    workshop: &dyn Workshop,
+    number: u32,
+) -> Result<Result<Task, (MissClass, String)>, StepError> {
+    let world = &repairs.world;
+    let release = &finding.release;
+    let wanted = release.version().unwrap_or_default();
+    repairs_step(repairs, release, "fetch the release");
+    let source = match find::releases::source(world, release, wanted).await? {
+        Ok(source) => source,
+        Err(why) => return Ok(Err((MissClass::NoSource, why))),
+    };
+    let as_of = source.artifact.upload_time.unwrap_or_else(|| world.clock.now());
+    let release = release.without_version().at(&source.artifact.version);
+    let repaired = release.without_version().at(&workshop.repaired(&source.artifact.version, number));
+    let mut task = Task {
+        release,
+        repaired,
+        advisory: Arc::clone(&finding.advisory),
+        ids: finding.ids.clone(),
+        as_of,
+        archive: source.artifact,
+        archive_sha256: source.digest,
+        tree: source.contents,
+        repository_tests: Arc::default(),
+        material: Vec::new(),
+    };
+    repairs_step(repairs, &task.release, "look for the fix");
+    task.material = find::material(repairs, finding, &task, workshop).await?;
+    if task.material.is_empty() {
+        let why =
+            "neither a commit that the advisory names nor the release that fixes it can be read".to_owned();
+        return Ok(Err((MissClass::NoFix, why)));
+    }
+    if task.material.iter().all(|material| !find::has_code(material, workshop)) {
+        let why = "what is known of the fix changes no code".to_owned();
+        return Ok(Err((MissClass::NoCode, why)));
+    }
+    task.repository_tests = Arc::new(find::tests::beside(repairs, &task, workshop).await?);
+    Ok(Ok(task))
+}
+
+fn repairs_step(repairs: &Repairs, release: &Purl, step: &str) {
+    let event = crate::progress::Event::Step { purl: release.clone(), step: step.to_owned() };
+    repairs.world.observer.observe(&event);
+}
