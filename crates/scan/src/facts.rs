@@ -240,6 +240,8 @@ pub struct Facts {
     pub parsed: bool,
     /// Whether it asked for more work than a file gets.
     pub cut_short: bool,
+    /// Steps of data-flow that it took.
+    pub steps: u32,
 }
 
 impl Facts {

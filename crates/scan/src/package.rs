@@ -1,12 +1,15 @@
 //! A package as rules see it: its files with their facts, what runs when, and the release before.
 
 pub mod reach;
+mod reading;
 
 use crate::facts::Facts;
 pub use crate::unpack::{Odd, Oddity};
 use crate::{language, unpack};
 use bytes::Bytes;
+pub use reading::Reading;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use trustmill_core::port::scanner::{File as Input, Job};
 use trustmill_core::scan::{Place, When};
 
@@ -53,21 +56,13 @@ pub struct File {
     pub kind: Kind,
     /// When its code runs.
     pub when: When,
-    /// What it does.
-    pub facts: Facts,
+    /// What it does; files of the same bytes share it.
+    pub facts: Arc<Facts>,
     /// Whether its facts were looked for.
     pub is_read: bool,
 }
 
 impl File {
-    /// Looks for its facts, once.
-    pub fn read(&mut self) {
-        if !self.is_read {
-            self.facts = language::facts(self.kind, &self.path, &self.bytes);
-            self.is_read = true;
-        }
-    }
-
     /// The place of a byte offset.
     pub fn place(&self, at: u32) -> Place {
         let before = self.bytes.get(..at as usize).unwrap_or(&self.bytes);
@@ -163,6 +158,8 @@ pub struct Package {
     pub previous: Option<Box<Package>>,
     /// What else is known.
     pub context: trustmill_core::port::scanner::Context,
+    /// What was read, and how much more may be.
+    pub reading: Reading,
 }
 
 impl Package {
@@ -182,20 +179,23 @@ impl Package {
     }
 }
 
-/// Reads the file of a job, and the one of the release before.
+/// Reads the file of a job, and the one of the release before; what both hold is read once.
 pub fn read(job: &Job) -> Package {
-    let mut package = read_one(job, &job.version, &job.file);
+    let mut package = read_one(job, &job.version, &job.file, Reading::default());
     package.context = job.context.clone();
-    package.previous =
-        job.previous.as_ref().map(|previous| Box::new(read_one(job, &previous.version, &previous.file)));
+    let reading = std::mem::take(&mut package.reading);
+    package.previous = job
+        .previous
+        .as_ref()
+        .map(|previous| Box::new(read_one(job, &previous.version, &previous.file, reading.renewed())));
     package
 }
 
-fn read_one(job: &Job, version: &str, input: &Input) -> Package {
+fn read_one(job: &Job, version: &str, input: &Input, reading: Reading) -> Package {
     let unpack::Unpacked { files, oddities } = unpack::unpack(&input.name, &input.bytes);
     let files = files.into_iter().map(|(path, bytes)| {
         let kind = language::kind(&path, &bytes);
-        File { path, bytes, kind, when: When::Called, facts: Facts::default(), is_read: false }
+        File { path, bytes, kind, when: When::Called, facts: Arc::default(), is_read: false }
     });
     let mut package = Package {
         ecosystem: job.ecosystem.clone(),
@@ -203,19 +203,17 @@ fn read_one(job: &Job, version: &str, input: &Input) -> Package {
         version: version.to_owned(),
         files: files.collect(),
         oddities,
+        reading,
         ..Package::default()
     };
     package.files.sort_by(|a, b| a.path.cmp(&b.path));
     package.files.dedup_by(|a, b| a.path == b.path);
     // Tests, examples and documentation are half of what is published: they are read when something leads to them.
-    for file in package.files.iter_mut().filter(|file| !reach::is_aside(&file.path)) {
-        file.read();
-    }
+    reading::read(&mut package, |file| !reach::is_aside(&file.path));
     language::manifests(&mut package);
     second_contents(&mut package);
-    for file in package.files.iter_mut().filter(|file| file.when > When::Never) {
-        file.read();
-    }
+    reading::read(&mut package, |file| file.when > When::Never);
+    reading::skim(&mut package);
     say_cut(&mut package);
     package
 }
@@ -228,8 +226,8 @@ fn say_cut(package: &mut Package) {
         .filter(|oddity| oddity.kind == Odd::CutShort)
         .map(|oddity| oddity.path.as_str())
         .collect();
-    for file in &mut package.files {
-        file.facts.cut_short |= cut.contains(&file.path.as_str());
+    for file in package.files.iter_mut().filter(|file| cut.contains(&file.path.as_str())) {
+        Arc::make_mut(&mut file.facts).cut_short = true;
     }
 }
 

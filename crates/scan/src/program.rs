@@ -4,6 +4,12 @@
 //! It keeps what matters for where data goes and which functions are called, and drops the rest. Lowering never fails:
 //! what has no place here becomes an [`Expr::Group`] of its parts, so that nothing inside it is lost.
 
+use compact_str::CompactString;
+use std::rc::Rc;
+
+/// The name of a variable, a member, a module: most are short, and need no memory of their own.
+pub type Name = CompactString;
+
 /// A byte offset into the source text.
 pub type At = u32;
 
@@ -36,13 +42,13 @@ pub struct Look {
 #[derive(Debug, Default)]
 pub enum Expr {
     /// A literal text; bytes are read as Latin-1, each byte a character.
-    Text(Box<str>, At),
+    Text(Rc<str>, At),
     /// A literal number.
     Number(f64),
     /// A variable.
-    Name(Box<str>, At),
+    Name(Name, At),
     /// `object.name`.
-    Member(Box<Expr>, Box<str>, At),
+    Member(Box<Expr>, Name, At),
     /// `object[key]`.
     Index(Box<Expr>, Box<Expr>, At),
     /// A call; `new` is a call too.
@@ -76,7 +82,7 @@ pub struct Call {
     /// Arguments by position; a spread one is a [`Expr::Group`].
     pub args: Vec<Expr>,
     /// Arguments by name (Python).
-    pub named: Vec<(Box<str>, Expr)>,
+    pub named: Vec<(Name, Expr)>,
     /// Where the call begins.
     pub at: At,
 }
@@ -85,11 +91,11 @@ pub struct Call {
 #[derive(Debug, Default)]
 pub struct Function {
     /// Its name, where it has one.
-    pub name: Option<Box<str>>,
+    pub name: Option<Name>,
     /// Its parameters, in order.
     pub params: Vec<Pattern>,
     /// Variables that it declares, and that are not those of the same name around it.
-    pub locals: Vec<Box<str>>,
+    pub locals: Vec<Name>,
     /// Its body; that of an arrow function without braces is one [`Stmt::Return`].
     pub body: Vec<Stmt>,
     /// Where it begins.
@@ -100,11 +106,11 @@ pub struct Function {
 #[derive(Debug)]
 pub enum Pattern {
     /// A variable.
-    Name(Box<str>),
+    Name(Name),
     /// `object.name`, `object[key]`.
     Place(Expr),
     /// `{key: pattern}`: parts by their key.
-    Keys(Vec<(Box<str>, Pattern)>),
+    Keys(Vec<(Name, Pattern)>),
     /// `[a, b]`: parts by their position.
     Items(Vec<Pattern>),
     /// Anything else.
@@ -126,7 +132,7 @@ pub enum Stmt {
     /// A class: its bases, and its body.
     Class {
         /// Its name.
-        name: Box<str>,
+        name: Name,
         /// What it inherits from.
         bases: Vec<Expr>,
         /// Its body.
@@ -149,11 +155,11 @@ pub enum Stmt {
 #[derive(Debug)]
 pub struct Import {
     /// The module, as written; relative ones begin with a dot.
-    pub module: Box<str>,
+    pub module: Name,
     /// The variable that the module itself is bound to.
-    pub alias: Option<Box<str>>,
+    pub alias: Option<Name>,
     /// `(name in the module, variable)`.
-    pub names: Vec<(Box<str>, Box<str>)>,
+    pub names: Vec<(Name, Name)>,
     /// Where it stands.
     pub at: At,
 }

@@ -6,7 +6,7 @@ use super::value::Value;
 use super::{Engine, fold, secret, texts};
 use crate::decode::{self, Decoder};
 use crate::facts::{Capability, Labels, Sink};
-use crate::program::{At, Call, Expr};
+use crate::program::{At, Call, Expr, Name};
 use std::rc::Rc;
 
 /// Functions of the file that are walked with the arguments of one call, in one another.
@@ -36,7 +36,7 @@ struct Seen {
     path: Option<Rc<str>>,
     receiver: Value,
     args: Vec<Value>,
-    named: Vec<(Box<str>, Value)>,
+    named: Vec<(Name, Value)>,
     /// Whether the second argument is a literal as it stands.
     plain: bool,
     at: At,
@@ -50,7 +50,7 @@ impl Seen {
 
     /// What the words of a command carry: its environment and other options are no part of it, what it reads is.
     fn command_labels(&self) -> Labels {
-        let is_list = |parts: &[(Box<str>, Value)]| parts.iter().all(|(key, _)| key.parse::<usize>().is_ok());
+        let is_list = |parts: &[(Name, Value)]| parts.iter().all(|(key, _)| key.parse::<usize>().is_ok());
         let word = |value: &Value| match value.parts.as_deref() {
             Some(parts) if !is_list(parts) => {
                 let input = parts.iter().filter(|(key, _)| &**key == "input");
@@ -325,7 +325,8 @@ impl<'p> Engine<'p, '_> {
         let path = seen.path.clone().unwrap_or_else(|| method.unwrap_or_default().into());
         let labels = seen.labels();
         let all_texts = seen.texts();
-        let kept = || all_texts.iter().take(8).map(|text| texts::cut(text, texts::MAX_KEPT).into()).collect();
+        let kept = all_texts.iter().take(if self.recording { 8 } else { 0 });
+        let kept = || kept.clone().map(|text| texts::cut(text, texts::MAX_KEPT).into()).collect();
         for capability in &api.capabilities {
             self.record_use(*capability, &path, kept(), labels, seen.at);
         }

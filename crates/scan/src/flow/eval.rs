@@ -6,6 +6,7 @@ use super::{Engine, Known, Scope, fold, push_layer, secret, texts};
 use crate::decode::{self, Decoder, MAX_OUTPUT};
 use crate::facts::{Capability, Labels};
 use crate::program::{At, Expr, Function, Import, Pattern, Stmt};
+use compact_str::ToCompactString;
 use rustc_hash::FxHashMap;
 use std::rc::Rc;
 
@@ -219,7 +220,7 @@ impl<'p> Engine<'p, '_> {
             }
             Pattern::Items(items) => {
                 for (at, pattern) in items.iter().enumerate() {
-                    let part = value.part(&at.to_string()).cloned();
+                    let part = value.part(&at.to_compact_string()).cloned();
                     self.bind(pattern, part.unwrap_or_else(|| Value::labelled(value.labels)));
                 }
             }
@@ -337,14 +338,14 @@ impl<'p> Engine<'p, '_> {
         Value { labels, ..last }
     }
 
-    fn literal(&mut self, text: &'p str, at: At) -> Value {
+    fn literal(&mut self, text: &'p Rc<str>, at: At) -> Value {
         if self.recording {
             if texts::is_interesting(text) {
                 self.record_text(text, at, self.layer);
             }
             self.unasked(text, at);
         }
-        Value::text(text)
+        Value::text(Rc::clone(text))
     }
 
     /// Decodes a literal that looks encoded, wherever it goes.
@@ -442,7 +443,7 @@ impl<'p> Engine<'p, '_> {
             return self.member(target, &text, at);
         }
         if let Some(number) = key.number.and_then(fold::index) {
-            if let Some(part) = target.part(&number.to_string()) {
+            if let Some(part) = target.part(&number.to_compact_string()) {
                 return part.clone();
             }
             if let Some(c) = target.text.as_deref().and_then(|text| text.chars().nth(number)) {

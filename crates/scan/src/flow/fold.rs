@@ -3,6 +3,8 @@
 
 use super::value::{UNKNOWN, Value};
 use crate::decode::{Decoder, MAX_OUTPUT, latin1, text_of};
+use crate::program::Name;
+use compact_str::ToCompactString;
 use std::rc::Rc;
 
 /// The value of `object.method(args)`, where it can be told.
@@ -75,7 +77,7 @@ fn decoded_by(text: &str, encoding: Option<&str>) -> String {
     decoder.decode(text).unwrap_or_else(|| text.to_owned())
 }
 
-fn of_list(parts: &Rc<Vec<(Box<str>, Value)>>, method: &str, args: &[Value]) -> Option<Value> {
+fn of_list(parts: &Rc<Vec<(Name, Value)>>, method: &str, args: &[Value]) -> Option<Value> {
     let labels = parts.iter().fold(crate::facts::Labels::NONE, |all, (_, part)| all.and(part.labels));
     match method {
         "join" => {
@@ -99,10 +101,10 @@ fn of_list(parts: &Rc<Vec<(Box<str>, Value)>>, method: &str, args: &[Value]) -> 
 /// A list of values.
 pub(super) fn list(values: Vec<Value>) -> Value {
     let numbered = values.into_iter().take(super::value::MAX_PARTS).enumerate();
-    Value::of_parts(numbered.map(|(at, value)| (at.to_string().into(), value)).collect())
+    Value::of_parts(numbered.map(|(at, value)| (at.to_compact_string(), value)).collect())
 }
 
-fn join(parts: &[(Box<str>, Value)], between: &str) -> Option<String> {
+fn join(parts: &[(Name, Value)], between: &str) -> Option<String> {
     let mut out = String::new();
     for (at, (_, part)) in parts.iter().enumerate() {
         if at > 0 {

@@ -71,6 +71,7 @@ pub fn facts(program: &Program, language: Language) -> Facts {
         queue.extend(walk(&inner, language, &mut out, &mut fuel, stands));
     }
     out.cut_short |= fuel == 0;
+    out.steps = FUEL - fuel;
     out
 }
 

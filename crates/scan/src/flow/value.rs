@@ -1,6 +1,7 @@
 //! What is known of a value.
 
 use crate::facts::Labels;
+use crate::program::Name;
 use std::rc::Rc;
 
 /// Stands in a text for a part that is not known.
@@ -10,7 +11,7 @@ pub(super) const UNKNOWN: char = '\u{FFFC}';
 pub(super) const MAX_PARTS: usize = 4_096;
 
 /// The parts of a collection, by key; shared, since values are copied at every step.
-pub(super) type Parts = Rc<Vec<(Box<str>, Value)>>;
+pub(super) type Parts = Rc<Vec<(Name, Value)>>;
 
 /// What is known of a value.
 #[derive(Debug, Clone, Default)]
@@ -68,7 +69,7 @@ impl Value {
     }
 
     /// A collection.
-    pub(super) fn of_parts(parts: Vec<(Box<str>, Value)>) -> Self {
+    pub(super) fn of_parts(parts: Vec<(Name, Value)>) -> Self {
         let labels = parts.iter().fold(Labels::NONE, |all, (_, part)| all.and(part.labels));
         Self { labels, parts: Some(Rc::new(parts)), ..Self::default() }
     }

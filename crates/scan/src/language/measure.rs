@@ -4,25 +4,18 @@ use crate::facts::Measures;
 
 /// Adds what the bytes say to what the parser counted.
 pub(crate) fn of(bytes: &[u8], counted: Measures) -> Measures {
-    let mut histogram = [0u64; 256];
-    let (mut lines, mut longest, mut length) = (1u32, 0u32, 0u32);
-    for byte in bytes {
-        if let Some(count) = histogram.get_mut(usize::from(*byte)) {
-            *count += 1;
-        }
-        if *byte == b'\n' {
-            lines = lines.saturating_add(1);
-            longest = longest.max(length);
-            length = 0;
-        } else {
-            length = length.saturating_add(1);
-        }
+    let (mut lines, mut longest, mut start) = (1u32, 0, 0);
+    for end in memchr::memchr_iter(b'\n', bytes) {
+        lines = lines.saturating_add(1);
+        longest = longest.max(end - start);
+        start = end + 1;
     }
+    longest = longest.max(bytes.len() - start.min(bytes.len()));
     Measures {
         bytes: bytes.len() as u64,
         lines,
-        longest_line: longest.max(length),
-        entropy: entropy(&histogram, bytes.len()),
+        longest_line: u32::try_from(longest).unwrap_or(u32::MAX),
+        entropy: entropy(&histogram(bytes), bytes.len()),
         escaped: needless_escapes(bytes),
         ..counted
     }
@@ -53,6 +46,26 @@ fn needless_escapes(bytes: &[u8]) -> u32 {
         count += u32::from(value.is_some_and(|value| (0x21..0x7f).contains(&value)));
     }
     count
+}
+
+/// How often each byte is there. Counted in four tables by turns: one alone waits for itself where a byte repeats.
+fn histogram(bytes: &[u8]) -> [u64; 256] {
+    let mut tables = [[0u64; 256]; 4];
+    let mut chunks = bytes.chunks_exact(4);
+    let count = |table: &mut [u64; 256], byte: u8| {
+        if let Some(count) = table.get_mut(usize::from(byte)) {
+            *count += 1;
+        }
+    };
+    for chunk in &mut chunks {
+        tables.iter_mut().zip(chunk).for_each(|(table, byte)| count(table, *byte));
+    }
+    let [mut all, rest @ ..] = tables;
+    chunks.remainder().iter().for_each(|byte| count(&mut all, *byte));
+    for table in &rest {
+        all.iter_mut().zip(table).for_each(|(all, one)| *all += one);
+    }
+    all
 }
 
 /// Shannon entropy, in bits per byte.

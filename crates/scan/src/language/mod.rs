@@ -13,7 +13,7 @@ pub mod tokens;
 
 mod measure;
 
-use crate::facts::Facts;
+use crate::facts::{Facts, Measures};
 use crate::package::{Kind, Package};
 
 /// What kind of bytes a file is.
@@ -81,6 +81,16 @@ pub fn facts(kind: Kind, path: &str, bytes: &[u8]) -> Facts {
     };
     shell::look_within(&mut facts);
     facts
+}
+
+/// What the bytes of a file say without being parsed: how it looks, and that it was not read.
+pub(crate) fn shape(kind: Kind, bytes: &[u8]) -> Facts {
+    if !kind.is_code() {
+        return Facts::default();
+    }
+    let measures = measure::of(bytes, Measures::default());
+    let measures = if kind == Kind::JavaScript { javascript::look(bytes, measures) } else { measures };
+    Facts { measures, cut_short: true, ..Facts::default() }
 }
 
 /// Reads the package's manifests, and says of every file when it runs.

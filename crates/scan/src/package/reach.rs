@@ -4,8 +4,7 @@
 //! argument of `fork`, `new Worker` or `readFile` is code as often as not. So a payload in `test/` or in a text file
 //! runs when the file that requires it runs, and is read as code for it.
 
-use super::{File, Kind, Package};
-use crate::language;
+use super::{File, Kind, Package, Reading};
 use std::collections::{BTreeSet, HashMap};
 use trustmill_core::scan::When;
 
@@ -54,8 +53,8 @@ pub fn follow(package: &mut Package, resolve: Resolve) {
             let Some(slot) = reached.get_mut(at).filter(|slot| slot.is_none()) else { continue };
             *slot = Some(stage);
             let Some(file) = package.files.get_mut(at) else { continue };
-            file.read();
-            read_as_code(file, stage);
+            package.reading.reached(file, stage);
+            read_as_code(file, stage, &mut package.reading);
             let from = file.path.split("!/").next().unwrap_or(&file.path);
             for module in names(file) {
                 queue.extend(resolve(&files, from, &module));
@@ -72,12 +71,12 @@ pub fn follow(package: &mut Package, resolve: Resolve) {
 }
 
 /// What is run or imported is code, whatever its name says.
-fn read_as_code(file: &mut File, stage: When) {
+fn read_as_code(file: &mut File, stage: When, reading: &mut Reading) {
     let is_text = matches!(file.kind, Kind::Text) && stage > When::Called;
     let extension = file.path.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map(|(_, end)| end);
     let is_prose = matches!(extension, Some("md" | "css" | "html" | "map" | "svg" | "csv" | "wasm" | "txt"));
     if is_text && (!is_prose || looks_like_code(&file.bytes)) {
-        let facts = language::facts(Kind::JavaScript, &file.path, &file.bytes);
+        let facts = reading.facts(Kind::JavaScript, &file.path, &file.bytes);
         if facts.parsed {
             file.kind = Kind::JavaScript;
             file.facts = facts;

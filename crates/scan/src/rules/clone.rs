@@ -28,6 +28,9 @@ impl Rule for Clone {
     }
 
     fn judge(&self, package: &Package, found: &mut Found<'_>) {
+        if package.context.originals.is_empty() {
+            return;
+        }
         let own = fingerprint(package);
         for original in package.context.originals.iter().filter(|original| !same_name(original, package)) {
             let shared = own

@@ -75,6 +75,10 @@ fn may_hide(bytes: &[u8]) -> bool {
 
 fn look(bytes: &[u8], kind: Kind) -> Vec<(u32, Hidden)> {
     let mut found: Vec<(u32, Hidden)> = Vec::new();
+    // Most files have neither, and are told so at the speed of memory.
+    if !may_hide(bytes) && !has_far_run(bytes) {
+        return found;
+    }
     let mut start = 0;
     for line in bytes.split(|byte| *byte == b'\n') {
         let mut say = |at: usize, hidden: Hidden| {
@@ -151,6 +155,17 @@ fn is_hangul(c: char) -> bool {
 
 const fn is_selector(c: char) -> bool {
     matches!(c, '\u{FE00}'..='\u{FE0F}' | '\u{E0000}'..='\u{E01EF}' | '\u{200B}'..='\u{200D}' | '\u{2060}'..='\u{2064}' | '\u{FEFF}')
+}
+
+/// Whether there is a run of blanks that pushes anything out of sight: one so long covers a multiple of its length.
+fn has_far_run(bytes: &[u8]) -> bool {
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    (0..bytes.len()).step_by(FAR).any(|at| {
+        let (before, after) = bytes.split_at(at);
+        let after = after.iter().take(FAR).take_while(|byte| is_blank(byte)).count();
+        let before = before.iter().rev().take(FAR).take_while(|byte| is_blank(byte)).count();
+        after > 0 && before + after >= FAR
+    })
 }
 
 /// Where code goes on after a run of blanks that pushes it out of sight.

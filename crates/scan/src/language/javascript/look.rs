@@ -13,7 +13,7 @@ const FAR: usize = 150;
 const CODE: usize = 12;
 
 /// Adds what only JavaScript has to the measures of a file.
-pub(super) fn of(bytes: &[u8], measures: Measures) -> Measures {
+pub(crate) fn of(bytes: &[u8], measures: Measures) -> Measures {
     Measures {
         pushed_right: pushed_right(bytes),
         symbols: symbols(bytes),

@@ -199,7 +199,7 @@ pub(super) fn start(
                     bytes: code.into(),
                     kind,
                     when: hook.when,
-                    facts,
+                    facts: facts.into(),
                     is_read: true,
                 });
             }

@@ -22,6 +22,7 @@ pub fn language() -> Language {
     Language { table: &TABLE, parse: parse::code, entry: None }
 }
 
+pub(crate) use look::of as look;
 pub(crate) use manifest::kind_of_types;
 
 /// Files that are longer are cut: the longest of honest packages has a third of it.

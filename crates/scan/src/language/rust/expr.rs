@@ -2,7 +2,7 @@
 
 use super::lex::Tok;
 use super::lower::{Lower, spread};
-use crate::program::{At, Call, Expr, MAX_DEPTH, Pattern, Stmt};
+use crate::program::{At, Call, Expr, MAX_DEPTH, Name, Pattern, Stmt};
 
 /// Methods that give their object, or a form of it.
 const SAME: &[&str] = &[
@@ -300,7 +300,7 @@ impl Lower<'_> {
         Expr::Either(values)
     }
 
-    pub(super) fn temporary(&mut self) -> Box<str> {
+    pub(super) fn temporary(&mut self) -> Name {
         self.temporaries += 1;
         format!("#{}", self.temporaries).into()
     }
@@ -386,7 +386,7 @@ impl Lower<'_> {
     /// A path, a macro's call, or the literal of a struct.
     pub(super) fn path(&mut self, end: usize, structs: bool, out: &mut Vec<Stmt>) -> Expr {
         let at = self.place();
-        let mut last: Box<str> = self.ident(self.at).unwrap_or_default().into();
+        let mut last: Name = self.ident(self.at).unwrap_or_default().into();
         let mut value = Expr::Name(last.clone(), at);
         self.at += 1;
         let mut links = 0;
@@ -474,7 +474,7 @@ impl Lower<'_> {
     }
 
     pub(super) fn member(&mut self, value: Expr, at: At, end: usize, out: &mut Vec<Stmt>) -> Expr {
-        let Some(name) = self.ident(self.at).map(Box::<str>::from) else {
+        let Some(name) = self.ident(self.at).map(Name::from) else {
             // A field by number.
             self.at += 1;
             return value;

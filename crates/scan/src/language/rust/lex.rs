@@ -1,13 +1,15 @@
 //! Rust's tokens, by a reader that never fails: a lexer of our own, since a parser that recurses would have to be kept
 //! from hostile nesting, needs the file to be Rust from end to end, and gives no cheap places.
 
+use crate::program::Name;
+use std::rc::Rc;
 /// A token.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Tok {
     /// A name or keyword; `r#` is left off.
-    Ident(Box<str>),
+    Ident(Name),
     /// A text, bytes or a character, unescaped; bytes are read as Latin-1.
-    Text(Box<str>),
+    Text(Rc<str>),
     Number(f64),
     /// One character of punctuation.
     Punct(char),

@@ -3,7 +3,7 @@
 //! hands its object on (`unwrap`, `?`, `as_str`) is left out.
 
 use super::lex::{Tok, Token};
-use crate::program::{At, Function, Import, MAX_DEPTH, Pattern, Program, Stmt};
+use crate::program::{At, Function, Import, MAX_DEPTH, Name, Pattern, Program, Stmt};
 
 pub(super) struct Lower<'t> {
     pub(super) tokens: &'t [Token],
@@ -242,7 +242,7 @@ impl Lower<'_> {
         let is_mod = self.word("mod");
         self.at += 1;
         self.skip_generics(end);
-        let mut name: Box<str> = "".into();
+        let mut name: Name = "".into();
         while self.at < end && self.opens(self.at, '{').is_none() && !self.is(self.at, ';') {
             match self.ident(self.at) {
                 Some("where") => break,
@@ -301,7 +301,7 @@ impl Lower<'_> {
 
     /// The names that a pattern binds, roughly: those in lower case that are no paths.
     pub(super) fn pattern(&mut self, end: usize, stops: &[char]) -> Pattern {
-        let mut names: Vec<Box<str>> = Vec::new();
+        let mut names: Vec<Name> = Vec::new();
         while self.at < end {
             match self.tok(self.at) {
                 Some(Tok::Punct(c)) if stops.contains(c) && !self.pair(':', ':') => break,

@@ -126,7 +126,8 @@ pub(crate) fn hooks(package: &mut Package) {
         }
         let at = memchr::memmem::find(&file.bytes, hook.command.as_bytes()).unwrap_or_default();
         file.when = file.when.max(hook.when);
-        adopt(&mut file.facts, inner, u32::try_from(at).unwrap_or_default(), 0, Reached::Always);
+        let facts = std::sync::Arc::make_mut(&mut file.facts);
+        adopt(facts, inner, u32::try_from(at).unwrap_or_default(), 0, Reached::Always);
     }
 }
 

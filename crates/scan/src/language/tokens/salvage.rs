@@ -5,7 +5,8 @@
 
 use super::{Kind, Syntax, Token, Tokens, text};
 use crate::language::measure;
-use crate::program::{Call, Expr, Function, Import, Look, Pattern, Program, Stmt};
+use crate::program::{Call, Expr, Function, Import, Look, Name, Pattern, Program, Stmt};
+use std::rc::Rc;
 
 /// Tokens that are looked at; a file with more is cut short.
 const MAX_TOKENS: usize = 1 << 20;
@@ -27,7 +28,7 @@ pub fn salvage(bytes: &[u8], syntax: Syntax) -> Program {
 }
 
 /// The parts of an object that are assigned to variables, by their key.
-type Keys = Vec<(Box<str>, Pattern)>;
+type Keys = Vec<(Name, Pattern)>;
 
 /// How the names look.
 fn look(bytes: &[u8], tokens: &[Token]) -> Look {
@@ -74,13 +75,13 @@ impl<'a> Reader<'a> {
         taken
     }
 
-    fn name(&mut self) -> Option<Box<str>> {
+    fn name(&mut self) -> Option<Name> {
         let word = self.word(0)?;
         self.at += 1;
         Some(word.into())
     }
 
-    fn text(&mut self) -> Option<Box<str>> {
+    fn text(&mut self) -> Option<Rc<str>> {
         let token = self.peek().filter(|token| token.kind == Kind::Text)?;
         self.at += 1;
         Some(text(token.of(self.bytes)).into())
@@ -181,11 +182,11 @@ impl<'a> Reader<'a> {
             }
         }
         if let Some(module) = self.text() {
-            out.push(Stmt::Import(Import { module, alias, names, at: offset(first) }));
+            out.push(Stmt::Import(Import { module: (*module).into(), alias, names, at: offset(first) }));
         }
     }
 
-    fn dotted(&mut self) -> Box<str> {
+    fn dotted(&mut self) -> Name {
         let mut module = String::new();
         loop {
             if self.take_mark(b'.') {
@@ -320,7 +321,7 @@ impl<'a> Reader<'a> {
     /// A text and those that follow it: the pieces of a template, or Python's adjacent literals.
     fn texts(&mut self, first: Token) -> Expr {
         let at = offset(first);
-        let mut parts = vec![Expr::Text(self.text().unwrap_or_default(), at)];
+        let mut parts = vec![Expr::Text(self.text().unwrap_or_else(|| "".into()), at)];
         let quoted = matches!(first.of(self.bytes).first(), Some(b'"' | b'\''));
         if quoted && self.syntax == Syntax::Python {
             while let Some(more) = self.text() {
@@ -360,7 +361,7 @@ impl<'a> Reader<'a> {
             } else if self.is_mark(0, b'[') {
                 let mut key = self.list(b']');
                 value = match key.pop() {
-                    Some(Expr::Text(name, _)) => Expr::Member(Box::new(value), name, at),
+                    Some(Expr::Text(name, _)) => Expr::Member(Box::new(value), (*name).into(), at),
                     key => Expr::Index(Box::new(value), Box::new(key.unwrap_or_default()), at),
                 };
             } else if self.is_mark(0, b'(') {
@@ -438,7 +439,7 @@ impl<'a> Reader<'a> {
             }
             let before = self.at;
             let key = match self.value() {
-                Expr::Name(name, at) => Expr::Text(name, at),
+                Expr::Name(name, at) => Expr::Text(name.as_str().into(), at),
                 key => key,
             };
             if self.take_mark(b':') {

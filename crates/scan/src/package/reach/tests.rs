@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::facts::Facts;
+use crate::language;
 
 fn package(files: &[(&str, &str)]) -> Package {
     let files = files.iter().map(|(path, text)| {
@@ -12,7 +13,7 @@ fn package(files: &[(&str, &str)]) -> Package {
             bytes: text.as_bytes().to_vec().into(),
             kind,
             when: When::Called,
-            facts,
+            facts: facts.into(),
             is_read: true,
         }
     });

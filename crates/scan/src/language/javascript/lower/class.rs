@@ -1,7 +1,7 @@
 //! Functions, classes and what is like them.
 
 use super::Lower;
-use crate::program::{Expr, Function, Pattern, Stmt};
+use crate::program::{Expr, Function, Name, Pattern, Stmt};
 use oxc_ast::ast;
 
 impl<'t, 'a> Lower<'t, 'a> {
@@ -43,7 +43,7 @@ impl<'t, 'a> Lower<'t, 'a> {
     }
 
     /// What the function that was lowered declares; the one around it goes on declaring.
-    fn locals(&mut self, outer: Vec<Box<str>>) -> Vec<Box<str>> {
+    fn locals(&mut self, outer: Vec<Name>) -> Vec<Name> {
         let mut locals = std::mem::replace(&mut self.declared, outer);
         locals.sort_unstable();
         locals.dedup();
@@ -76,7 +76,7 @@ impl<'t, 'a> Lower<'t, 'a> {
     }
 
     /// A class as a statement.
-    pub(super) fn class(&mut self, it: &'t ast::Class<'a>, name: Box<str>, out: &mut Vec<Stmt>) {
+    pub(super) fn class(&mut self, it: &'t ast::Class<'a>, name: Name, out: &mut Vec<Stmt>) {
         self.decorators(&it.decorators, out);
         let bases: Vec<Expr> =
             it.heritage.iter().map(|heritage| self.expression(&heritage.expression)).collect();
@@ -92,7 +92,7 @@ impl<'t, 'a> Lower<'t, 'a> {
     /// A class as a value: declared before, then named.
     pub(super) fn class_value(&mut self, it: &'t ast::Class<'a>) -> Expr {
         let at = it.span.start;
-        let name: Box<str> =
+        let name: Name =
             it.id.as_ref().map_or_else(|| format!("class@{at}").into(), |id| id.name.as_str().into());
         let before = std::mem::take(&mut self.before);
         let after = std::mem::take(&mut self.after);
@@ -132,13 +132,7 @@ impl<'t, 'a> Lower<'t, 'a> {
     }
 
     /// A field: `x = value` in a class is `this.x = value` where instances are made.
-    fn property(
-        &mut self,
-        name: Box<str>,
-        at: u32,
-        value: Option<&'t ast::Expression<'a>>,
-        out: &mut Vec<Stmt>,
-    ) {
+    fn property(&mut self, name: Name, at: u32, value: Option<&'t ast::Expression<'a>>, out: &mut Vec<Stmt>) {
         if let Some(value) = value {
             let value = self.expression(value);
             let place = Expr::Member(Box::new(Expr::Name("this".into(), at)), name, at);
@@ -146,7 +140,7 @@ impl<'t, 'a> Lower<'t, 'a> {
         }
     }
 
-    fn element_name(&mut self, key: &'t ast::PropertyKey<'a>, out: &mut Vec<Stmt>) -> Box<str> {
+    fn element_name(&mut self, key: &'t ast::PropertyKey<'a>, out: &mut Vec<Stmt>) -> Name {
         if let Some(name) = key.static_name() {
             return name.as_ref().into();
         }
@@ -158,7 +152,7 @@ impl<'t, 'a> Lower<'t, 'a> {
             self.effect(value);
             self.flush(out);
         }
-        Box::default()
+        Name::default()
     }
 
     fn decorators(&mut self, decorators: &'t [ast::Decorator<'a>], out: &mut Vec<Stmt>) {

@@ -88,7 +88,7 @@ impl<'t, 'a> Lower<'t, 'a> {
             }
         }
         match (parts.len(), it.expressions.is_empty()) {
-            (0, _) => Expr::Text(Box::default(), at),
+            (0, _) => Expr::Text("".into(), at),
             (1, true) => parts.pop().unwrap_or_default(),
             _ => Expr::Join(parts, at),
         }
@@ -304,7 +304,7 @@ impl<'t, 'a> Lower<'t, 'a> {
             ast::MemberExpression::ComputedMemberExpression(it) => {
                 let object = Box::new(self.expression(&it.object));
                 match self.expression(&it.expression) {
-                    Expr::Text(name, _) => Expr::Member(object, name, it.span.start),
+                    Expr::Text(name, _) => Expr::Member(object, (*name).into(), it.span.start),
                     key => Expr::Index(object, Box::new(key), it.span.start),
                 }
             }

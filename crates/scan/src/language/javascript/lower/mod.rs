@@ -15,7 +15,7 @@ mod pattern;
 mod statement;
 
 use crate::language::measure;
-use crate::program::{Expr, Look, MAX_DEPTH, Program, Stmt};
+use crate::program::{Expr, Look, MAX_DEPTH, Name, Program, Stmt};
 use oxc_ast::ast;
 
 /// Lowers a file.
@@ -59,7 +59,7 @@ struct Lower<'t, 'a> {
     /// To be lowered on its own.
     deep: Vec<Deep<'t, 'a>>,
     /// Names that the function under way declares.
-    declared: Vec<Box<str>>,
+    declared: Vec<Name>,
     depth: u16,
     /// How names and numbers look.
     look: Look,

@@ -1,7 +1,7 @@
 //! Imports and exports, of modules and of CommonJS.
 
 use super::Lower;
-use crate::program::{Expr, Import, Pattern, Stmt};
+use crate::program::{Expr, Import, Name, Pattern, Stmt};
 use oxc_ast::ast::{self, ModuleDeclaration};
 
 impl<'t, 'a> Lower<'t, 'a> {
@@ -9,7 +9,7 @@ impl<'t, 'a> Lower<'t, 'a> {
         match it {
             ModuleDeclaration::ImportDeclaration(it) => import(it, out),
             ModuleDeclaration::ExportAllDeclaration(it) => {
-                let alias: Box<str> = format!("module@{}", it.span.start).into();
+                let alias: Name = format!("module@{}", it.span.start).into();
                 out.push(Stmt::Import(Import {
                     module: it.source.value.as_str().into(),
                     alias: Some(alias.clone()),
@@ -93,7 +93,7 @@ impl<'t, 'a> Lower<'t, 'a> {
         };
         let at = member.span.start;
         let module_exports = || Expr::Member(Box::new(Expr::Name("module".into(), at)), "exports".into(), at);
-        let name: Box<str> = member.property.name.as_str().into();
+        let name: Name = member.property.name.as_str().into();
         let is_module = |expression: &ast::Expression<'a>| expression.is_specific_id("module");
         match &member.object {
             object if is_module(object) && &*name == "exports" => {
@@ -102,13 +102,13 @@ impl<'t, 'a> Lower<'t, 'a> {
             object if object.is_specific_id("exports") => {
                 let exports = Box::new(Expr::Name("exports".into(), at));
                 let value = Expr::Member(exports, name.clone(), at);
-                out.push(Stmt::Export(Expr::Map(vec![(Expr::Text(name, at), value)], at)));
+                out.push(Stmt::Export(Expr::Map(vec![(Expr::Text(name.as_str().into(), at), value)], at)));
             }
             ast::Expression::StaticMemberExpression(inner)
                 if is_module(&inner.object) && inner.property.name == "exports" =>
             {
                 let value = Expr::Member(Box::new(module_exports()), name.clone(), at);
-                out.push(Stmt::Export(Expr::Map(vec![(Expr::Text(name, at), value)], at)));
+                out.push(Stmt::Export(Expr::Map(vec![(Expr::Text(name.as_str().into(), at), value)], at)));
             }
             _ => {}
         }
@@ -150,7 +150,7 @@ fn export_from(it: &ast::ExportFromDeclaration<'_>, out: &mut Vec<Stmt>) {
     let mut entries = Vec::new();
     for specifier in &it.specifiers {
         let at = specifier.span.start;
-        let local: Box<str> = format!("{}@{at}", specifier.local.name().as_str()).into();
+        let local: Name = format!("{}@{at}", specifier.local.name().as_str()).into();
         names.push((specifier.local.name().as_str().into(), local.clone()));
         entries.push((export_name(&specifier.exported), Expr::Name(local, at)));
     }

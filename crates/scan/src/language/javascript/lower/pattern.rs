@@ -1,7 +1,7 @@
 //! What is assigned to. A default is what the name may hold as well: `{a = 1}` is `a`, and then `a = a or 1`.
 
 use super::Lower;
-use crate::program::{Expr, Pattern, Stmt};
+use crate::program::{Expr, Name, Pattern, Stmt};
 use oxc_ast::ast;
 use oxc_span::GetSpan;
 
@@ -19,7 +19,7 @@ impl<'t, 'a> Lower<'t, 'a> {
                 Pattern::Name(it.name.as_str().into())
             }
             ast::BindingPattern::ObjectPattern(it) => {
-                let mut keys: Vec<(Box<str>, Pattern)> = Vec::with_capacity(it.properties.len());
+                let mut keys: Vec<(Name, Pattern)> = Vec::with_capacity(it.properties.len());
                 for property in &it.properties {
                     let key = self.pattern_key(&property.key);
                     keys.push((key, self.binding(&property.value)));
@@ -63,7 +63,7 @@ impl<'t, 'a> Lower<'t, 'a> {
     }
 
     /// The key of a pattern; one that is computed is run, and is no name.
-    fn pattern_key(&mut self, key: &'t ast::PropertyKey<'a>) -> Box<str> {
+    fn pattern_key(&mut self, key: &'t ast::PropertyKey<'a>) -> Name {
         if let Some(name) = key.static_name() {
             return name.as_ref().into();
         }
@@ -103,11 +103,11 @@ impl<'t, 'a> Lower<'t, 'a> {
     }
 
     fn object_target(&mut self, it: &'t ast::ObjectAssignmentTarget<'a>) -> Pattern {
-        let mut keys: Vec<(Box<str>, Pattern)> = Vec::with_capacity(it.properties.len());
+        let mut keys: Vec<(Name, Pattern)> = Vec::with_capacity(it.properties.len());
         for property in &it.properties {
             match property {
                 ast::AssignmentTargetProperty::AssignmentTargetPropertyIdentifier(it) => {
-                    let name: Box<str> = it.binding.name.as_str().into();
+                    let name: Name = it.binding.name.as_str().into();
                     let pattern = Pattern::Name(name.clone());
                     if let Some(init) = &it.init {
                         self.fallback(&pattern, init);

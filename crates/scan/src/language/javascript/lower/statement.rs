@@ -1,7 +1,7 @@
 //! Statements.
 
 use super::Lower;
-use crate::program::{Expr, Pattern, Stmt};
+use crate::program::{Expr, Name, Pattern, Stmt};
 use oxc_ast::ast::{self, Statement};
 
 impl<'t, 'a> Lower<'t, 'a> {
@@ -234,7 +234,7 @@ impl<'t, 'a> Lower<'t, 'a> {
                 }
             }
             ast::Declaration::ClassDeclaration(it) => {
-                let name: Box<str> = it.id.as_ref().map(|id| id.name.as_str().into()).unwrap_or_default();
+                let name: Name = it.id.as_ref().map(|id| id.name.as_str().into()).unwrap_or_default();
                 self.declared.push(name.clone());
                 self.class(it, name, out);
             }
