@@ -131,7 +131,9 @@ pub(crate) fn findings(release: &Purl, findings: &[Finding]) {
             (false, false) => finding.severity.to_string(),
         };
         say!("{word:12} {}", finding.ids.join(", "));
-        say!("             {}", clean(&record.summary));
+        if !record.summary.is_empty() {
+            say!("             {}", clean(&record.summary));
+        }
         let why = match finding.matched {
             Matched::Range => "it lies in an affected range",
             Matched::Version => "the record names this version",
@@ -151,7 +153,9 @@ pub(crate) fn record(told: &Told) {
     let record: &Advisory = &told.record;
     let from = told.feed.as_deref().map(|feed| format!("  (feed {feed})")).unwrap_or_default();
     say!("{}{from}", record.id);
-    say!("  {}", clean(&record.summary));
+    if !record.summary.is_empty() {
+        say!("  {}", clean(&record.summary));
+    }
     let score = record.score.map(|tenths| format!(" ({}.{})", tenths / 10, tenths % 10)).unwrap_or_default();
     say!("  severity  {}{score}{}", record.severity, kind(record));
     if !record.aliases.is_empty() {

@@ -125,7 +125,9 @@ fn releases(checked: &Checked) -> Vec<String> {
         lines.extend(hits.first().into_iter().flat_map(|hit| &hit.places).map(place));
         for hit in &hits {
             let id = hit.ids.first().map(String::as_str).unwrap_or_default();
-            lines.push(format!("  {}: {}", clean(id), clean(&hit.summary)));
+            let summary = Some(&hit.summary).filter(|summary| !summary.is_empty());
+            let summary = summary.map(|summary| format!(": {}", clean(summary))).unwrap_or_default();
+            lines.push(format!("  {}{summary}", clean(id)));
             lines.push(format!("    {}", clean(&hit.remedy.to_string())));
             lines.extend(hit.ignored.iter().map(|ignore| format!("    {}", accepted(ignore))));
         }

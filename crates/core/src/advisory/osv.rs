@@ -107,6 +107,10 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, RecordError> {
     if bytes.len() > RECORD_BYTES {
         return Err(RecordError::TooLarge);
     }
+    // A list would be taken for the fields in their order.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(RecordError::Malformed("it is no JSON object".to_owned()));
+    }
     let raw: Raw<'_> =
         serde_json::from_slice(bytes).map_err(|error| RecordError::Malformed(error.to_string()))?;
     let major = raw.schema_version.split('.').next().unwrap_or_default();
