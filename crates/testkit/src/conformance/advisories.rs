@@ -64,7 +64,8 @@ async fn what_is_about_a_project_comes_by_id(holding: &impl Holding) {
     assert_eq!(about(holding, "pkg:cargo/a").await, Vec::<String>::new());
 
     let sources = holding.advisories().sources().await.unwrap();
-    let [source] = sources.as_slice() else { panic!("one source: {sources:?}") };
+    assert_eq!(sources.len(), 1, "{sources:?}");
+    let source = &sources[0];
     assert_eq!((source.records, source.malicious), (4, 1));
     assert_eq!(source.types, ["cargo", "npm", "pypi"]);
     assert_eq!(source.newest.unwrap().to_string(), "2026-01-03T00:00:00Z");
