@@ -219,10 +219,10 @@ pub struct Checked {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ruling {
-    /// A check is broken.
+    /// A check is broken, or neither the whole fix is there nor a test shows that it works.
     Refused,
-    /// Everything holds that could be tried, and no test shows the vulnerability, or it is not certain that the whole
-    /// fix is there: policies may refuse it.
+    /// Either the fix is there as a whole and no test shows the vulnerability, or a test shows it and it is not certain
+    /// that all of the fix is there; everything else holds. Policies may refuse it.
     Unproven,
     /// Everything holds, the fix is there as a whole, and a test fails before and passes after.
     Proven,
@@ -346,10 +346,14 @@ impl Judgement {
         if broken || needed.iter().any(|check| outcome(*check) != Some(CheckOutcome::Held)) {
             return Ruling::Refused;
         }
-        // Half a fix may satisfy the test of its other half.
-        let proven =
-            [C::Regression, C::Complete].iter().all(|check| outcome(*check) == Some(CheckOutcome::Held));
-        if proven && !self.fixed.is_empty() { Ruling::Proven } else { Ruling::Unproven }
+        // Half a fix may satisfy the test of its other half, and a whole one may have none. What is neither all there nor
+        // shown by a test is a guess.
+        let shown = outcome(C::Regression) == Some(CheckOutcome::Held) && !self.fixed.is_empty();
+        match (shown, outcome(C::Complete) == Some(CheckOutcome::Held)) {
+            (true, true) => Ruling::Proven,
+            (false, false) => Ruling::Refused,
+            _ => Ruling::Unproven,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::wire::{self, Mill, Purpose};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use std::io::IsTerminal as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use trustmill_core::Purl;
@@ -38,6 +38,12 @@ pub(super) struct Repair {
     /// One advisory, by any of its ids [default: all that hit]
     #[arg(long, value_name = "ID")]
     advisory: Option<String>,
+    /// Judge this unified difference in the place of what strategies propose
+    #[arg(long, value_name = "FILE", requires = "advisory")]
+    patch: Option<PathBuf>,
+    /// Who proposes it, as the signed statement says it
+    #[arg(long, value_name = "NAME", default_value = "operator", requires = "patch")]
+    by: String,
 }
 
 #[derive(Subcommand)]
@@ -64,6 +70,25 @@ impl Coded for NoPurl {
 
     fn help(&self) -> String {
         "write a release as pkg:pypi/jinja2@2.11.2".into()
+    }
+}
+
+/// A difference that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{path} cannot be read")]
+struct UnreadPatch {
+    path: String,
+    #[source]
+    source: std::io::Error,
+}
+
+impl Coded for UnreadPatch {
+    fn code(&self) -> &'static str {
+        "TM1204"
+    }
+
+    fn help(&self) -> String {
+        "give a file with a unified difference in UTF-8, as `diff -u` or `git diff` write it".into()
     }
 }
 
@@ -115,10 +140,11 @@ impl Repair {
         };
         let mill = Mill::open(global, Purpose::Work, observer).await?;
         let repairs = mill.repairs();
+        let proposed = self.proposed()?;
         let mut rows = Vec::new();
         for release in self.releases(&mill)? {
             for finding in self.findings(&repairs, &release).await? {
-                rows.push(row(&repairs, &finding).await?);
+                rows.push(row(&repairs, &finding, proposed.as_ref()).await?);
             }
         }
         match global.json {
@@ -127,6 +153,15 @@ impl Repair {
         }
         let done = rows.iter().all(|row| row.repaired.is_some());
         Ok(if done { Exit::Success } else { Exit::Gate })
+    }
+
+    /// The change that somebody proposes, and who.
+    fn proposed(&self) -> Result<Option<(String, String)>, Failure> {
+        let Some(path) = &self.patch else { return Ok(None) };
+        let read = std::fs::read_to_string(path);
+        let unread =
+            |source| Failure::new(Exit::Usage, UnreadPatch { path: path.display().to_string(), source });
+        Ok(Some((read.map_err(unread)?, self.by.clone())))
     }
 
     /// What is to be repaired.
@@ -159,10 +194,18 @@ impl Repair {
 const TRIES: u32 = 5;
 const WAIT: Duration = Duration::from_secs(4);
 
-async fn row(repairs: &Repairs, finding: &Finding) -> Result<Row, Failure> {
+async fn row(
+    repairs: &Repairs,
+    finding: &Finding,
+    proposed: Option<&(String, String)>,
+) -> Result<Row, Failure> {
     let mut tries = 0;
     let outcome = loop {
-        match repairs.repair(finding).await {
+        let tried = match proposed {
+            None => repairs.repair(finding).await,
+            Some((difference, by)) => repairs.propose(finding, difference, by).await,
+        };
+        match tried {
             // A file of an environment may still be scanned, a forge be busy: what was done is not done again.
             Err(error) if error.disposition() == Disposition::Infrastructure && tries < TRIES => {
                 tries += 1;

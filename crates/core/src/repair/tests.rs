@@ -40,7 +40,11 @@ fn a_check_that_is_missing_or_was_not_tried_refuses() {
     use CheckOutcome::{Broken, Held, Untried};
     let needed = [C::Applies, C::Paths, C::Builds, C::Metadata, C::NoNewFailures, C::Capability];
     let all: Vec<_> = needed.iter().map(|check| (*check, Held)).collect();
-    assert_eq!(judgement(&all, &[]).ruling(), Ruling::Unproven);
+    let complete = |checks: &[(Check, CheckOutcome)]| -> Vec<_> {
+        checks.iter().copied().chain([(C::Complete, Held)]).collect()
+    };
+    assert_eq!(judgement(&all, &[]).ruling(), Ruling::Refused, "neither whole nor shown");
+    assert_eq!(judgement(&complete(&all), &[]).ruling(), Ruling::Unproven);
     for left_out in 0..all.len() {
         let mut fewer = all.clone();
         fewer[left_out].1 = Untried;

@@ -8,6 +8,7 @@
 pub mod facts;
 pub mod find;
 pub mod oracle;
+mod propose;
 mod publish;
 pub mod strategy;
 mod task;
@@ -24,7 +25,7 @@ use trustmill_core::Purl;
 use trustmill_core::advisory::Finding;
 use trustmill_core::port::advisories::{Advisories, AdvisoriesError};
 use trustmill_core::port::workshop::Workshop;
-use trustmill_core::repair::{Check, Judgement, MissClass, Ruling};
+use trustmill_core::repair::{Check, CheckOutcome, Judgement, MissClass, Ruling};
 use trustmill_core::version::VersionScheme;
 
 /// The version of the judgement. Raised when it changes, so that releases are repaired again.
@@ -155,6 +156,40 @@ impl Repairs {
         }
     }
 
+    /// Judges a change that a person, or any other program, proposes as a unified difference; accepted, it is kept like
+    /// every other.
+    ///
+    /// # Errors
+    /// As [`Self::repair`].
+    pub async fn propose(&self, finding: &Finding, difference: &str, by: &str) -> Result<Outcome, StepError> {
+        let ecosystem = Arc::clone(self.world.ecosystem(&finding.release)?);
+        let Some(workshop) = ecosystem.workshop() else {
+            let why = format!("releases of {} are not repaired by this version", finding.release.ty());
+            return self.missed(finding, MissClass::NoWorkshop, why, None).await;
+        };
+        let known = facts::repaired(&self.world, &finding.release).await?;
+        let number = u32::try_from(known.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let task = match task::make(self, finding, workshop, number).await? {
+            Ok(task) => task,
+            Err((class, why)) => return self.missed(finding, class, why, None).await,
+        };
+        let candidate = match propose::candidate(&task, workshop, difference, by) {
+            Ok(candidate) => candidate,
+            Err(why) => return self.missed(finding, MissClass::NotCarried, why, None).await,
+        };
+        let (judgement, packed) = Oracle::new(&self.world, workshop).examine(&task, &candidate).await?;
+        match packed.filter(|_| judgement.ruling() != Ruling::Refused) {
+            Some(packed) => {
+                let done = publish::keep(&self.world, &task, &candidate, judgement, packed).await?;
+                Ok(Outcome::Repaired(Box::new(done)))
+            }
+            None => {
+                let failed = Failed::of(&judgement);
+                self.missed(finding, failed.class, failed.why, failed.log).await
+            }
+        }
+    }
+
     /// Tries candidates, the smallest first: the first proven one is taken, else the first unproven one.
     async fn attempt(
         &self,
@@ -166,6 +201,10 @@ impl Repairs {
         let mut unproven: Option<Accepted> = None;
         let mut worst: Option<Failed> = None;
         for (number, proposal) in proposals.into_iter().take(MOST_JUDGED).enumerate() {
+            // Without its tests a change proves nothing, and one that proves nothing is there.
+            if unproven.is_some() && proposal.candidate.tests.is_empty() {
+                continue;
+            }
             let shown = proposal.candidate.proposer.shown();
             self.step(task, format!("judge candidate {} ({shown})", number + 1));
             let (judgement, packed) = oracle.examine(task, &proposal.candidate).await?;
@@ -186,6 +225,9 @@ impl Repairs {
         }
         if let Some(accepted) = unproven {
             return Ok(Ok(accepted));
+        }
+        if let (Some(worst), Some(left)) = (&mut worst, &not_carried) {
+            worst.why = format!("{}; {left}", worst.why);
         }
         let none = || Failed {
             class: MissClass::NotCarried,
@@ -233,9 +275,9 @@ struct Failed {
 
 impl Failed {
     fn of(judgement: &Judgement) -> Self {
-        let stopped = judgement.broken().or_else(|| {
-            judgement.checks.iter().rfind(|c| c.outcome != trustmill_core::repair::CheckOutcome::Held)
-        });
+        // Where nothing is broken, it is what was to be shown and is not.
+        let open = |c: &&trustmill_core::repair::Checked| c.outcome != CheckOutcome::Held;
+        let stopped = judgement.broken().or_else(|| judgement.checks.iter().find(open));
         let Some(stopped) = stopped else {
             return Self { class: MissClass::NotCarried, why: "nothing was checked".to_owned(), log: None };
         };

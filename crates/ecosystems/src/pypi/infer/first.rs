@@ -17,7 +17,15 @@ pub(super) const NEWEST_PYTHON: (u16, u16) = (3, 13);
 pub(super) fn draft(evidence: &Evidence<'_>, clues: &Clues) -> Draft {
     let base = declared(evidence, clues);
     let Some(generator) = clues.generator() else {
-        return base.because("nothing published names its back end: what the source declares");
+        let base = base.because("nothing published names its back end: what the source declares");
+        // setuptools of before 2019 has no such hook: setup.py is run, as installers did then.
+        let legacy = base.hooks.backend.as_deref() == Some(LEGACY_BACKEND);
+        let python = Python { exact: None, newest: base.python };
+        return if legacy {
+            base.with_setuptools(Range::default(), python, clues.has_setup_py)
+        } else {
+            base
+        };
     };
     match generator.name.as_str() {
         "bdist_wheel" => {
