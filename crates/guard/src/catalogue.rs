@@ -1,0 +1,260 @@
+//! The operator's catalogue: what each tool does, what its arguments mean, and what of its results is a system's record.
+//!
+//! A server's own annotations and descriptions are claims of the server and decide nothing here. A tool that no
+//! catalogue describes has the worst effect, and so has an argument that none names.
+
+use crate::effect::Effect;
+use crate::value::Kind;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What an argument decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Who receives something.
+    Recipient,
+    /// Who is paid.
+    Payee,
+    /// How much; a number.
+    Amount,
+    /// In which currency.
+    Currency,
+    /// What is changed, deleted, shared or bought.
+    Item,
+    /// Who gains or loses a right.
+    Grantee,
+    /// Where something is put: a channel, a folder, an address.
+    Target,
+    /// A password, a key, a setting that decides who gets in.
+    Credential,
+    /// Text or data that is sent or stored; the agent writes it.
+    Content,
+    /// What is looked for.
+    Query,
+    /// When, how long, in which order: nothing that decides who or what.
+    Option,
+    /// Nobody said what it decides.
+    Unknown,
+}
+
+impl Role {
+    /// Whether a value in this role must come from the user or from a system of record.
+    pub const fn is_sink(self) -> bool {
+        !matches!(self, Self::Content | Self::Query | Self::Option)
+    }
+}
+
+/// An argument of a tool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Argument {
+    /// What it decides.
+    pub role: Role,
+    /// What its values are.
+    #[serde(default = "name")]
+    pub kind: Kind,
+    /// Whether its own text may hold addresses of web pages that something fetches or shows.
+    #[serde(default)]
+    pub active: bool,
+}
+
+fn name() -> Kind {
+    Kind::Name
+}
+
+/// How secret what a tool reads is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Confidentiality {
+    /// Anybody may know it.
+    Public,
+    /// The user's own: mail, files, calendars. What is not labelled is this.
+    #[default]
+    Internal,
+    /// Named people of the organisation.
+    Confidential,
+    /// Keys, passwords, personal records.
+    Secret,
+}
+
+/// What a tool gives back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Returns {
+    /// Fields, by their key at any depth, whose values the server itself sets, with their kind: what others can write
+    /// freely MUST NOT stand here.
+    pub mints: BTreeMap<String, Kind>,
+    /// Fields by which a record is known to people: when the user's words hold one, they mean the record.
+    pub names: Vec<String>,
+    /// How secret it is.
+    pub confidentiality: Confidentiality,
+}
+
+/// A tool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tool {
+    /// What a call does.
+    pub effect: Effect,
+    /// Whether what it does can be undone, by whoever has the same rights.
+    #[serde(default)]
+    pub reversible: bool,
+    /// The tool that undoes it, given the same items.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<String>,
+    /// Whether what it reaches is open to everybody, or to a whole organisation.
+    #[serde(default)]
+    pub public: bool,
+    /// Whether those whom it reaches all belong to the user's organisation.
+    #[serde(default)]
+    pub inside: bool,
+    /// What it is about, in words that people use: the user's words must hold one for the tool to be asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<String>,
+    /// Calls that a task may make without a person, where that is fewer than for others of its effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<u32>,
+    /// Its arguments by name.
+    #[serde(default)]
+    pub arguments: BTreeMap<String, Argument>,
+    /// What it gives back.
+    #[serde(default)]
+    pub returns: Returns,
+}
+
+/// The tools of one kind of server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Catalogue {
+    /// One sentence for people: which servers it describes.
+    pub about: String,
+    /// Tools by name.
+    #[serde(default)]
+    pub tools: BTreeMap<String, Tool>,
+}
+
+/// Why a catalogue is not one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file} is no catalogue of tools: {why}")]
+pub struct CatalogueError {
+    /// The file.
+    pub file: String,
+    /// What is wrong, with its place.
+    pub why: String,
+}
+
+impl trustmill_core::port::Coded for CatalogueError {
+    fn code(&self) -> &'static str {
+        "TM1301"
+    }
+
+    fn help(&self) -> String {
+        "docs/guard.md has every field; `trustmill guard catalogue` prints the shipped ones as examples"
+            .into()
+    }
+}
+
+/// The catalogues that come with the guard, by name.
+pub const SHIPPED: [(&str, &str); 6] = [
+    ("bank", include_str!("../catalogue/bank.toml")),
+    ("calendar", include_str!("../catalogue/calendar.toml")),
+    ("chat", include_str!("../catalogue/chat.toml")),
+    ("files", include_str!("../catalogue/files.toml")),
+    ("mail", include_str!("../catalogue/mail.toml")),
+    ("travel", include_str!("../catalogue/travel.toml")),
+];
+
+impl Catalogue {
+    /// Reads one.
+    pub fn parse(file: &str, text: &str) -> Result<Self, CatalogueError> {
+        let catalogue: Self = toml::from_str(text)
+            .map_err(|error| CatalogueError { file: file.to_owned(), why: error.to_string() })?;
+        catalogue.check().map_err(|why| CatalogueError { file: file.to_owned(), why })?;
+        Ok(catalogue)
+    }
+
+    /// What a catalogue may not say.
+    fn check(&self) -> Result<(), String> {
+        for (name, tool) in &self.tools {
+            if let Some(undo) = tool.undo.as_ref().filter(|undo| !self.tools.contains_key(*undo)) {
+                return Err(format!("tool {name:?} is undone by {undo:?}, which is not described"));
+            }
+            if tool.undo.is_some() && !tool.reversible {
+                return Err(format!("tool {name:?} has an undo and is not reversible"));
+            }
+            let amount = tool.arguments.values().find(|argument| argument.role == Role::Amount);
+            if amount.is_some_and(|argument| argument.kind != Kind::Number) {
+                return Err(format!("tool {name:?} has an amount whose kind is not \"number\""));
+            }
+        }
+        Ok(())
+    }
+
+    /// One that comes with the guard.
+    pub fn shipped(name: &str) -> Option<Result<Self, CatalogueError>> {
+        let (file, text) = SHIPPED.iter().find(|(shipped, _)| *shipped == name)?;
+        Some(Self::parse(file, text))
+    }
+
+    /// Takes what `other` says of tools, in place of what was said before.
+    pub fn extend(&mut self, other: Self) {
+        self.tools.extend(other.tools);
+    }
+
+    /// What a tool does; one that nobody described does the worst, and its every argument decides something.
+    pub fn tool(&self, name: &str) -> Tool {
+        self.tools.get(name).cloned().unwrap_or(Tool {
+            effect: Effect::Access,
+            reversible: false,
+            undo: None,
+            public: true,
+            inside: false,
+            objects: Vec::new(),
+            most: None,
+            arguments: BTreeMap::new(),
+            returns: Returns { confidentiality: Confidentiality::Confidential, ..Returns::default() },
+        })
+    }
+
+    /// Whether a tool is described.
+    pub fn knows(&self, name: &str) -> bool {
+        self.tools.contains_key(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shipped_catalogue_is_read() {
+        for (name, _) in SHIPPED {
+            let catalogue = Catalogue::shipped(name).unwrap().unwrap();
+            assert!(!catalogue.tools.is_empty(), "{name}");
+            for (tool, entry) in &catalogue.tools {
+                let sinks = entry.arguments.values().filter(|argument| argument.role.is_sink()).count();
+                let free = matches!(entry.effect, Effect::Read | Effect::Write);
+                assert!(free || sinks > 0, "{name}/{tool}: an effect on nobody in particular");
+            }
+        }
+    }
+
+    #[test]
+    fn what_nobody_described_is_the_worst() {
+        let tool = Catalogue::default().tool("anything");
+        assert_eq!((tool.effect, tool.reversible), (Effect::Access, false));
+    }
+
+    #[test]
+    fn a_slip_in_a_catalogue_is_an_error() {
+        for text in [
+            "about = 'x'\n[tools.a]\neffect = 'reed'",
+            "about = 'x'\n[tools.a]\neffect = 'read'\ncolour = 'red'",
+            "about = 'x'\n[tools.a]\neffect = 'destroy'\nreversible = true\nundo = 'b'",
+            "about = 'x'\n[tools.a]\neffect = 'pay'\n[tools.a.arguments.amount]\nrole = 'amount'",
+        ] {
+            assert!(Catalogue::parse("t", text).is_err(), "{text}");
+        }
+    }
+}

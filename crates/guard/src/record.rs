@@ -1,0 +1,201 @@
+//! The record: what was attempted, decided, leased, and what came of it, as a chain of hashes.
+//!
+//! A record is written, and safe on disk, before what it says may happen happens. The records are the state: whoever
+//! reads them from the first to the last knows what the guard knows. Secrets do not stand in them: the value of a
+//! credential is left out, what agents write is there as a digest.
+
+use crate::catalogue::Confidentiality;
+use crate::effect::Effect;
+use crate::ground::Minted;
+use crate::lease::{Amount, Lease, PlannedCall};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use trustmill_core::{Sha256, Timestamp};
+
+/// One record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its place, from 0.
+    pub number: u64,
+    /// When.
+    pub at: Timestamp,
+    /// The hash of the record before; `None` for the first.
+    pub before: Option<Sha256>,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// A call in the record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallRecord {
+    /// `server/tool`.
+    pub tool: String,
+    /// What it does.
+    pub effect: Effect,
+    /// Tool and arguments.
+    pub digest: Sha256,
+    /// What a person reads.
+    pub summary: String,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The server says that it did it.
+    Done,
+    /// The server says that it failed.
+    Failed,
+    /// Nobody knows: the server or the guard ended in between.
+    Unknown,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// A task began.
+    Opened {
+        /// Its id.
+        session: String,
+        /// The agent.
+        agent: String,
+        /// For whom it works.
+        owner: String,
+    },
+    /// The person for whom the agent works said something.
+    Heard {
+        /// The session.
+        session: String,
+        /// What.
+        text: String,
+    },
+    /// A call was let through.
+    Allowed {
+        /// The session.
+        session: String,
+        /// The call.
+        call: CallRecord,
+        /// The rule that let it through.
+        rule: String,
+        /// The lease that it was taken from.
+        lease: Option<Sha256>,
+        /// What it was counted with.
+        amount: Option<Amount>,
+    },
+    /// A call waits for a person.
+    Asked {
+        /// The session.
+        session: String,
+        /// The call.
+        call: PlannedCall,
+        /// The rule that asks.
+        rule: String,
+    },
+    /// A call was refused.
+    Denied {
+        /// The session.
+        session: String,
+        /// The call.
+        call: CallRecord,
+        /// The rule that refuses.
+        rule: String,
+        /// Why, for a reader.
+        reason: String,
+    },
+    /// People leased something.
+    Granted {
+        /// The session.
+        session: String,
+        /// The lease.
+        lease: Lease,
+    },
+    /// A person refused what waited.
+    Dismissed {
+        /// The session.
+        session: String,
+        /// Who.
+        by: String,
+    },
+    /// Stop: of one session, or of everybody.
+    Stopped {
+        /// The session; `None` for every one.
+        session: Option<String>,
+        /// Who.
+        by: String,
+    },
+    /// Effects may happen again, with new leases.
+    Resumed {
+        /// The session; `None` for every one.
+        session: Option<String>,
+        /// Who.
+        by: String,
+    },
+    /// A call came to an end.
+    Ended {
+        /// The session.
+        session: String,
+        /// The number of the record that let it through.
+        call: u64,
+        /// How.
+        outcome: Outcome,
+        /// SHA-256 of the answer.
+        answer: Option<Sha256>,
+        /// What it minted.
+        minted: Vec<Minted>,
+        /// How secret the answer is.
+        label: Confidentiality,
+    },
+    /// A person saw these definitions.
+    Pinned {
+        /// By `server/tool`.
+        tools: BTreeMap<String, Sha256>,
+        /// Who.
+        by: String,
+    },
+    /// A server says something else of a tool than what was pinned.
+    Drifted {
+        /// `server/tool`.
+        tool: String,
+        /// The definition that it gives now.
+        digest: Sha256,
+    },
+}
+
+impl Event {
+    /// The session that it belongs to, if it is one's.
+    pub fn session(&self) -> Option<&str> {
+        match self {
+            Self::Opened { session, .. }
+            | Self::Heard { session, .. }
+            | Self::Allowed { session, .. }
+            | Self::Asked { session, .. }
+            | Self::Denied { session, .. }
+            | Self::Granted { session, .. }
+            | Self::Dismissed { session, .. }
+            | Self::Ended { session, .. } => Some(session),
+            Self::Stopped { session, .. } | Self::Resumed { session, .. } => session.as_deref(),
+            Self::Pinned { .. } | Self::Drifted { .. } => None,
+        }
+    }
+
+    /// Whether it must be on disk before anything else happens. What only reads may be lost in a crash.
+    pub fn is_urgent(&self) -> bool {
+        match self {
+            Self::Allowed { call, .. } => call.effect != Effect::Read,
+            Self::Ended { .. } | Self::Denied { .. } => false,
+            _ => true,
+        }
+    }
+}
+
+impl Record {
+    /// SHA-256 of the record as JSON with sorted members, which names the one before: change one, and every later hash
+    /// is another.
+    pub fn hash(&self) -> Sha256 {
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        value.sort_all_objects();
+        Sha256::of(value.to_string().as_bytes())
+    }
+}
