@@ -156,7 +156,8 @@ impl trustmill_core::port::Coded for CatalogueError {
 }
 
 /// The catalogues that come with the guard, by name.
-pub const SHIPPED: [(&str, &str); 6] = [
+pub const SHIPPED: [(&str, &str); 7] = [
+    ("agent", include_str!("../catalogue/agent.toml")),
     ("bank", include_str!("../catalogue/bank.toml")),
     ("calendar", include_str!("../catalogue/calendar.toml")),
     ("chat", include_str!("../catalogue/chat.toml")),

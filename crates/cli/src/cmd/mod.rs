@@ -5,6 +5,7 @@ mod advisories;
 mod alerts;
 mod check;
 mod doctor;
+mod guard;
 mod list;
 mod overrides;
 mod policy;
@@ -109,6 +110,7 @@ enum Verb {
     Alerts(alerts::Alerts),
     Policy(policy::Policy),
     Override(overrides::Override),
+    Guard(guard::Guard),
     Doctor(doctor::Doctor),
     Advisories(advisories::Advisories),
 }
@@ -133,6 +135,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
         Verb::Alerts(verb) => verb.run(global),
         Verb::Policy(verb) => verb.run(global),
         Verb::Override(verb) => verb.run(global),
+        Verb::Guard(verb) => verb.run(global),
         Verb::Doctor(verb) => verb.run(global),
         Verb::Advisories(verb) => verb.run(global),
     }

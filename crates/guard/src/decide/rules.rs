@@ -85,7 +85,7 @@ fn ungrounded(f: &Facts, _: &Settings) -> Said {
 /// Who can see it afterwards may not see all that was read before.
 fn confidential(f: &Facts, _: &Settings) -> Said {
     let leaves = matches!(f.effect, Effect::Send | Effect::Publish | Effect::Egress | Effect::Access);
-    let chosen = f.audience_named && !f.public || f.audience_named && f.label <= Confidentiality::Internal;
+    let chosen = f.audience_named && (!f.public || f.label <= Confidentiality::Internal);
     let fine = match f.label {
         Confidentiality::Public => true,
         Confidentiality::Internal => chosen || !f.public,

@@ -1,0 +1,389 @@
+//! What people do: begin a task, look, approve, refuse, stop, read the record.
+
+use super::setup::{self, ask};
+use crate::error::Failure;
+use crate::exit::Exit;
+use crate::render::to_json;
+use crate::when::When;
+use clap::Args;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use trustmill_core::{Sha256, Timestamp};
+use trustmill_doors::log::Log as Record;
+use trustmill_doors::socket::Request;
+use trustmill_guard::catalogue::SHIPPED;
+use trustmill_guard::lease::Terms;
+
+/// A name for a session that no other has: the time in nanoseconds, and the process.
+pub(super) fn new_name() -> String {
+    format!("s{:x}-{:x}", Timestamp::now().as_nanosecond(), std::process::id())
+}
+
+/// Begin a task
+#[derive(Args)]
+pub(super) struct Open {
+    /// Words of whom it is done for
+    #[arg(long, value_name = "TEXT")]
+    task: String,
+    /// Name of the session [default: a new one]
+    #[arg(long, value_name = "NAME")]
+    session: Option<String>,
+    /// Name of the agent, in the record
+    #[arg(long, default_value = "agent", value_name = "NAME")]
+    agent: String,
+    /// For whom it works [default: $USER]
+    #[arg(long, env = "USER", default_value = "owner", value_name = "NAME")]
+    owner: String,
+}
+
+impl Open {
+    pub(super) async fn run(self, state: &Path, json: bool) -> Result<Exit, Failure> {
+        let session = self.session.unwrap_or_else(new_name);
+        let (agent, owner, words) = (self.agent, self.owner, self.task);
+        ask(state, Request::Begin { session: session.clone(), agent, owner, words }).await?;
+        match json {
+            true => to_json(&json!({ "session": session })),
+            false => println!("{session}"),
+        }
+        Ok(Exit::Success)
+    }
+}
+
+/// Add what that person says later
+#[derive(Args)]
+pub(super) struct Say {
+    /// The session
+    #[arg(long, env = "TRUSTMILL_GUARD_SESSION", value_name = "SESSION")]
+    session: String,
+    /// What was said
+    #[arg(value_name = "TEXT")]
+    words: String,
+}
+
+impl Say {
+    pub(super) async fn run(self, state: &Path, json: bool) -> Result<Exit, Failure> {
+        finish(ask(state, Request::Hear { session: self.session, words: self.words }).await?, json, "heard")
+    }
+}
+
+fn finish(value: Value, json: bool, text: &str) -> Result<Exit, Failure> {
+    match json {
+        true => to_json(&json!({ "done": value })),
+        false => println!("{text}"),
+    }
+    Ok(Exit::Success)
+}
+
+/// Tasks, with their leases
+#[derive(Args)]
+pub(super) struct Sessions {}
+
+impl Sessions {
+    pub(super) async fn run(self, state: &Path, json: bool) -> Result<Exit, Failure> {
+        let sessions = ask(state, Request::Sessions).await?;
+        if json {
+            to_json(&sessions);
+            return Ok(Exit::Success);
+        }
+        for session in sessions.as_array().into_iter().flatten() {
+            let stopped = session["stopped"].as_bool().unwrap_or(false);
+            println!(
+                "{}  {} for {}{}, {} leases, {} calls wait",
+                text(&session["session"]),
+                text(&session["agent"]),
+                text(&session["owner"]),
+                if stopped { ", stopped" } else { "" },
+                session["leases"].as_array().map_or(0, Vec::len),
+                session["waiting"],
+            );
+        }
+        Ok(Exit::Success)
+    }
+}
+
+/// A field for people; what could move the cursor or change the direction of writing is shown as a mark.
+fn text(value: &Value) -> String {
+    let hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
+    };
+    value.as_str().unwrap_or_default().chars().map(|c| if hidden(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// What waits for a person
+#[derive(Args)]
+pub(super) struct Pending {}
+
+/// Calls of a plan that are shown; the rest is counted.
+const SHOWN: usize = 12;
+
+impl Pending {
+    pub(super) async fn run(self, state: &Path, json: bool) -> Result<Exit, Failure> {
+        let waiting = ask(state, Request::Waiting).await?;
+        if json {
+            to_json(&waiting);
+            return Ok(Exit::Success);
+        }
+        let plans = waiting.as_array().map(Vec::as_slice).unwrap_or_default();
+        if plans.is_empty() {
+            println!("nothing waits");
+        }
+        plans.iter().for_each(card);
+        Ok(Exit::Success)
+    }
+}
+
+/// One card for one plan: totals, what cannot be undone, a sample, and how to answer.
+fn card(plan: &Value) {
+    let calls = plan["calls"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let digest = text(&plan["plan"]).chars().take(12).collect::<String>();
+    let session = text(&plan["session"]);
+    println!("plan {digest}: {} for {}, {} calls", text(&plan["agent"]), text(&plan["owner"]), calls.len());
+    let forever = calls.iter().filter(|call| !call["reversible"].as_bool().unwrap_or(false)).count();
+    let money: i64 = calls.iter().filter_map(|call| call["amount"].as_i64()).sum();
+    if forever > 0 {
+        println!("  {forever} of them cannot be undone");
+    }
+    if money > 0 {
+        println!("  amounts: {} in all", trustmill_guard::lease::Amount(money));
+    }
+    for (number, call) in calls.iter().enumerate().take(SHOWN) {
+        println!("  {:>3}  {}", number + 1, text(&call["summary"]));
+        println!("       {}", text(&call["why"]));
+    }
+    if calls.len() > SHOWN {
+        println!("  ... and {} more (--json has them all)", calls.len() - SHOWN);
+    }
+    let people = plan["approvers"].as_u64().unwrap_or(1);
+    let by = "--by NAME ".repeat(usize::try_from(people).unwrap_or(1));
+    println!("  trustmill guard approve --session {session} --plan {digest} {by}");
+    println!("  trustmill guard deny --session {session} --by NAME");
+}
+
+/// Approve a plan as it was shown
+#[derive(Args)]
+pub(super) struct Approve {
+    /// The session
+    #[arg(long, value_name = "SESSION")]
+    session: String,
+    /// The plan's digest as `pending` shows it: at least 12 digits
+    #[arg(long, value_name = "DIGEST")]
+    plan: String,
+    /// Who approves; again for a second person
+    #[arg(long, required = true, value_name = "NAME")]
+    by: Vec<String>,
+    /// Only these calls, by their numbers in `pending`
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    only: Vec<usize>,
+    /// How long the lease lasts
+    #[arg(long = "for", default_value = "1h", value_name = "TIME")]
+    lasts: When,
+}
+
+impl Approve {
+    pub(super) async fn run(self, state: &Path, json: bool) -> Result<Exit, Failure> {
+        let waiting = ask(state, Request::Waiting).await?;
+        let plan =
+            waiting.as_array().into_iter().flatten().find(|plan| plan["session"] == self.session.as_str());
+        let refuse = |message: &str| {
+            let help = "look again with `trustmill guard pending`".to_owned();
+            Failure::new(Exit::Usage, setup::SetupError::Told { message: message.to_owned(), help })
+        };
+        let plan = plan.ok_or_else(|| refuse("nothing waits in that session"))?;
+        let digest = text(&plan["plan"]);
+        if self.plan.len() < 12 || !digest.starts_with(&self.plan) {
+            return Err(refuse("what waits now is not the plan that was shown"));
+        }
+        let shown: Sha256 = digest.parse().map_err(|_| refuse("the plan has no digest"))?;
+        let calls = plan["calls"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let pick = |number: &usize| {
+            calls.get(number.wrapping_sub(1)).and_then(|call| text(&call["digest"]).parse().ok())
+        };
+        let keep: Option<BTreeSet<Sha256>> = match self.only.as_slice() {
+            [] => None,
+            only => Some(
+                only.iter()
+                    .map(|n| pick(n).ok_or_else(|| refuse("no such call in the plan")))
+                    .collect::<Result<_, _>>()?,
+            ),
+        };
+        let by = self.by.into_iter().collect();
+        let request =
+            Request::Approve { session: self.session, plan: shown, by, keep, seconds: seconds(self.lasts) };
+        let count = ask(state, request).await?;
+        finish(count.clone(), json, &format!("{count} calls may be made, each once"))
+    }
+}
+
+/// How long something lasts, in seconds.
+fn seconds(lasts: When) -> u64 {
+    let now = Timestamp::now();
+    u64::try_from(lasts.after(now).as_second() - now.as_second()).unwrap_or(0)
+}
+
+/// Refuse everything that waits in a session
+#[derive(Args)]
+pub(super) struct Deny {
+    /// The session
+    #[arg(long, value_name = "SESSION")]
+    session: String,
+    /// Who
+    #[arg(long, value_name = "NAME")]
+    by: String,
+}
+
+impl Deny {
+    pub(super) async fn run(self, state: &Path, json: bool) -> Result<Exit, Failure> {
+        finish(ask(state, Request::Dismiss { session: self.session, by: self.by }).await?, json, "refused")
+    }
+}
+
+/// Lease by terms
+#[derive(Args)]
+pub(super) struct Lease {
+    /// The session
+    #[arg(long, value_name = "SESSION")]
+    session: String,
+    /// Terms: a TOML file with tool, arguments, calls, budget (docs/guard.md)
+    #[arg(long, value_name = "FILE")]
+    terms: PathBuf,
+    /// Who gives it
+    #[arg(long, required = true, value_name = "NAME")]
+    by: Vec<String>,
+    /// How long it lasts
+    #[arg(long = "for", default_value = "1h", value_name = "TIME")]
+    lasts: When,
+}
+
+impl Lease {
+    pub(super) async fn run(self, state: &Path, json: bool) -> Result<Exit, Failure> {
+        let bad = |why: String| {
+            Failure::new(Exit::Usage, setup::SetupError::File { path: self.terms.clone(), why })
+        };
+        let text = std::fs::read_to_string(&self.terms).map_err(|error| bad(error.to_string()))?;
+        let terms: Terms = toml::from_str(&text).map_err(|error| bad(error.to_string()))?;
+        let by = self.by.into_iter().collect();
+        let request = Request::Lease { session: self.session, terms, by, seconds: seconds(self.lasts) };
+        let id = ask(state, request).await?;
+        finish(id.clone(), json, &format!("lease {}", id.as_str().unwrap_or_default()))
+    }
+}
+
+/// Let nothing but reading happen
+#[derive(Args)]
+pub(super) struct Halt {
+    /// One session [default: every one]
+    #[arg(long, value_name = "SESSION")]
+    session: Option<String>,
+    /// Who
+    #[arg(long, default_value = "owner", env = "USER", value_name = "NAME")]
+    by: String,
+}
+
+impl Halt {
+    pub(super) async fn run(self, state: &Path, json: bool) -> Result<Exit, Failure> {
+        let value = ask(state, Request::Stop { session: self.session, by: self.by }).await?;
+        finish(value, json, "stopped: nothing but reading happens, and every lease is gone")
+    }
+}
+
+/// Let effects happen again
+#[derive(Args)]
+pub(super) struct Resume {
+    /// One session [default: the stop of all]
+    #[arg(long, value_name = "SESSION")]
+    session: Option<String>,
+    /// Who
+    #[arg(long, default_value = "owner", env = "USER", value_name = "NAME")]
+    by: String,
+}
+
+impl Resume {
+    pub(super) async fn run(self, state: &Path, json: bool) -> Result<Exit, Failure> {
+        let value = ask(state, Request::Resume { session: self.session, by: self.by }).await?;
+        finish(value, json, "effects may happen again, with new leases")
+    }
+}
+
+/// The record
+#[derive(Args)]
+pub(super) struct Log {
+    /// Only this session
+    #[arg(long, value_name = "SESSION")]
+    session: Option<String>,
+}
+
+impl Log {
+    pub(super) fn run(self, state: &Path, json: bool) -> Result<Exit, Failure> {
+        // The chain is checked from its first record before a line of it is shown.
+        let checked = Record::look(state)?;
+        let records = Record::records(state)?;
+        let mine = records.iter().filter(|record| {
+            self.session.as_deref().is_none_or(|session| record.event.session() == Some(session))
+        });
+        if json {
+            to_json(&json!({ "head": checked.head, "records": mine.collect::<Vec<_>>() }));
+            return Ok(Exit::Success);
+        }
+        for record in mine {
+            let mut event = serde_json::to_value(&record.event).unwrap_or_default();
+            let name = event["event"].as_str().unwrap_or_default().to_owned();
+            let call = event["call"]["summary"].as_str().map(str::to_owned);
+            let why = ["reason", "rule", "text", "outcome", "by"]
+                .iter()
+                .find_map(|key| event[*key].take().as_str().map(str::to_owned));
+            let line = [call, why].into_iter().flatten().collect::<Vec<_>>().join(": ");
+            println!("{:>6}  {}  {:<9}  {}", record.number, record.at, name, text(&Value::String(line)));
+        }
+        println!(
+            "the chain holds: {} records, head {}",
+            checked.next,
+            checked.head.map(|head| head.short()).unwrap_or_default()
+        );
+        Ok(Exit::Success)
+    }
+}
+
+/// Catalogues
+#[derive(Args)]
+pub(super) struct ShowCatalogue {
+    /// A shipped one's name, or a file to check [default: list them]
+    #[arg(value_name = "NAME|FILE")]
+    name: Option<String>,
+}
+
+impl ShowCatalogue {
+    pub(super) fn run(self, json: bool) -> Result<Exit, Failure> {
+        let usage = |error| Failure::new(Exit::Usage, error);
+        let Some(name) = self.name else {
+            let shipped = SHIPPED.iter().map(|(name, _)| setup::catalogue(name).map(|found| (*name, found)));
+            let shipped = shipped.collect::<Result<Vec<_>, _>>().map_err(usage)?;
+            match json {
+                true => to_json(&shipped.into_iter().collect::<std::collections::BTreeMap<_, _>>()),
+                false => shipped.iter().for_each(|(name, found)| println!("{name:<10}  {}", found.about)),
+            }
+            return Ok(Exit::Success);
+        };
+        let found = setup::catalogue(&name).map_err(usage)?;
+        if json {
+            to_json(&found);
+            return Ok(Exit::Success);
+        }
+        println!("{}", found.about);
+        for (tool, entry) in &found.tools {
+            let sinks = entry
+                .arguments
+                .iter()
+                .filter(|(_, argument)| argument.role.is_sink())
+                .map(|(name, _)| name.as_str());
+            let sinks = sinks.collect::<Vec<_>>().join(", ");
+            println!(
+                "  {tool:<32} {:<8} {}",
+                entry.effect,
+                if sinks.is_empty() { String::new() } else { format!("decided by {sinks}") }
+            );
+        }
+        Ok(Exit::Success)
+    }
+}

@@ -1,0 +1,169 @@
+//! The doors: the decision point on its own, an MCP server behind it, an agent's hook before it.
+
+use super::setup::{self, Point};
+use crate::error::Failure;
+use crate::exit::Exit;
+use clap::Args;
+use serde_json::Value;
+use std::io::Read as _;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use tokio::io::BufReader;
+use trustmill_core::port::Coded;
+use trustmill_doors::desk::Desk;
+use trustmill_doors::hook::{self, verdict};
+use trustmill_doors::socket::{Remote, Request, paths};
+use trustmill_doors::standard;
+use trustmill_doors::stdio::Proxy;
+
+/// A server that cannot be started.
+#[derive(Debug, thiserror::Error)]
+#[error("{program} cannot be started")]
+struct StartError {
+    program: String,
+    source: std::io::Error,
+}
+
+impl Coded for StartError {
+    fn code(&self) -> &'static str {
+        "TM1310"
+    }
+
+    fn help(&self) -> String {
+        "check the command after `--`: it is started as it stands, without a shell".into()
+    }
+}
+
+/// Decide for every door, until a signal ends it
+#[derive(Args)]
+pub(super) struct Up {}
+
+impl Up {
+    pub(super) async fn run(self, state: &Path) -> Result<Exit, Failure> {
+        let engine = Arc::new(setup::engine(state, &[])?);
+        setup::share(&engine, state);
+        eprintln!("the guard decides; its record is {}", state.join("record.jsonl").display());
+        let _ = tokio::signal::ctrl_c().await;
+        Ok(Exit::Success)
+    }
+}
+
+/// Start an MCP server behind the guard, and talk to its client
+#[derive(Args)]
+pub(super) struct Run {
+    /// Name of the server: in leases, records and guard.toml; a shipped catalogue of that name describes its tools
+    #[arg(long, value_name = "NAME")]
+    server: String,
+    /// Catalogue of its tools: a shipped one's name, or a file; may be given again
+    #[arg(long, value_name = "NAME|FILE")]
+    catalogue: Vec<String>,
+    /// Session that was opened before
+    #[arg(long, env = "TRUSTMILL_GUARD_SESSION", value_name = "SESSION", conflicts_with = "task")]
+    session: Option<String>,
+    /// Words of whom the task is done for; without them and a session, the agent can only read
+    #[arg(long, value_name = "TEXT")]
+    task: Option<String>,
+    /// Name of the agent, in the record
+    #[arg(long, default_value = "agent", value_name = "NAME")]
+    agent: String,
+    /// The server's command
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+impl Run {
+    pub(super) async fn run(self, state: &Path) -> Result<Exit, Failure> {
+        let more: Vec<_> = self.catalogue.iter().map(|name| (self.server.clone(), name.clone())).collect();
+        let point = Point::find(state, &more).await?;
+        let session = self.session(state, &point).await?;
+        let desk: Arc<dyn Desk> = match point {
+            Point::There(remote) => remote,
+            Point::Here(engine) => engine,
+        };
+        let mut words = self.command.iter();
+        let program = words.next().cloned().unwrap_or_default();
+        let mut child = tokio::process::Command::new(&program)
+            .args(words)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|source| Failure::from(StartError { program: program.clone(), source }))?;
+        let (Some(to), Some(from)) = (child.stdin.take(), child.stdout.take()) else {
+            let source = std::io::Error::other("it has no standard input or output");
+            return Err(StartError { program, source }.into());
+        };
+        let proxy = Proxy::new(desk, session, self.server);
+        let (output, writer) = standard::output();
+        let passed = proxy.run(BufReader::new(standard::input()), output, to, BufReader::new(from)).await;
+        let _ = tokio::task::spawn_blocking(|| writer.join()).await;
+        let status = child.wait().await;
+        // A blocked read of standard input would keep the runtime from ending.
+        let good = passed.is_ok() && status.is_ok_and(|status| status.success());
+        std::process::exit(if good { 0 } else { 3 })
+    }
+
+    /// The session: one that exists, or a new one for this run.
+    async fn session(&self, state: &Path, point: &Point) -> Result<String, Failure> {
+        if let Some(session) = &self.session {
+            return Ok(session.clone());
+        }
+        let session = super::people::new_name();
+        let owner = std::env::var("USER").unwrap_or_else(|_| "owner".into());
+        let words = self.task.clone().unwrap_or_default();
+        let begin = Request::Begin { session: session.clone(), agent: self.agent.clone(), owner, words };
+        let answered = match point {
+            Point::Here(engine) => trustmill_doors::socket::answer(engine, begin).await,
+            Point::There(_) => return setup::ask(state, begin).await.map(|_| session),
+        };
+        setup::told(answered)?;
+        Ok(session)
+    }
+}
+
+/// Answer an agent's hook
+#[derive(Args)]
+pub(super) struct Hook {
+    /// Session that was opened before
+    #[arg(long, env = "TRUSTMILL_GUARD_SESSION", value_name = "SESSION")]
+    session: Option<String>,
+}
+
+/// The longest event, in bytes.
+const LONGEST: u64 = 8 << 20;
+
+impl Hook {
+    /// Whatever goes wrong, the answer is a denial that the agent understands.
+    pub(super) async fn run(self, state: &Path) -> Result<Exit, Failure> {
+        let mut event = Vec::new();
+        let read = std::io::stdin().take(LONGEST).read_to_end(&mut event);
+        let answer = match (read, self.session) {
+            (Err(error), _) => verdict("deny", &format!("the hook cannot read its event: {error}")),
+            (Ok(_), None) => verdict(
+                "deny",
+                "no session: set TRUSTMILL_GUARD_SESSION to what `trustmill guard open` prints",
+            ),
+            (Ok(_), Some(session)) => decide(state, session, &event).await,
+        };
+        println!("{answer}");
+        Ok(Exit::Success)
+    }
+}
+
+async fn decide(state: &Path, session: String, event: &[u8]) -> Value {
+    let (_, door) = paths(state);
+    let Ok(text) = String::from_utf8(event.to_vec()) else { return verdict("deny", "the event is no text") };
+    match Remote::connect(&door).await {
+        Some(remote) => match remote.ask(&Request::Hook { session, event: text }).await {
+            Ok(answered) => {
+                answered.get("done").cloned().unwrap_or_else(|| verdict("deny", "the guard gives no answer"))
+            }
+            Err(error) => verdict("deny", &format!("the guard cannot be asked: {error}")),
+        },
+        None => match setup::engine(state, &[]) {
+            Ok(engine) => hook::answer(&engine, &session, event),
+            Err(failure) => verdict("deny", &format!("the guard cannot be asked: {failure}")),
+        },
+    }
+}

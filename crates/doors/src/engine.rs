@@ -1,0 +1,395 @@
+//! The decision point: state and record behind one lock. What it decides is recorded before it is told.
+
+use crate::log::{Log, LogError};
+use jiff::Timestamp;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use trustmill_core::Sha256;
+use trustmill_core::port::Coded;
+use trustmill_guard::call::Call;
+use trustmill_guard::catalogue::Catalogue;
+use trustmill_guard::decide::{Decision, Settings, decide};
+use trustmill_guard::ground::{looks_for_named, mint};
+use trustmill_guard::lease::{Grant, Lease, Plan, Terms};
+use trustmill_guard::record::{Event, Outcome};
+use trustmill_guard::session::State;
+
+/// The longest that a lease may last.
+pub const LONGEST_LEASE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// The decision point of one folder.
+pub struct Engine {
+    inner: Mutex<Inner>,
+    catalogues: BTreeMap<String, Catalogue>,
+    settings: Settings,
+    clock: fn() -> Timestamp,
+}
+
+struct Inner {
+    log: Log,
+    state: State,
+}
+
+/// What a door is told of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// What becomes of it.
+    pub decision: Decision,
+    /// The rule.
+    pub rule: String,
+    /// Why.
+    pub reason: String,
+    /// The record's number, by which its outcome is told.
+    pub number: u64,
+    /// The plan that a person is shown, where one waits.
+    pub plan: Option<Sha256>,
+}
+
+/// What waits for people in a session.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// The session.
+    pub session: String,
+    /// The agent.
+    pub agent: String,
+    /// For whom it works.
+    pub owner: String,
+    /// The calls.
+    pub plan: Plan,
+}
+
+/// Why something that a person wants is not done.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The record.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// No such session.
+    #[error("there is no session {0:?}")]
+    NoSession(String),
+    /// Another plan waits than the one that was looked at.
+    #[error("what waits in {session:?} is not what was shown: {shown} was, {now} waits now")]
+    Changed {
+        /// The session.
+        session: String,
+        /// As shown.
+        shown: String,
+        /// As it is.
+        now: String,
+    },
+    /// More people must approve.
+    #[error("{needed} different people must approve this plan, {given} did")]
+    MorePeople {
+        /// How many must.
+        needed: u32,
+        /// How many did.
+        given: u32,
+    },
+    /// The user of the agent is the agent.
+    #[error("{0}")]
+    Refused(&'static str),
+}
+
+impl Coded for EngineError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Log(error) => error.code(),
+            Self::NoSession(_) => "TM1305",
+            Self::Changed { .. } => "TM1306",
+            Self::MorePeople { .. } => "TM1307",
+            Self::Refused(_) => "TM1308",
+        }
+    }
+
+    fn help(&self) -> String {
+        match self {
+            Self::Log(error) => error.help(),
+            Self::NoSession(_) => "`trustmill guard sessions` lists them".into(),
+            Self::Changed { .. } => {
+                "look again with `trustmill guard pending`, and approve what it shows".into()
+            }
+            Self::MorePeople { .. } => "ask another person to approve it too: name each with --by".into(),
+            Self::Refused(_) => "see docs/guard.md, \"Leases\"".into(),
+        }
+    }
+}
+
+impl Engine {
+    /// Opens the decision point of a folder. `catalogues` are by the operator's names of servers.
+    pub fn open(
+        folder: &Path,
+        catalogues: BTreeMap<String, Catalogue>,
+        settings: Settings,
+        clock: fn() -> Timestamp,
+    ) -> Result<Self, LogError> {
+        let (log, state) = Log::open(folder)?;
+        let engine = Self { inner: Mutex::new(Inner { log, state }), catalogues, settings, clock };
+        engine.close_interrupted()?;
+        Ok(engine)
+    }
+
+    /// What was under way when the last guard ended: nobody knows how it came out, and the record says so.
+    fn close_interrupted(&self) -> Result<(), LogError> {
+        let mut inner = self.lock();
+        let open: Vec<(String, u64)> = inner
+            .state
+            .sessions
+            .iter()
+            .flat_map(|(id, session)| session.open.keys().map(|number| (id.clone(), *number)))
+            .collect();
+        for (session, call) in open {
+            let label = trustmill_guard::catalogue::Confidentiality::Public;
+            let event = Event::Ended {
+                session,
+                call,
+                outcome: Outcome::Unknown,
+                answer: None,
+                minted: Vec::new(),
+                label,
+            };
+            self.append(&mut inner, event)?;
+        }
+        Ok(())
+    }
+
+    /// A panic cannot leave the state between two records: it is changed by one call, after the record stands.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn append(&self, inner: &mut Inner, event: Event) -> Result<u64, LogError> {
+        let record = inner.state.record((self.clock)(), event);
+        inner.log.append(&record)?;
+        // It was made from this very state, so it follows.
+        let _ = inner.state.apply(&record);
+        Ok(record.number)
+    }
+
+    fn known(&self, inner: &Inner, session: &str) -> Result<(), EngineError> {
+        let known = inner.state.sessions.contains_key(session);
+        known.then_some(()).ok_or_else(|| EngineError::NoSession(session.to_owned()))
+    }
+
+    /// Begins a task, read-only but for what the words ask for.
+    pub fn begin(&self, session: &str, agent: &str, owner: &str, words: &str) -> Result<(), EngineError> {
+        let mut inner = self.lock();
+        if inner.state.sessions.contains_key(session) {
+            return Err(EngineError::Refused("a session of that name exists"));
+        }
+        let event = Event::Opened { session: session.into(), agent: agent.into(), owner: owner.into() };
+        self.append(&mut inner, event)?;
+        if !words.is_empty() {
+            self.append(&mut inner, Event::Heard { session: session.into(), text: words.into() })?;
+        }
+        Ok(())
+    }
+
+    /// The owner said something more.
+    pub fn hear(&self, session: &str, words: &str) -> Result<(), EngineError> {
+        let mut inner = self.lock();
+        self.known(&inner, session)?;
+        self.append(&mut inner, Event::Heard { session: session.into(), text: words.into() })?;
+        Ok(())
+    }
+
+    fn catalogue(&self, server: &str) -> Catalogue {
+        self.catalogues.get(server).cloned().unwrap_or_default()
+    }
+
+    /// Decides over a call. Where the decision cannot be recorded, the call is refused.
+    pub fn decide(&self, session: &str, call: &Call) -> Answer {
+        let empty = Catalogue::default();
+        let catalogue = self.catalogues.get(&call.server).unwrap_or(&empty);
+        let mut inner = self.lock();
+        let ruling = decide(&inner.state, session, catalogue, &self.settings, call, (self.clock)());
+        match self.append(&mut inner, ruling.event) {
+            Ok(number) => {
+                let waits = ruling.decision == Decision::Ask;
+                let plan =
+                    inner.state.sessions.get(session).filter(|_| waits).map(|session| session.plan.digest());
+                Answer {
+                    decision: ruling.decision,
+                    rule: ruling.rule.into(),
+                    reason: ruling.reason,
+                    number,
+                    plan,
+                }
+            }
+            Err(error) => Answer {
+                decision: Decision::Deny,
+                rule: "unrecorded".into(),
+                reason: format!("the guard cannot record it: {error}"),
+                number: 0,
+                plan: None,
+            },
+        }
+    }
+
+    /// What came of a call that was allowed.
+    pub fn ended(
+        &self,
+        session: &str,
+        number: u64,
+        call: &Call,
+        outcome: Outcome,
+        answer: Option<&Value>,
+    ) -> Result<(), LogError> {
+        let tool = self.catalogue(&call.server).tool(&call.tool);
+        let mut inner = self.lock();
+        let Some(found) = inner.state.sessions.get(session) else { return Ok(()) };
+        let asked = looks_for_named(call, &found.words);
+        let minted = answer.map(|value| mint(&tool.returns, &found.words, asked, value)).unwrap_or_default();
+        let digest = answer.map(|value| Sha256::of(value.to_string().as_bytes()));
+        let label = tool.returns.confidentiality;
+        let event =
+            Event::Ended { session: session.into(), call: number, outcome, answer: digest, minted, label };
+        self.append(&mut inner, event)?;
+        Ok(())
+    }
+
+    /// What waits for people.
+    pub fn waiting(&self) -> Vec<Waiting> {
+        let inner = self.lock();
+        let waiting = inner.state.sessions.iter().filter(|(_, session)| !session.plan.calls.is_empty());
+        waiting
+            .map(|(id, session)| Waiting {
+                session: id.clone(),
+                agent: session.agent.clone(),
+                owner: session.owner.clone(),
+                plan: session.plan.clone(),
+            })
+            .collect()
+    }
+
+    /// People approve a plan as it was shown, or the calls of it that `keep` picks.
+    pub fn approve(
+        &self,
+        session: &str,
+        shown: &Sha256,
+        by: &BTreeSet<String>,
+        keep: Option<&BTreeSet<Sha256>>,
+        lasts: Duration,
+    ) -> Result<usize, EngineError> {
+        let mut inner = self.lock();
+        self.known(&inner, session)?;
+        let Some(found) = inner.state.sessions.get(session) else { return Ok(0) };
+        let plan = found.plan.clone();
+        let now = plan.digest();
+        if now != *shown {
+            let session = session.to_owned();
+            return Err(EngineError::Changed { session, shown: shown.short(), now: now.short() });
+        }
+        let plan = keep.map_or(plan.clone(), |keep| plan.narrowed(keep));
+        let given = u32::try_from(by.len()).unwrap_or(u32::MAX);
+        if given < plan.approvers() {
+            return Err(EngineError::MorePeople { needed: plan.approvers(), given });
+        }
+        if by.contains(&found.agent) {
+            return Err(EngineError::Refused("an agent cannot approve what it does"));
+        }
+        let calls: BTreeSet<Sha256> = plan.calls.iter().map(|call| call.digest).collect();
+        let count = calls.len();
+        self.grant(&mut inner, session, plan.digest(), Grant::Calls(calls), by, lasts)?;
+        Ok(count)
+    }
+
+    /// A person writes terms: calls within them pass without being shown.
+    pub fn lease(
+        &self,
+        session: &str,
+        terms: Terms,
+        by: &BTreeSet<String>,
+        lasts: Duration,
+    ) -> Result<Sha256, EngineError> {
+        let mut inner = self.lock();
+        self.known(&inner, session)?;
+        let agent =
+            inner.state.sessions.get(session).map(|session| session.agent.clone()).unwrap_or_default();
+        if by.is_empty() || by.contains(&agent) {
+            return Err(EngineError::Refused("a lease is given by a person, and not by the agent"));
+        }
+        let mut content = serde_json::to_value(&terms).unwrap_or_default();
+        content.sort_all_objects();
+        let id = Sha256::of(format!("{}{content}", inner.state.next).as_bytes());
+        self.grant(&mut inner, session, id, Grant::Terms(terms), by, lasts)?;
+        Ok(id)
+    }
+
+    fn grant(
+        &self,
+        inner: &mut Inner,
+        session: &str,
+        id: Sha256,
+        grant: Grant,
+        by: &BTreeSet<String>,
+        lasts: Duration,
+    ) -> Result<(), EngineError> {
+        let from = inner.state.now((self.clock)());
+        let expires = from + jiff::SignedDuration::try_from(lasts.min(LONGEST_LEASE)).unwrap_or_default();
+        let lease = Lease { id, grant, expires, by: by.clone() };
+        self.append(inner, Event::Granted { session: session.into(), lease })?;
+        Ok(())
+    }
+
+    /// A person refuses everything that waits in a session.
+    pub fn dismiss(&self, session: &str, by: &str) -> Result<(), EngineError> {
+        let mut inner = self.lock();
+        self.known(&inner, session)?;
+        self.append(&mut inner, Event::Dismissed { session: session.into(), by: by.into() })?;
+        Ok(())
+    }
+
+    /// Stop: before the next call, of one session or of all. Every lease is gone.
+    pub fn stop(&self, session: Option<&str>, by: &str) -> Result<(), EngineError> {
+        let mut inner = self.lock();
+        if let Some(session) = session {
+            self.known(&inner, session)?;
+        }
+        self.append(&mut inner, Event::Stopped { session: session.map(str::to_owned), by: by.into() })?;
+        Ok(())
+    }
+
+    /// Effects may happen again, with new leases.
+    pub fn resume(&self, session: Option<&str>, by: &str) -> Result<(), EngineError> {
+        let mut inner = self.lock();
+        self.append(&mut inner, Event::Resumed { session: session.map(str::to_owned), by: by.into() })?;
+        Ok(())
+    }
+
+    /// Compares what a server says of its tools with what was pinned. What is new is pinned as it is first seen; what
+    /// changed is held. Gives the names of tools that are held.
+    pub fn listed(&self, server: &str, tools: &[(String, Value)]) -> Result<Vec<String>, LogError> {
+        let mut inner = self.lock();
+        let (mut fresh, mut held) = (BTreeMap::new(), Vec::new());
+        for (name, definition) in tools {
+            let name = format!("{server}/{name}");
+            let mut definition = definition.clone();
+            definition.sort_all_objects();
+            let digest = Sha256::of(definition.to_string().as_bytes());
+            match inner.state.pins.get(&name) {
+                None => {
+                    fresh.insert(name, digest);
+                }
+                Some(pinned) if *pinned == digest => {}
+                Some(_) => {
+                    if !inner.state.drifted.contains(&name) {
+                        self.append(&mut inner, Event::Drifted { tool: name.clone(), digest })?;
+                    }
+                    held.push(name);
+                }
+            }
+        }
+        if !fresh.is_empty() {
+            self.append(&mut inner, Event::Pinned { tools: fresh, by: "first seen".into() })?;
+        }
+        Ok(held)
+    }
+
+    /// A look at the state.
+    pub fn look<T>(&self, with: impl FnOnce(&State) -> T) -> T {
+        with(&self.lock().state)
+    }
+}

@@ -1,0 +1,332 @@
+//! The MCP proxy over standard input and output: JSON-RPC 2.0, one message a line (Model Context Protocol, transport
+//! "stdio"). What is not a tool call passes as it is; a call that is not allowed is answered here, and the server never
+//! sees it.
+
+use crate::desk::{Desk, Told};
+use crate::engine::Answer;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::mpsc;
+use trustmill_guard::call::{Call, Limits};
+use trustmill_guard::decide::Decision;
+use trustmill_guard::record::Outcome;
+
+/// The longest message, in bytes.
+const LONGEST: u64 = 8 << 20;
+
+/// The most calls that wait for their answers at once.
+const MOST_OPEN: usize = 1000;
+
+/// One client, one server, one session.
+pub struct Proxy {
+    desk: Arc<dyn Desk>,
+    session: String,
+    server: String,
+    open: Mutex<HashMap<String, Open>>,
+}
+
+/// A request that the server has not answered yet.
+enum Open {
+    Call { number: u64, call: Box<Call> },
+    Listing,
+    Other,
+}
+
+impl Proxy {
+    /// A proxy for a server that the operator names `server`, deciding in `session`.
+    pub fn new(desk: Arc<dyn Desk>, session: String, server: String) -> Arc<Self> {
+        Arc::new(Self { desk, session, server, open: Mutex::new(HashMap::new()) })
+    }
+
+    /// Passes messages until either side ends.
+    pub async fn run(
+        self: Arc<Self>,
+        client_in: impl AsyncBufRead + Unpin + Send + 'static,
+        client_out: impl AsyncWrite + Unpin + Send + 'static,
+        server_in: impl AsyncWrite + Unpin + Send + 'static,
+        server_out: impl AsyncBufRead + Unpin + Send + 'static,
+    ) -> std::io::Result<()> {
+        let (to_client, from_proxy) = mpsc::channel::<Vec<u8>>(64);
+        let writer = tokio::spawn(write_all(client_out, from_proxy));
+        let upward = tokio::spawn(Arc::clone(&self).upward(client_in, server_in, to_client.clone()));
+        let downward = Arc::clone(&self).downward(server_out, to_client);
+        // The server may still answer when the client has said all it wants to; when the server ends, all ends.
+        let result = downward.await;
+        upward.abort();
+        self.interrupt().await;
+        let _ = writer.await;
+        result
+    }
+
+    /// From client to server.
+    async fn upward(
+        self: Arc<Self>,
+        mut from: impl AsyncBufRead + Unpin,
+        mut to: impl AsyncWrite + Unpin,
+        back: mpsc::Sender<Vec<u8>>,
+    ) -> std::io::Result<()> {
+        loop {
+            match next_line(&mut from).await? {
+                Line::End => return to.shutdown().await,
+                Line::TooLong => {
+                    let _ = back.send(line(&failure(&Value::Null, -32600, "the message is too long"))).await;
+                }
+                Line::Text(text) => match self.judge(&text).await {
+                    Passing::On => {
+                        to.write_all(&text).await?;
+                        to.flush().await?;
+                    }
+                    Passing::Back(message) => {
+                        let _ = back.send(line(&message)).await;
+                    }
+                    Passing::Nowhere => {}
+                },
+            }
+        }
+    }
+
+    /// From server to client.
+    async fn downward(
+        self: Arc<Self>,
+        mut from: impl AsyncBufRead + Unpin,
+        to: mpsc::Sender<Vec<u8>>,
+    ) -> std::io::Result<()> {
+        loop {
+            match next_line(&mut from).await? {
+                Line::End => return Ok(()),
+                Line::TooLong => {}
+                Line::Text(text) => {
+                    if let Some(passed) = self.take(text).await
+                        && to.send(passed).await.is_err()
+                    {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// What becomes of a message of the client.
+    async fn judge(&self, text: &[u8]) -> Passing {
+        let Ok(message) = serde_json::from_slice::<Value>(text) else {
+            let blank = text.iter().all(u8::is_ascii_whitespace);
+            return if blank {
+                Passing::Nowhere
+            } else {
+                Passing::Back(failure(&Value::Null, -32700, "this is no JSON"))
+            };
+        };
+        let Value::Object(_) = message else {
+            return Passing::Back(failure(
+                &Value::Null,
+                -32600,
+                "one message a line: batches are not passed on",
+            ));
+        };
+        let id = message.get("id").cloned();
+        let Some(method) = message.get("method").and_then(Value::as_str) else {
+            // An answer to something that the server asked.
+            return Passing::On;
+        };
+        let Some(id) = id.filter(|id| !id.is_null()) else {
+            // Nobody waits for the answer to a notification, and so none of them may do anything.
+            let harmless = method.starts_with("notifications/");
+            return if harmless { Passing::On } else { Passing::Nowhere };
+        };
+        if !(id.is_string() || id.is_i64() || id.is_u64()) {
+            return Passing::Back(failure(&Value::Null, -32600, "an id is a text or a whole number"));
+        }
+        if self.opened().len() >= MOST_OPEN {
+            return Passing::Back(failure(&id, -32000, "too many calls wait for their answers"));
+        }
+        let key = id.to_string();
+        if self.opened().contains_key(&key) {
+            return Passing::Back(failure(&id, -32600, "a call with this id waits for its answer"));
+        }
+        let opened = match method {
+            "tools/call" => match self.call(&message).await {
+                Ok(opened) => opened,
+                Err(refused) => return Passing::Back(refused.message(&id)),
+            },
+            "tools/list" => Open::Listing,
+            _ => Open::Other,
+        };
+        self.opened().insert(key, opened);
+        Passing::On
+    }
+
+    /// Decides over a tool call.
+    async fn call(&self, message: &Value) -> Result<Open, Refused> {
+        let params = message.get("params").cloned().unwrap_or_default();
+        let Some(tool) = params.get("name").and_then(Value::as_str) else {
+            return Err(Refused::Malformed("a tool call names its tool".into()));
+        };
+        let arguments = params.get("arguments").cloned().unwrap_or_default();
+        let call = Call::new(&self.server, tool, arguments, Limits::default())
+            .map_err(|error| Refused::Malformed(error.to_string()))?;
+        let answer = self.desk.decide(&self.session, &call).await;
+        match answer.decision {
+            Decision::Allow => Ok(Open::Call { number: answer.number, call: Box::new(call) }),
+            Decision::Ask | Decision::Deny => Err(Refused::Decided(answer)),
+        }
+    }
+
+    /// What becomes of a message of the server.
+    async fn take(&self, text: Vec<u8>) -> Option<Vec<u8>> {
+        let message: Value = serde_json::from_slice(&text).ok()?;
+        let answers = message.get("method").is_none();
+        if !answers {
+            return Some(text);
+        }
+        let id = message.get("id").filter(|id| !id.is_null())?;
+        // What nobody asked is not passed on.
+        let opened = self.opened().remove(&id.to_string())?;
+        match opened {
+            Open::Other => Some(text),
+            Open::Listing => {
+                let tools = message.pointer("/result/tools").and_then(Value::as_array);
+                let named = tools
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|tool| Some((tool.get("name")?.as_str()?.to_owned(), tool.clone())));
+                self.desk.listed(&self.server, &named.collect::<Vec<_>>()).await;
+                Some(text)
+            }
+            Open::Call { number, call } => {
+                self.ended(number, &call, &message).await;
+                Some(text)
+            }
+        }
+    }
+
+    async fn ended(&self, number: u64, call: &Call, message: &Value) {
+        let failed = message.get("error").is_some()
+            || message.pointer("/result/isError").and_then(Value::as_bool).unwrap_or(false);
+        let outcome = if failed { Outcome::Failed } else { Outcome::Done };
+        let value = if failed { None } else { message.get("result").map(answered) };
+        let answer = value.as_ref();
+        self.desk.ended(Told { session: &self.session, number, call, outcome, answer }).await;
+    }
+
+    /// Nobody will know how these ended.
+    async fn interrupt(&self) {
+        let open: Vec<Open> = self.opened().drain().map(|(_, open)| open).collect();
+        for open in open {
+            if let Open::Call { number, call } = open {
+                let (session, outcome) = (self.session.as_str(), Outcome::Unknown);
+                self.desk.ended(Told { session, number, call: &call, outcome, answer: None }).await;
+            }
+        }
+    }
+
+    fn opened(&self) -> std::sync::MutexGuard<'_, HashMap<String, Open>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where a message goes.
+enum Passing {
+    On,
+    Back(Value),
+    Nowhere,
+}
+
+/// Why a call does not reach its server.
+enum Refused {
+    Malformed(String),
+    Decided(Answer),
+}
+
+impl Refused {
+    /// An error of the protocol for what is malformed; for a decision, a result that the model reads.
+    fn message(&self, id: &Value) -> Value {
+        match self {
+            Self::Malformed(why) => failure(id, -32602, why),
+            Self::Decided(answer) => {
+                let text = told(answer);
+                let content = json!([{ "type": "text", "text": text }]);
+                json!({ "jsonrpc": "2.0", "id": id, "result": { "content": content, "isError": true } })
+            }
+        }
+    }
+}
+
+/// What the agent is told of a call that was not made.
+pub fn told(answer: &Answer) -> String {
+    match (answer.decision, &answer.plan) {
+        (Decision::Ask, Some(plan)) => format!(
+            "This call was not made. It waits for a person, with others of this task, as plan {}: {}. Go on with what needs \
+             no approval; make the same call again when it is approved.",
+            plan.short(),
+            answer.reason
+        ),
+        _ => format!("This call was not made ({}): {}.", answer.rule, answer.reason),
+    }
+}
+
+/// The value that a result carries: its structured content, else its texts, read as JSON where they are.
+fn answered(result: &Value) -> Value {
+    if let Some(value) = result.get("structuredContent").filter(|value| !value.is_null()) {
+        // Servers that can only give objects wrap a list.
+        let only = value.as_object().filter(|map| map.len() == 1).and_then(|map| map.get("result"));
+        return only.unwrap_or(value).clone();
+    }
+    let texts = result.get("content").and_then(Value::as_array).into_iter().flatten();
+    let texts: Vec<&str> = texts.filter_map(|item| item.get("text")?.as_str()).collect();
+    let read = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
+    match texts.as_slice() {
+        [only] => read(only),
+        several => Value::Array(several.iter().map(|text| read(text)).collect()),
+    }
+}
+
+fn failure(id: &Value, code: i32, message: &str) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } })
+}
+
+fn line(message: &Value) -> Vec<u8> {
+    let mut line = message.to_string().into_bytes();
+    line.push(b'\n');
+    line
+}
+
+async fn write_all(mut to: impl AsyncWrite + Unpin, mut from: mpsc::Receiver<Vec<u8>>) {
+    while let Some(message) = from.recv().await {
+        if to.write_all(&message).await.is_err() || to.flush().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A line of a peer.
+enum Line {
+    Text(Vec<u8>),
+    TooLong,
+    End,
+}
+
+/// The next line, its end included. One that is too long is read over and not kept.
+async fn next_line(from: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<Line> {
+    let mut text = Vec::new();
+    let took = (&mut *from).take(LONGEST).read_until(b'\n', &mut text).await?;
+    if took == 0 {
+        return Ok(Line::End);
+    }
+    if text.last() == Some(&b'\n') {
+        return Ok(Line::Text(text));
+    }
+    if (took as u64) < LONGEST {
+        // The last line of a peer that ends without one.
+        text.push(b'\n');
+        return Ok(Line::Text(text));
+    }
+    loop {
+        text.clear();
+        let took = (&mut *from).take(LONGEST).read_until(b'\n', &mut text).await?;
+        if took == 0 || text.last() == Some(&b'\n') {
+            return Ok(Line::TooLong);
+        }
+    }
+}
