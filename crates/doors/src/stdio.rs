@@ -247,7 +247,8 @@ impl Refused {
             Self::Decided(answer) => {
                 let text = told(answer);
                 let content = json!([{ "type": "text", "text": text }]);
-                json!({ "jsonrpc": "2.0", "id": id, "result": { "content": content, "isError": true } })
+                json!({ "jsonrpc": "2.0", "id": id,
+                    "result": { "resultType": "complete", "content": content, "isError": true } })
             }
         }
     }

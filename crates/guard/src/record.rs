@@ -184,7 +184,8 @@ impl Event {
     pub fn is_urgent(&self) -> bool {
         match self {
             Self::Allowed { call, .. } => call.effect != Effect::Read,
-            Self::Ended { .. } | Self::Denied { .. } => false,
+            // An agent whose question was lost asks again.
+            Self::Asked { .. } | Self::Ended { .. } | Self::Denied { .. } => false,
             _ => true,
         }
     }

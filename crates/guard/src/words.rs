@@ -2,7 +2,7 @@
 //!
 //! The words of whoever a task is done for are the only text that grants anything. They are read twice: a value that
 //! they contain is grounded, and a clause that asks for an effect lets the task begin with it. Reading them is plain
-//! matching with a short lexicon of verbs ([`verbs.toml`]): it knows no attack, and what it does not understand asks for
+//! matching with a short lexicon of verbs (`verbs.toml`): it knows no attack, and what it does not understand asks for
 //! nothing, so that a person is asked instead.
 
 use crate::effect::Effect;

@@ -16,6 +16,7 @@ mod crash;
 mod errors;
 mod examples;
 mod gate;
+mod guard;
 mod npm_clients;
 mod output;
 mod policy;

@@ -87,19 +87,24 @@ impl Sessions {
             return Ok(Exit::Success);
         }
         for session in sessions.as_array().into_iter().flatten() {
-            let stopped = session["stopped"].as_bool().unwrap_or(false);
+            let stopped = at(session, "stopped").as_bool().unwrap_or(false);
             println!(
                 "{}  {} for {}{}, {} leases, {} calls wait",
-                text(&session["session"]),
-                text(&session["agent"]),
-                text(&session["owner"]),
+                text(at(session, "session")),
+                text(at(session, "agent")),
+                text(at(session, "owner")),
                 if stopped { ", stopped" } else { "" },
-                session["leases"].as_array().map_or(0, Vec::len),
-                session["waiting"],
+                at(session, "leases").as_array().map_or(0, Vec::len),
+                at(session, "waiting"),
             );
         }
         Ok(Exit::Success)
     }
+}
+
+/// A member; nothing where there is none.
+fn at<'a>(value: &'a Value, key: &str) -> &'a Value {
+    value.get(key).unwrap_or(&Value::Null)
 }
 
 /// A field for people; what could move the cursor or change the direction of writing is shown as a mark.
@@ -136,12 +141,12 @@ impl Pending {
 
 /// One card for one plan: totals, what cannot be undone, a sample, and how to answer.
 fn card(plan: &Value) {
-    let calls = plan["calls"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let digest = text(&plan["plan"]).chars().take(12).collect::<String>();
-    let session = text(&plan["session"]);
-    println!("plan {digest}: {} for {}, {} calls", text(&plan["agent"]), text(&plan["owner"]), calls.len());
-    let forever = calls.iter().filter(|call| !call["reversible"].as_bool().unwrap_or(false)).count();
-    let money: i64 = calls.iter().filter_map(|call| call["amount"].as_i64()).sum();
+    let calls = at(plan, "calls").as_array().map(Vec::as_slice).unwrap_or_default();
+    let digest = text(at(plan, "plan")).chars().take(12).collect::<String>();
+    let session = text(at(plan, "session"));
+    println!("plan {digest}: {} for {}, {} calls", text(at(plan, "agent")), text(at(plan, "owner")), calls.len());
+    let forever = calls.iter().filter(|call| !at(call, "reversible").as_bool().unwrap_or(false)).count();
+    let money: i64 = calls.iter().filter_map(|call| at(call, "amount").as_i64()).sum();
     if forever > 0 {
         println!("  {forever} of them cannot be undone");
     }
@@ -149,13 +154,13 @@ fn card(plan: &Value) {
         println!("  amounts: {} in all", trustmill_guard::lease::Amount(money));
     }
     for (number, call) in calls.iter().enumerate().take(SHOWN) {
-        println!("  {:>3}  {}", number + 1, text(&call["summary"]));
-        println!("       {}", text(&call["why"]));
+        println!("  {:>3}  {}", number + 1, text(at(call, "summary")));
+        println!("       {}", text(at(call, "why")));
     }
     if calls.len() > SHOWN {
         println!("  ... and {} more (--json has them all)", calls.len() - SHOWN);
     }
-    let people = plan["approvers"].as_u64().unwrap_or(1);
+    let people = at(plan, "approvers").as_u64().unwrap_or(1);
     let by = "--by NAME ".repeat(usize::try_from(people).unwrap_or(1));
     println!("  trustmill guard approve --session {session} --plan {digest} {by}");
     println!("  trustmill guard deny --session {session} --by NAME");
@@ -185,20 +190,20 @@ impl Approve {
     pub(super) async fn run(self, state: &Path, json: bool) -> Result<Exit, Failure> {
         let waiting = ask(state, Request::Waiting).await?;
         let plan =
-            waiting.as_array().into_iter().flatten().find(|plan| plan["session"] == self.session.as_str());
+            waiting.as_array().into_iter().flatten().find(|plan| at(plan, "session") == self.session.as_str());
         let refuse = |message: &str| {
             let help = "look again with `trustmill guard pending`".to_owned();
             Failure::new(Exit::Usage, setup::SetupError::Told { message: message.to_owned(), help })
         };
         let plan = plan.ok_or_else(|| refuse("nothing waits in that session"))?;
-        let digest = text(&plan["plan"]);
+        let digest = text(at(plan, "plan"));
         if self.plan.len() < 12 || !digest.starts_with(&self.plan) {
             return Err(refuse("what waits now is not the plan that was shown"));
         }
         let shown: Sha256 = digest.parse().map_err(|_| refuse("the plan has no digest"))?;
-        let calls = plan["calls"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let calls = at(plan, "calls").as_array().map(Vec::as_slice).unwrap_or_default();
         let pick = |number: &usize| {
-            calls.get(number.wrapping_sub(1)).and_then(|call| text(&call["digest"]).parse().ok())
+            calls.get(number.wrapping_sub(1)).and_then(|call| text(at(call, "digest")).parse().ok())
         };
         let keep: Option<BTreeSet<Sha256>> = match self.only.as_slice() {
             [] => None,
@@ -327,12 +332,12 @@ impl Log {
             return Ok(Exit::Success);
         }
         for record in mine {
-            let mut event = serde_json::to_value(&record.event).unwrap_or_default();
-            let name = event["event"].as_str().unwrap_or_default().to_owned();
-            let call = event["call"]["summary"].as_str().map(str::to_owned);
+            let event = serde_json::to_value(&record.event).unwrap_or_default();
+            let name = at(&event, "event").as_str().unwrap_or_default().to_owned();
+            let call = event.pointer("/call/summary").and_then(Value::as_str).map(str::to_owned);
             let why = ["reason", "rule", "text", "outcome", "by"]
                 .iter()
-                .find_map(|key| event[*key].take().as_str().map(str::to_owned));
+                .find_map(|key| event.get(*key)?.as_str().map(str::to_owned));
             let line = [call, why].into_iter().flatten().collect::<Vec<_>>().join(": ");
             println!("{:>6}  {}  {:<9}  {}", record.number, record.at, name, text(&Value::String(line)));
         }
