@@ -3,6 +3,7 @@
 use super::setup::{self, ask};
 use crate::error::Failure;
 use crate::exit::Exit;
+use crate::out::say;
 use crate::render::to_json;
 use crate::when::When;
 use clap::Args;
@@ -44,7 +45,7 @@ impl Open {
         ask(state, Request::Begin { session: session.clone(), agent, owner, words }).await?;
         match json {
             true => to_json(&json!({ "session": session })),
-            false => println!("{session}"),
+            false => say!("{session}"),
         }
         Ok(Exit::Success)
     }
@@ -70,7 +71,7 @@ impl Say {
 fn finish(value: Value, json: bool, text: &str) -> Result<Exit, Failure> {
     match json {
         true => to_json(&json!({ "done": value })),
-        false => println!("{text}"),
+        false => say!("{text}"),
     }
     Ok(Exit::Success)
 }
@@ -88,7 +89,7 @@ impl Sessions {
         }
         for session in sessions.as_array().into_iter().flatten() {
             let stopped = at(session, "stopped").as_bool().unwrap_or(false);
-            println!(
+            say!(
                 "{}  {} for {}{}, {} leases, {} calls wait",
                 text(at(session, "session")),
                 text(at(session, "agent")),
@@ -132,7 +133,7 @@ impl Pending {
         }
         let plans = waiting.as_array().map(Vec::as_slice).unwrap_or_default();
         if plans.is_empty() {
-            println!("nothing waits");
+            say!("nothing waits");
         }
         plans.iter().for_each(card);
         Ok(Exit::Success)
@@ -144,26 +145,26 @@ fn card(plan: &Value) {
     let calls = at(plan, "calls").as_array().map(Vec::as_slice).unwrap_or_default();
     let digest = text(at(plan, "plan")).chars().take(12).collect::<String>();
     let session = text(at(plan, "session"));
-    println!("plan {digest}: {} for {}, {} calls", text(at(plan, "agent")), text(at(plan, "owner")), calls.len());
+    say!("plan {digest}: {} for {}, {} calls", text(at(plan, "agent")), text(at(plan, "owner")), calls.len());
     let forever = calls.iter().filter(|call| !at(call, "reversible").as_bool().unwrap_or(false)).count();
     let money: i64 = calls.iter().filter_map(|call| at(call, "amount").as_i64()).sum();
     if forever > 0 {
-        println!("  {forever} of them cannot be undone");
+        say!("  {forever} of them cannot be undone");
     }
     if money > 0 {
-        println!("  amounts: {} in all", trustmill_guard::lease::Amount(money));
+        say!("  amounts: {} in all", trustmill_guard::lease::Amount(money));
     }
     for (number, call) in calls.iter().enumerate().take(SHOWN) {
-        println!("  {:>3}  {}", number + 1, text(at(call, "summary")));
-        println!("       {}", text(at(call, "why")));
+        say!("  {:>3}  {}", number + 1, text(at(call, "summary")));
+        say!("       {}", text(at(call, "why")));
     }
     if calls.len() > SHOWN {
-        println!("  ... and {} more (--json has them all)", calls.len() - SHOWN);
+        say!("  ... and {} more (--json has them all)", calls.len() - SHOWN);
     }
     let people = at(plan, "approvers").as_u64().unwrap_or(1);
     let by = "--by NAME ".repeat(usize::try_from(people).unwrap_or(1));
-    println!("  trustmill guard approve --session {session} --plan {digest} {by}");
-    println!("  trustmill guard deny --session {session} --by NAME");
+    say!("  trustmill guard approve --session {session} --plan {digest} {by}");
+    say!("  trustmill guard deny --session {session} --by NAME");
 }
 
 /// Approve a plan as it was shown
@@ -189,8 +190,11 @@ pub(super) struct Approve {
 impl Approve {
     pub(super) async fn run(self, state: &Path, json: bool) -> Result<Exit, Failure> {
         let waiting = ask(state, Request::Waiting).await?;
-        let plan =
-            waiting.as_array().into_iter().flatten().find(|plan| at(plan, "session") == self.session.as_str());
+        let plan = waiting
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|plan| at(plan, "session") == self.session.as_str());
         let refuse = |message: &str| {
             let help = "look again with `trustmill guard pending`".to_owned();
             Failure::new(Exit::Usage, setup::SetupError::Told { message: message.to_owned(), help })
@@ -339,9 +343,9 @@ impl Log {
                 .iter()
                 .find_map(|key| event.get(*key)?.as_str().map(str::to_owned));
             let line = [call, why].into_iter().flatten().collect::<Vec<_>>().join(": ");
-            println!("{:>6}  {}  {:<9}  {}", record.number, record.at, name, text(&Value::String(line)));
+            say!("{:>6}  {}  {:<9}  {}", record.number, record.at, name, text(&Value::String(line)));
         }
-        println!(
+        say!(
             "the chain holds: {} records, head {}",
             checked.next,
             checked.head.map(|head| head.short()).unwrap_or_default()
@@ -366,7 +370,7 @@ impl ShowCatalogue {
             let shipped = shipped.collect::<Result<Vec<_>, _>>().map_err(usage)?;
             match json {
                 true => to_json(&shipped.into_iter().collect::<std::collections::BTreeMap<_, _>>()),
-                false => shipped.iter().for_each(|(name, found)| println!("{name:<10}  {}", found.about)),
+                false => shipped.iter().for_each(|(name, found)| say!("{name:<10}  {}", found.about)),
             }
             return Ok(Exit::Success);
         };
@@ -375,7 +379,7 @@ impl ShowCatalogue {
             to_json(&found);
             return Ok(Exit::Success);
         }
-        println!("{}", found.about);
+        say!("{}", found.about);
         for (tool, entry) in &found.tools {
             let sinks = entry
                 .arguments
@@ -383,7 +387,7 @@ impl ShowCatalogue {
                 .filter(|(_, argument)| argument.role.is_sink())
                 .map(|(name, _)| name.as_str());
             let sinks = sinks.collect::<Vec<_>>().join(", ");
-            println!(
+            say!(
                 "  {tool:<32} {:<8} {}",
                 entry.effect,
                 if sinks.is_empty() { String::new() } else { format!("decided by {sinks}") }

@@ -3,6 +3,7 @@
 use super::setup::{self, Point};
 use crate::error::Failure;
 use crate::exit::Exit;
+use crate::out::{complain, say};
 use clap::Args;
 use serde_json::Value;
 use std::io::Read as _;
@@ -43,7 +44,7 @@ impl Up {
     pub(super) async fn run(self, state: &Path) -> Result<Exit, Failure> {
         let engine = Arc::new(setup::engine(state, &[])?);
         setup::share(&engine, state);
-        eprintln!("the guard decides; its record is {}", state.join("record.jsonl").display());
+        complain!("the guard decides; its record is {}", state.join("record.jsonl").display());
         let _ = tokio::signal::ctrl_c().await;
         Ok(Exit::Success)
     }
@@ -146,7 +147,7 @@ impl Hook {
             ),
             (Ok(_), Some(session)) => decide(state, session, &event).await,
         };
-        println!("{answer}");
+        say!("{answer}");
         Ok(Exit::Success)
     }
 }
