@@ -2,6 +2,7 @@
 
 use crate::Sha256;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// What is concluded from the findings; the order is from mild to hard.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -221,6 +222,26 @@ pub struct Census {
     pub cut_short: u64,
 }
 
+/// What a scan saw that the mill may look up elsewhere, to scan again with what it learns. It comes from a hostile file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leads {
+    /// The prints of its files of code, as in [`Fingerprint`](crate::port::scanner::Fingerprint).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub prints: BTreeSet<u64>,
+    /// Dependencies that the release before did not have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub added: Vec<String>,
+}
+
+impl Leads {
+    /// The most of either.
+    pub const MOST: usize = 4_000;
+
+    fn is_empty(&self) -> bool {
+        self.prints.is_empty() && self.added.is_empty()
+    }
+}
+
 /// What the scanner says of one published file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
@@ -248,6 +269,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What was looked at.
     pub census: Census,
+    /// What may be looked up; not kept.
+    #[serde(default, skip_serializing_if = "Leads::is_empty")]
+    pub leads: Leads,
 }
 
 impl Report {

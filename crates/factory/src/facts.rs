@@ -217,6 +217,17 @@ impl Scan {
     }
 }
 
+/// The prints of a popular release's files of code, by which copies of it are known. The subject is the file's digest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Prints {
+    /// As in [`Fingerprint`](trustmill_core::port::scanner::Fingerprint).
+    pub files: std::collections::BTreeSet<u64>,
+}
+
+impl Kind for Prints {
+    const NAME: &'static str = "prints";
+}
+
 /// Something that a person must look at.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alarm {

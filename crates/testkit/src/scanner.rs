@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::Semaphore;
 use trustmill_core::Sha256;
 use trustmill_core::port::scanner::{Job, Scanner, ScannerError};
-use trustmill_core::scan::{Census, Conclusion, Family, Finding, Place, Report, When};
+use trustmill_core::scan::{Census, Conclusion, Family, Finding, Leads, Place, Report, When};
 
 /// Finds nothing in any file that no test told it otherwise about.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub struct ScriptedScanner {
 #[derive(Debug, Default)]
 struct Script {
     said: HashMap<String, Result<(Conclusion, String), ScannerError>>,
+    leads: HashMap<String, Leads>,
     jobs: Vec<Job>,
 }
 
@@ -38,6 +39,11 @@ impl ScriptedScanner {
     /// From now on, this is concluded of files of that name, and why.
     pub fn conclude(&self, filename: &str, conclusion: Conclusion, why: &str) {
         self.script(|script| script.said.insert(filename.to_owned(), Ok((conclusion, why.to_owned()))));
+    }
+
+    /// From now on, a report on a file of that name has these leads.
+    pub fn lead(&self, filename: &str, leads: Leads) {
+        self.script(|script| script.leads.insert(filename.to_owned(), leads));
     }
 
     /// From now on, files of that name break it.
@@ -68,9 +74,10 @@ impl Scanner for ScriptedScanner {
     }
 
     async fn scan(&self, job: &Job) -> Result<Report, ScannerError> {
-        let said = self.script(|script| {
+        let (said, leads) = self.script(|script| {
             script.jobs.push(job.clone());
-            script.said.get(&job.file.name).cloned()
+            let leads = script.leads.get(&job.file.name).cloned().unwrap_or_default();
+            (script.said.get(&job.file.name).cloned(), leads)
         });
         drop(self.open.acquire().await.unwrap());
         let (conclusion, reason) = said.unwrap_or(Ok((Conclusion::Clear, String::new())))?;
@@ -97,6 +104,7 @@ impl Scanner for ScriptedScanner {
             findings: if reason.is_empty() { Vec::new() } else { vec![finding] },
             reason,
             census: Census { files: 1, bytes: job.file.bytes.len() as u64, parsed: 1, ..Census::default() },
+            leads,
         })
     }
 }

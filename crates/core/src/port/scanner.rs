@@ -76,9 +76,9 @@ pub struct Fingerprint {
     pub name: String,
     /// The release that was read.
     pub version: String,
-    /// Paths of its files of code, with the first eight bytes of the SHA-256 of each as a number: enough to tell files
-    /// of one package apart, too little to prove anything.
-    pub files: std::collections::BTreeMap<String, u64>,
+    /// Of each of its files of code, the first eight bytes of the SHA-256 as a number: enough to tell files of one package
+    /// apart, too little to prove anything.
+    pub files: std::collections::BTreeSet<u64>,
 }
 
 /// Scans published files.

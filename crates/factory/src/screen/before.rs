@@ -18,7 +18,7 @@ use trustmill_core::version::VersionScheme;
 use trustmill_core::{Purl, Sha256};
 
 /// How long the release before may take to come.
-const PATIENCE: Duration = Duration::from_secs(8);
+pub(super) const PATIENCE: Duration = Duration::from_secs(8);
 /// The largest file that is fetched for a comparison alone.
 const MOST_BYTES: u64 = 64 << 20;
 const DAY: i64 = 86_400;
@@ -99,12 +99,16 @@ impl Screen {
 
     fn tell(&self, context: &mut Context, project: &Project) {
         context.releases = u32::try_from(project.versions.len()).ok();
-        let first = project.files.iter().filter_map(|file| file.upload_time).min();
-        let days = first.map(|first| (self.ports.clock.now().as_second() - first.as_second()) / DAY);
-        context.project_age_days = days.and_then(|days| u32::try_from(days).ok());
+        context.project_age_days = self.age(project);
     }
 
-    async fn bytes(&self, artifact: &Artifact) -> Option<bytes::Bytes> {
+    /// Days since a project's first release, where its registry says.
+    pub(super) fn age(&self, project: &Project) -> Option<u32> {
+        let first = project.files.iter().filter_map(|file| file.upload_time).min()?;
+        u32::try_from((self.ports.clock.now().as_second() - first.as_second()) / DAY).ok()
+    }
+
+    pub(super) async fn bytes(&self, artifact: &Artifact) -> Option<bytes::Bytes> {
         if artifact.size.is_some_and(|size| size > MOST_BYTES) {
             return None;
         }

@@ -48,7 +48,7 @@ impl Screen {
         for file in files.into_iter().take(most) {
             let job = self.job_of(&release, file, &against).await?;
             let began = Instant::now();
-            examined.push((file.filename.clone(), self.ports.scanner.scan(&job).await));
+            examined.push((file.filename.clone(), self.scanned(&release, job).await));
             scanning = scanning.saturating_add(began.elapsed());
         }
         Ok(Examined { release, files: examined, left, scanning })

@@ -8,6 +8,8 @@
 mod again;
 mod before;
 mod examine;
+mod learn;
+mod originals;
 mod registry;
 mod run;
 
@@ -130,6 +132,8 @@ pub struct Screen {
     /// By digest, the release and the file name under which it was looked at.
     known: Cache<Sha256, Arc<(Purl, String)>>,
     under_way: Mutex<HashMap<Key, Told>>,
+    /// Popular releases by the prints of their files.
+    originals: tokio::sync::Mutex<originals::Originals>,
     /// How many clients wait: what runs in the background stands back.
     waiting: AtomicUsize,
 }
@@ -148,6 +152,7 @@ impl Screen {
             ecosystems: OnceLock::new(),
             known: Cache::new(KNOWN),
             under_way: Mutex::default(),
+            originals: tokio::sync::Mutex::default(),
             waiting: AtomicUsize::new(0),
         })
     }

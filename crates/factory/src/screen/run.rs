@@ -6,7 +6,7 @@ use crate::facts::{self, Scan, ScanResult};
 use std::sync::Arc;
 use trustmill_core::port::Coded;
 use trustmill_core::port::scanner::{File, Job, ScannerError};
-use trustmill_core::scan::{Conclusion, Report};
+use trustmill_core::scan::{Conclusion, Leads, Report};
 use trustmill_core::{Purl, Sha256};
 
 /// Findings that are kept of a report, weightiest first: what it concludes rests on those.
@@ -22,7 +22,7 @@ impl Screen {
         let began = self.ports.clock.now();
         let result = match self.job(release, file, digest).await? {
             Err(too_large) => too_large,
-            Ok(job) => match self.ports.scanner.scan(&job).await {
+            Ok(job) => match self.scanned(release, job).await {
                 Ok(report) => ScanResult::Report(Box::new(cut(report))),
                 Err(error @ ScannerError::Start { .. }) => return Err(not_now(file, &error)),
                 Err(error) => ScanResult::Failed { code: error.code().to_owned(), what: error.to_string() },
@@ -78,6 +78,7 @@ impl Screen {
 
 /// A report of a size that may be kept.
 fn cut(mut report: Report) -> Report {
+    report.leads = Leads::default();
     let short = |text: &mut String| {
         if let Some((end, _)) = text.char_indices().nth(TEXT) {
             text.truncate(end);

@@ -1,13 +1,15 @@
 //! The screen: nothing goes out unscanned, nothing is scanned twice, and what cannot be scanned is not clean.
 
+use crate::world::Stage;
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use trustmill_core::port::blobs::Blobs as _;
+use trustmill_core::port::ecosystem::Ecosystem;
 use trustmill_core::port::registry::{Answer, FileAnswer, Registry, Request};
 use trustmill_core::port::scanner::{Scanner, ScannerError};
-use trustmill_core::scan::Conclusion;
+use trustmill_core::scan::{Conclusion, Leads};
 use trustmill_core::{Purl, Sha256, Timestamp};
 use trustmill_factory::facts::{Scan, all};
 use trustmill_factory::firewall::Popular;
@@ -211,4 +213,62 @@ async fn a_file_that_is_being_scanned_is_answered_with_when_to_come_again() {
     let answer = screened.answer(&Request::default()).await;
     let Answer::Unavailable { why, retry_after } = answer else { panic!("{answer:?}") };
     assert!(why.starts_with("TM1007: demo-1.0.tgz is being scanned") && retry_after.is_some(), "{why}");
+}
+
+fn prints(numbers: std::ops::Range<u64>) -> Leads {
+    Leads { prints: numbers.collect(), ..Leads::default() }
+}
+
+impl World {
+    /// Looks at a release of a project.
+    async fn look(&self, ty: &str, name: &str, leads: Leads) {
+        let file = format!("{name}-1.0.tgz");
+        self.scanner.lead(&file, leads);
+        let digest = self.blobs.put(format!("the bytes of {name}").into()).await.unwrap();
+        let of = Arc::new((Purl::release(ty, name, "1.0"), file));
+        self.screen.look(&of, digest).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_shares_most_with_a_popular_one_is_scanned_again_beside_it() {
+    let world = World::new("1");
+    world.look("npm", "lodash", prints(0..10)).await;
+    world.look("npm", "other", prints(8..18)).await;
+    world.look("npm", "lowdash-pro", prints(3..13)).await;
+    let jobs = world.scanner.jobs();
+    let names: Vec<_> = jobs.iter().map(|job| job.name.as_str()).collect();
+    assert_eq!(names, ["lodash", "other", "lowdash-pro", "lowdash-pro"]);
+    let originals = &jobs[3].context.originals;
+    assert_eq!((originals.len(), originals[0].name.as_str()), (1, "lodash"));
+    assert_eq!(originals[0].files, prints(0..10).prints);
+    let again = World::over("1", world.records.clone(), world.blobs.clone(), |_| ());
+    again.look("npm", "lowdash-max", prints(0..10)).await;
+    assert_eq!(again.scanner.jobs().len(), 2, "another process reads the same records");
+    let facts = all::<Scan>(&*world.records, &Purl::project("npm", "lowdash-pro")).await.unwrap();
+    assert_eq!(facts.len(), 1, "the second report counts");
+}
+
+#[tokio::test]
+async fn a_dependency_that_is_days_old_is_told_to_the_scanner_and_an_old_one_is_not() {
+    let stage = Stage::new(&bytes::Bytes::from_static(b"wheel"), &[]);
+    let ecosystem: Arc<dyn Ecosystem> = stage.demo.clone();
+    for (days, young) in [(6, vec!["demo".to_owned()]), (8, Vec::new())] {
+        let uploaded = Timestamp::UNIX_EPOCH - jiff::SignedDuration::from_hours(24 * days);
+        stage
+            .demo
+            .project
+            .lock()
+            .unwrap()
+            .files
+            .iter_mut()
+            .for_each(|file| file.upload_time = Some(uploaded));
+        let world = World::new("1");
+        world.screen.join(std::slice::from_ref(&ecosystem));
+        let added = Leads { added: vec!["demo".into(), "nowhere".into()], ..Leads::default() };
+        world.look("pypi", "user", added).await;
+        let jobs = world.scanner.jobs();
+        assert_eq!(jobs.last().unwrap().context.young_dependencies, young);
+        assert_eq!(jobs.len(), if young.is_empty() { 1 } else { 2 }, "nothing learnt, nothing scanned again");
+    }
 }

@@ -7,7 +7,7 @@ use std::io::{Read as _, Write as _};
 use trustmill_core::Sha256;
 use trustmill_core::port::sandbox::LayerStatus;
 use trustmill_core::port::scanner::Job;
-use trustmill_core::scan::{Census, Conclusion, Report};
+use trustmill_core::scan::{Census, Conclusion, Leads, Report};
 use trustmill_sandbox::scanner::worker_main;
 
 /// The rules that every one of them says it has.
@@ -85,6 +85,7 @@ fn report(name: &str, bytes: &[u8], reason: String) -> Report {
         scores: Vec::new(),
         findings: Vec::new(),
         census: Census::default(),
+        leads: Leads::default(),
     }
 }
 

@@ -1,12 +1,13 @@
 //! Judgement: findings → a score per family → a conclusion. The numbers are in `thresholds.toml`.
 
 use crate::package::Package;
+use crate::rules::fingerprint;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use trustmill_core::Sha256;
 use trustmill_core::port::scanner::Job;
-use trustmill_core::scan::{Census, Conclusion, Family, Finding, Report, Score, When};
+use trustmill_core::scan::{Census, Conclusion, Family, Finding, Leads, Report, Score, When};
 
 /// The thresholds, as committed.
 const THRESHOLDS: &str = include_str!("thresholds.toml");
@@ -71,6 +72,17 @@ pub fn report(job: &Job, package: &Package, mut findings: Vec<Finding>) -> Repor
         scores,
         findings,
         census: census(package),
+        leads: leads(package),
+    }
+}
+
+/// What the mill may look up: whether these files are those of another package, and how old new dependencies are.
+fn leads(package: &Package) -> Leads {
+    let before = package.previous.as_deref();
+    let is_new = |name: &&String| before.is_some_and(|it| !it.manifest.dependencies.contains_key(*name));
+    Leads {
+        prints: fingerprint(package).files,
+        added: package.manifest.dependencies.keys().filter(is_new).take(Leads::MOST).cloned().collect(),
     }
 }
 

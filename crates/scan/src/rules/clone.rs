@@ -5,7 +5,7 @@ use crate::change::runs_by_itself;
 use crate::package::{File, Package};
 use trustmill_core::Sha256;
 use trustmill_core::port::scanner::Fingerprint;
-use trustmill_core::scan::{Family, When};
+use trustmill_core::scan::{Family, Leads, When};
 
 /// See the module.
 pub(super) struct Clone;
@@ -33,19 +33,12 @@ impl Rule for Clone {
         }
         let own = fingerprint(package);
         for original in package.context.originals.iter().filter(|original| !same_name(original, package)) {
-            let shared = own
-                .files
-                .values()
-                .filter(|print| original.files.values().any(|other| other == *print))
-                .count();
+            let shared = own.files.intersection(&original.files).count();
             // A vendored file or two is no copy: most of the original must be there, and be most of this.
             if shared < 2 || shared * 10 < original.files.len() * 6 || shared * 10 < own.files.len() * 6 {
                 continue;
             }
-            let edited = package.code().filter(|file| {
-                let print = print(file);
-                !original.files.values().any(|other| *other == print)
-            });
+            let edited = package.code().filter(|file| !original.files.contains(&print(file)));
             let mut edited: Vec<&File> = edited.collect();
             edited.sort_by_key(|file| std::cmp::Reverse((file.when, !file.facts.uses.is_empty())));
             let of = format!(
@@ -91,7 +84,8 @@ pub fn fingerprint(package: &Package) -> Fingerprint {
             .iter()
             // Empty files and one-liners are alike everywhere.
             .filter(|file| file.kind.is_code() && file.bytes.len() > 64)
-            .map(|file| (file.path.clone(), print(file)))
+            .map(print)
+            .take(Leads::MOST)
             .collect(),
     }
 }

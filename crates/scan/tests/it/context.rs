@@ -80,6 +80,19 @@ fn a_copy_with_an_edited_file_is_known_and_a_copy_of_itself_is_not() {
 }
 
 #[test]
+fn a_report_says_what_may_be_looked_up() {
+    let needs =
+        |names: &str| format!("package.json\n{{\"name\": \"demo\", \"dependencies\": {{{names}}}}}\n");
+    let code = "=== a.js\nexports.text = (text) => text.padStart(4).repeat(4).trim().toUpperCase()\n";
+    let now = needs("\"old\": \"1\", \"fresh\": \"1\"");
+    let alone = trustmill_scan::scan(&job(&format!("=== {now}{code}"), Context::default())).unwrap();
+    assert!(alone.leads.added.is_empty() && alone.leads.prints.len() == 1, "{:?}", alone.leads);
+    let both = format!("=== {now}{code}=== previous!/{}", needs("\"old\": \"1\""));
+    let compared = trustmill_scan::scan(&job(&both, Context::default())).unwrap();
+    assert_eq!((compared.leads.added, compared.leads.prints), (vec!["fresh".into()], alone.leads.prints));
+}
+
+#[test]
 fn code_that_grew_manifold_is_noted() {
     let before = "=== previous!/index.js\nexports.value = 1\n";
     let lines: String =

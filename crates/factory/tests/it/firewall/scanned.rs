@@ -1,7 +1,7 @@
 //! What the scanner finds is obeyed: holds and blocks with the finding as the reason, and what lifts them.
 
 use super::world::{DAY, HOUR, Mill, at, brief, listed, settings, wish};
-use trustmill_core::scan::{Census, Conclusion, Family, Finding, Place, Report, When};
+use trustmill_core::scan::{Census, Conclusion, Family, Finding, Leads, Place, Report, When};
 use trustmill_core::{Purl, Sha256};
 use trustmill_factory::facts::{self, Scan, ScanResult};
 use trustmill_factory::firewall::FirewallSettings;
@@ -32,6 +32,7 @@ fn report(filename: &str, conclusion: Conclusion) -> ScanResult {
         scores: Vec::new(),
         findings: found.then_some(finding).into_iter().collect(),
         census: Census::default(),
+        leads: Leads::default(),
     }))
 }
 
