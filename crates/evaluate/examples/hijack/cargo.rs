@@ -33,8 +33,14 @@ fn send(draw: &mut Draw) -> String {
     }
 }
 
+/// Has cargo run `build.rs`: published manifests say `build = false` where there is none.
+pub(crate) fn declared(release: &mut Release) -> Option<()> {
+    release.edit("Cargo.toml", |text| text.replace("\nbuild = false\n", "\nbuild = \"build.rs\"\n"))
+}
+
 /// Puts statements into the build script, a new one where there is none.
 fn build(release: &mut Release, body: &str) -> Option<()> {
+    declared(release)?;
     match release.text("build.rs") {
         Some(text) => {
             let at = text.find("fn main() {")? + "fn main() {".len();

@@ -12,6 +12,7 @@ mod cargo;
 mod draw;
 mod npm;
 mod pypi;
+mod quiet;
 mod script;
 
 use archive::Release;
@@ -68,14 +69,13 @@ fn run(mut arguments: impl Iterator<Item = String>) -> Result<usize, String> {
 }
 
 fn hijack(item: &Item, out: &Path, part: Part, each: u64, seed: u64) -> std::io::Result<usize> {
-    let forms: Vec<&Form> = match item.ecosystem.as_str() {
-        "npm" => npm::FORMS,
-        "pypi" => pypi::FORMS,
-        _ => cargo::FORMS,
-    }
-    .iter()
-    .filter(|form| form.held_out == (part == Part::HeldOut))
-    .collect();
+    let (loud, quiet) = match item.ecosystem.as_str() {
+        "npm" => (npm::FORMS, quiet::NPM),
+        "pypi" => (pypi::FORMS, quiet::PYPI),
+        _ => (cargo::FORMS, quiet::CARGO),
+    };
+    let forms: Vec<&Form> =
+        loud.iter().chain(quiet).filter(|form| form.held_out == (part == Part::HeldOut)).collect();
     let (Source::File(current), Some((_, Source::File(previous)))) = (&item.current, &item.previous) else {
         return Ok(0);
     };

@@ -50,7 +50,7 @@ fn edit_manifest(
     Some(())
 }
 
-fn add(release: &mut Release, table: &str, key: &str, value: &str) -> Option<()> {
+pub(crate) fn add(release: &mut Release, table: &str, key: &str, value: &str) -> Option<()> {
     edit_manifest(release, |manifest| {
         let entry = manifest.entry(table).or_insert_with(|| json!({}));
         if let Some(entry) = entry.as_object_mut() {
@@ -78,7 +78,13 @@ fn main_file(release: &Release) -> Option<String> {
     (!module && !esm && !path.ends_with(".json")).then_some(path)
 }
 
-fn append(release: &mut Release, draw: &mut Draw, code: &str) -> Option<()> {
+/// The folder of the file that `require` runs, with a slash, if there is one.
+pub(crate) fn main_folder(release: &Release) -> Option<String> {
+    let main = main_file(release)?;
+    Some(main.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/")))
+}
+
+pub(crate) fn append(release: &mut Release, draw: &mut Draw, code: &str) -> Option<()> {
     let main = main_file(release)?;
     let first = draw.below(4) == 0;
     release.edit(&main, |text| match text.strip_prefix("#!") {

@@ -30,7 +30,7 @@ pub(crate) const FORMS: &[Form] = &[
 ];
 
 /// The module that importing the project runs.
-fn init(release: &Release) -> Option<String> {
+pub(crate) fn init(release: &Release) -> Option<String> {
     let good = |path: &&String| {
         path.ends_with("/__init__.py")
             && !path.split('/').any(|part| part.contains("test") || part == "docs" || part == "examples")
@@ -44,7 +44,7 @@ fn init(release: &Release) -> Option<String> {
         .cloned()
 }
 
-fn append(release: &mut Release, draw: &mut Draw, code: &str) -> Option<()> {
+pub(crate) fn append(release: &mut Release, draw: &mut Draw, code: &str) -> Option<()> {
     let mut path = init(release)?;
     // Half the time in a module that the package may import.
     if draw.below(2) == 0 {

@@ -131,6 +131,15 @@ impl<'p> Engine<'p, '_> {
             let path = seen.path.as_deref().filter(|path| path.len() < 120);
             let given = path.map(|path| format!("{path}()"));
             result.path = given.filter(|path| table.leads(path)).map(Into::into);
+            // What is made of an address still has it: `post(address).send(data)`.
+            if result.path.is_some()
+                && result.parts.is_none()
+                && api.is_some_and(|api| api.sink == Some(Sink::Send))
+            {
+                let address =
+                    seen.texts().into_iter().find(|text| text.contains('.') || text.contains("://"));
+                result.parts = address.map(|text| Rc::new(vec![("name".into(), Value::text(text))]));
+            }
         }
         result
     }
@@ -386,10 +395,9 @@ impl<'p> Engine<'p, '_> {
                 self.record_flow(sink, labels, path, target.as_deref(), seen.at);
             }
             Sink::Send => {
-                let address =
-                    all_texts.iter().find(|text| text.contains("://")).or(all_texts.first()).cloned();
-                let address =
-                    address.or_else(|| seen.receiver.part("name").and_then(|name| name.text.clone()));
+                let named = seen.receiver.part("name").and_then(|name| name.text.clone());
+                let address = all_texts.iter().find(|text| text.contains("://")).cloned();
+                let address = address.or(named).or(all_texts.first().cloned());
                 self.record_flow(sink, labels, path, address.as_deref(), seen.at);
             }
             Sink::Load => {

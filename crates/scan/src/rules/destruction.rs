@@ -1,8 +1,8 @@
 //! It deletes or encrypts what is not its own.
 
-use super::{Found, Rule};
-use crate::facts::{Capability, Sink};
-use crate::package::Package;
+use super::{Found, Rule, acts, large};
+use crate::facts::{Capability, Sink, Use};
+use crate::package::{File, Package};
 use trustmill_core::scan::Family;
 
 /// See the module.
@@ -31,6 +31,11 @@ impl Rule for Destruction {
                 if flow.text.as_deref().is_some_and(wipes) {
                     found.at(85, file, flow.at, flow.layer, format!("{} deletes everything", flow.api));
                 }
+            }
+            if let Some(one) = file.facts.uses.iter().find(|one| spoils(file, one)).filter(|_| chooses(file))
+            {
+                let what = format!("{} is used on whole folders, and only in some countries", one.api);
+                found.at(78, file, one.at, one.layer, what);
             }
             let mut encrypts = false;
             for one in &file.facts.uses {
@@ -62,6 +67,49 @@ impl Rule for Destruction {
             found.place(85, hook.when, hook.place.clone(), format!("{} deletes everything", hook.name));
         }
     }
+}
+
+/// Whether files whose names are not known are deleted or written, by nobody's order.
+fn spoils(file: &File, one: &Use) -> bool {
+    let destroys = matches!(one.capability, Capability::FileDelete | Capability::FileWrite);
+    let unknown =
+        |text: &str| text.contains('\u{FFFC}') || matches!(text, "/" | "./" | "../" | "../../" | "~");
+    let texts = one.texts.iter().filter(|text| text.len() > 1 || unknown(text));
+    destroys && acts(file, one.reached) && !large(file) && texts.take(1).all(|text| unknown(text))
+}
+
+/// Whether a file asks where the machine stands, and names countries or their time zones.
+fn chooses(file: &File) -> bool {
+    const ASKS: [&str; 8] = [
+        "timeZone",
+        "tzname",
+        "getlocale",
+        "localtime",
+        "country",
+        "getTimezoneOffset",
+        "getdefaultlocale",
+        "LANG",
+    ];
+    const PLACES: [&str; 14] = [
+        "Europe/Moscow",
+        "Europe/Minsk",
+        "Asia/Tehran",
+        "Asia/Jerusalem",
+        "Asia/Shanghai",
+        "Europe/Kiev",
+        "ru_RU",
+        "ru-RU",
+        "be_BY",
+        "fa_IR",
+        "he_IL",
+        "russia",
+        "belarus",
+        "israel",
+    ];
+    let has = |words: &[&str]| {
+        words.iter().any(|word| memchr::memmem::find(&file.bytes, word.as_bytes()).is_some())
+    };
+    has(&ASKS) && has(&PLACES)
 }
 
 fn wipes(command: &str) -> bool {

@@ -2,7 +2,8 @@
 
 use super::address::{self, Reputation};
 use super::{Found, Rule, acts, large};
-use crate::facts::{Flow, Labels, Reached, Sink};
+use crate::facts::{Capability, Flow, Labels, Reached, Sink};
+use crate::flow::secret;
 use crate::package::{File, Kind, Package};
 use std::cell::OnceCell;
 use trustmill_core::scan::{Family, When};
@@ -136,6 +137,9 @@ fn weight(file: &File, flow: &Flow, to: Reputation) -> Option<(u8, &'static str)
             (if drop || bare { 85 } else { 62 }, "the contents of a file with tokens")
         }
         () if labels.has(Labels::SECRET_VARIABLE) && (drop || bare) => (80, "a secret of the environment"),
+        () if labels.has(Labels::SECRET_VARIABLE) && is_foreign(file, address) => {
+            (80, "tokens of the environment, to a host that they are not for,")
+        }
         () if labels.has(Labels::OUTPUT) => (graded(drop, bare, 40), "the output of a program"),
         () if labels.has(Labels::HOST) => (graded(drop, bare, 60), "who and where the machine is"),
         () if labels.has(Labels::FILE) && drop => (60, "the contents of a file"),
@@ -144,6 +148,35 @@ fn weight(file: &File, flow: &Flow, to: Reputation) -> Option<(u8, &'static str)
         () if posts && address::is_bare(address) && !large(file) => (80, "something"),
         () => return None,
     })
+}
+
+/// Tokens with which others publish and run things, and words of the hosts that they are for.
+const TOKENS: &[(&[&str], &[&str])] = &[
+    (&["NPM_TOKEN", "NODE_AUTH_TOKEN", "NPM_AUTH_TOKEN"], &["npm", "yarn"]),
+    (&["GITHUB_TOKEN", "GH_TOKEN", "GITHUB_PAT"], &["github", "ghcr"]),
+    (&["GITLAB_TOKEN", "CI_JOB_TOKEN"], &["gitlab"]),
+    (&["PYPI_TOKEN", "TWINE_PASSWORD", "PYPI_API_TOKEN"], &["pypi"]),
+    (&["CARGO_REGISTRY_TOKEN"], &["crates"]),
+    (&["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID"], &["amazonaws", "aws"]),
+    (&["AZURE_CLIENT_SECRET"], &["microsoft", "azure"]),
+    (&["DOCKER_PASSWORD", "DOCKERHUB_TOKEN"], &["docker"]),
+    (&["VAULT_TOKEN"], &["vault"]),
+];
+
+/// Whether the only secrets of the environment that a file reads are such tokens, and the host is none that any of them
+/// is for.
+fn is_foreign(file: &File, address: &str) -> bool {
+    let Some(host) = address::host(address).map(str::to_ascii_lowercase) else { return false };
+    let uses = file.facts.uses.iter().filter(|one| one.capability == Capability::Environment);
+    let names =
+        uses.flat_map(|one| &one.texts).filter(|name| secret::of_variable(name).has(Labels::SECRET_VARIABLE));
+    let mut names = names.peekable();
+    names.peek().is_some()
+        && !large(file)
+        && names.all(|name| {
+            let kind = TOKENS.iter().find(|(names, _)| names.contains(&&**name));
+            kind.is_some_and(|(_, hosts)| !hosts.iter().any(|word| host.contains(word)))
+        })
 }
 
 /// A weight by where it goes.

