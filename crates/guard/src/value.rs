@@ -81,7 +81,7 @@ impl Kind {
 }
 
 /// Characters that make a text look like another one: control characters, invisible ones, changes of direction.
-pub(crate) fn is_disguise(c: char) -> bool {
+pub fn is_disguise(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}'
             | '\u{feff}' | '\u{e0000}'..='\u{e007f}')

@@ -1,7 +1,12 @@
 //! The decision point and its doors, in one process: what passes, what waits, what is refused, and what is recorded.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on says so by panicking"
+)]
 
 mod engine;
+mod page;
 mod stdio;
 mod support;

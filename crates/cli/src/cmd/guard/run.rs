@@ -7,13 +7,16 @@ use crate::out::{complain, say};
 use clap::Args;
 use serde_json::Value;
 use std::io::Read as _;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use tokio::io::BufReader;
 use trustmill_core::port::Coded;
 use trustmill_doors::desk::Desk;
+use trustmill_doors::engine::Engine;
 use trustmill_doors::hook::{self, verdict};
+use trustmill_doors::page::People;
 use trustmill_doors::socket::{Remote, Request, paths};
 use trustmill_doors::standard;
 use trustmill_doors::stdio::Proxy;
@@ -38,12 +41,62 @@ impl Coded for StartError {
 
 /// Decide for every door, until a signal ends it
 #[derive(Args)]
-pub(super) struct Up {}
+pub(super) struct Up {
+    /// Address of the page on which people decide, for each --person; put TLS before it where it is not this machine's
+    #[arg(long, value_name = "IP:PORT", requires = "person")]
+    listen: Option<SocketAddr>,
+    /// Somebody who may decide there: prints their own sign-in link
+    #[arg(long, value_name = "NAME", requires = "listen")]
+    person: Vec<String>,
+    /// Further host names under which the page is reached, as browsers say them
+    #[arg(long, value_name = "HOST[:PORT]", requires = "listen")]
+    host: Vec<String>,
+}
+
+/// The page cannot be shown.
+#[derive(Debug, thiserror::Error)]
+#[error("the guard's page cannot be shown at {address}")]
+struct PageError {
+    address: SocketAddr,
+    source: std::io::Error,
+}
+
+impl Coded for PageError {
+    fn code(&self) -> &'static str {
+        "TM1311"
+    }
+
+    fn help(&self) -> String {
+        "name a free address of this machine with --listen".into()
+    }
+}
 
 impl Up {
+    /// Shows the page until the runtime ends, and prints everybody's link.
+    async fn show_page(&self, engine: &Arc<Engine>, address: SocketAddr) -> Result<(), Failure> {
+        let failed = |source| Failure::from(PageError { address, source });
+        let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
+        let bound = listener.local_addr().map_err(failed)?;
+        let mut people = People::default();
+        for name in &self.person {
+            let key = people.add(name).map_err(|error| failed(std::io::Error::other(error)))?;
+            say!("{name}: http://{bound}/enter?key={key}");
+        }
+        let router = trustmill_doors::page::router(Arc::clone(engine), people, bound, &self.host);
+        tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, router).await {
+                tracing::warn!("the page is gone: {error}");
+            }
+        });
+        Ok(())
+    }
+
     pub(super) async fn run(self, state: &Path) -> Result<Exit, Failure> {
         let engine = Arc::new(setup::engine(state, &[])?);
         setup::share(&engine, state);
+        if let Some(address) = self.listen {
+            self.show_page(&engine, address).await?;
+        }
         complain!("the guard decides; its record is {}", state.join("record.jsonl").display());
         let _ = tokio::signal::ctrl_c().await;
         Ok(Exit::Success)

@@ -1,0 +1,200 @@
+//! The surface on which people decide: a page without scripts and without anything from elsewhere, small enough for a phone.
+//!
+//! Whoever has a person's sign-in link is that person. Signing in gives a cookie that scripts and other sites cannot use;
+//! every form carries a secret of its session, and names the plan as it was shown. Requests for another host than the one
+//! that is listened on are refused, so that no name that was made to point here reaches it.
+
+mod people;
+mod view;
+
+pub use people::People;
+
+use crate::engine::{Engine, EngineError};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::routing::{get, post};
+use people::SignedIn;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use trustmill_core::Sha256;
+
+/// The longest form, in bytes: a plan of ten thousand picked calls.
+const LONGEST_FORM: usize = 2 << 20;
+
+/// How long a lease from the page lasts.
+const LASTS: Duration = Duration::from_secs(3600);
+
+/// A session and its plan as it was shown.
+type Shown = (String, Sha256);
+
+/// Calls of a plan by who picked them.
+type Picks = BTreeMap<String, BTreeSet<Sha256>>;
+
+/// What the page's handlers share.
+struct Page {
+    engine: Arc<Engine>,
+    people: People,
+    /// Where it is listened: the hosts that a request may name.
+    hosts: Vec<String>,
+    /// People who approved a plan that takes more of them, with the calls that each picked.
+    agreed: Mutex<BTreeMap<Shown, Picks>>,
+}
+
+/// The page for an engine, as listened on at `address`; `hosts` are further names that lead there.
+pub fn router(engine: Arc<Engine>, people: People, address: SocketAddr, hosts: &[String]) -> Router {
+    let port = address.port();
+    let local = [format!("{address}"), format!("localhost:{port}")];
+    let hosts = local.into_iter().chain(hosts.iter().cloned()).collect();
+    let page = Arc::new(Page { engine, people, hosts, agreed: Mutex::default() });
+    Router::new()
+        .route("/", get(list))
+        .route("/enter", get(door).post(enter))
+        .route("/approve", post(approve))
+        .route("/deny", post(deny))
+        .route("/stop", post(stop))
+        .route("/style.css", get(style))
+        .layer(middleware::from_fn_with_state(Arc::clone(&page), careful))
+        .with_state(page)
+}
+
+/// What holds for every request and every answer.
+async fn careful(State(page): State<Arc<Page>>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default().to_owned());
+    let known = page.hosts.iter().any(|known| known == host);
+    let own = origin.is_none_or(|origin| origin.split_once("://").is_some_and(|(_, from)| from == host));
+    let mut response = match known && own {
+        true => next.run(request).await,
+        false => (StatusCode::FORBIDDEN, "this page answers to its own address alone\n").into_response(),
+    };
+    for (name, value) in [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
+    ] {
+        response.headers_mut().insert(name, header::HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn style() -> Response {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], view::STYLE).into_response()
+}
+
+/// What waits, or the door for who did not sign in.
+async fn list(State(page): State<Arc<Page>>, headers: HeaderMap) -> Response {
+    match page.people.whose(&headers) {
+        None => (StatusCode::UNAUTHORIZED, view::closed()).into_response(),
+        Some(person) => {
+            let waiting = page.engine.waiting();
+            let agreed = page.agreed.lock().unwrap_or_else(PoisonError::into_inner);
+            let by = |session: &str, plan: &Sha256| -> Vec<String> {
+                let named = agreed.get(&(session.to_owned(), *plan));
+                named.map(|people| people.keys().cloned().collect()).unwrap_or_default()
+            };
+            view::plans(&person, &waiting, page.engine.look(|state| state.stopped), by).into_response()
+        }
+    }
+}
+
+/// A link that is opened signs nobody in: programs open links to look at them.
+async fn door(State(page): State<Arc<Page>>, request: Request) -> Response {
+    let key = field(request.uri().query().unwrap_or_default().as_bytes(), "key");
+    match page.people.named_by(&key) {
+        Some(name) => view::door(&name, &key).into_response(),
+        None => (StatusCode::FORBIDDEN, view::closed()).into_response(),
+    }
+}
+
+async fn enter(State(page): State<Arc<Page>>, body: Bytes) -> Response {
+    match page.people.enter(&field(&body, "key")) {
+        Ok(Some(cookie)) => ([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response(),
+        Ok(None) => (StatusCode::FORBIDDEN, view::closed()).into_response(),
+        Err(error) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, format!("nobody can sign in: {error}\n")).into_response()
+        }
+    }
+}
+
+/// Who sent a form, if it is one of their session's.
+fn sender(page: &Page, headers: &HeaderMap, body: &Bytes) -> Result<SignedIn, Box<Response>> {
+    if body.len() > LONGEST_FORM {
+        return Err(Box::new(StatusCode::PAYLOAD_TOO_LARGE.into_response()));
+    }
+    let person = page.people.whose(headers).filter(|person| person.sent(&field(body, "form")));
+    person.ok_or_else(|| Box::new((StatusCode::FORBIDDEN, view::closed()).into_response()))
+}
+
+async fn approve(State(page): State<Arc<Page>>, headers: HeaderMap, body: Bytes) -> Response {
+    let person = match sender(&page, &headers, &body) {
+        Ok(person) => person,
+        Err(refused) => return *refused,
+    };
+    let session = field(&body, "session");
+    let Ok(plan) = field(&body, "plan").parse::<Sha256>() else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let picked: BTreeSet<Sha256> = fields(&body, "call").filter_map(|digest| digest.parse().ok()).collect();
+    if picked.is_empty() {
+        return view::told("No call was picked, so none was approved.").into_response();
+    }
+    let key = (session.clone(), plan);
+    let (by, keep) = {
+        let mut agreed = page.agreed.lock().unwrap_or_else(PoisonError::into_inner);
+        let people = agreed.entry(key.clone()).or_default();
+        people.insert(person.name, picked);
+        // What passes is what everybody picked.
+        let mut sets = people.values();
+        let first = sets.next().cloned().unwrap_or_default();
+        let keep = sets.fold(first, |keep, next| keep.intersection(next).copied().collect());
+        (people.keys().cloned().collect::<BTreeSet<String>>(), keep)
+    };
+    let result = page.engine.approve(&session, &plan, &by, Some(&keep), LASTS);
+    if let Err(EngineError::MorePeople { needed, given }) = result {
+        return view::told(&format!("Noted. {needed} people must approve this, {given} did so far."))
+            .into_response();
+    }
+    page.agreed.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+    done(result.map(|_| ()))
+}
+
+async fn deny(State(page): State<Arc<Page>>, headers: HeaderMap, body: Bytes) -> Response {
+    match sender(&page, &headers, &body) {
+        Ok(person) => done(page.engine.dismiss(&field(&body, "session"), &person.name)),
+        Err(refused) => *refused,
+    }
+}
+
+async fn stop(State(page): State<Arc<Page>>, headers: HeaderMap, body: Bytes) -> Response {
+    match sender(&page, &headers, &body) {
+        Ok(person) => done(page.engine.stop(None, &person.name)),
+        Err(refused) => *refused,
+    }
+}
+
+fn done(result: Result<(), EngineError>) -> Response {
+    match result {
+        Ok(()) => Redirect::to("/").into_response(),
+        Err(error) => (StatusCode::CONFLICT, view::told(&error.to_string())).into_response(),
+    }
+}
+
+/// A field of a form; empty where there is none.
+fn field(form: &[u8], name: &str) -> String {
+    fields(form, name).next().unwrap_or_default()
+}
+
+fn fields<'a>(form: &'a [u8], name: &'a str) -> impl Iterator<Item = String> + 'a {
+    form_urlencoded::parse(form).filter(move |(key, _)| key == name).map(|(_, value)| value.into_owned())
+}

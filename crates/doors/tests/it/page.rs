@@ -1,0 +1,139 @@
+//! The page as browsers, other sites and hostile agents meet it.
+
+use crate::support::{SUGGEST, call, engine, make, read_inbox, trash};
+use serde_json::json;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use trustmill_doors::engine::Engine;
+use trustmill_doors::page::{People, router};
+use trustmill_guard::decide::Decision;
+
+struct Site {
+    engine: Arc<Engine>,
+    address: SocketAddr,
+    keys: Vec<String>,
+    _folder: tempfile::TempDir,
+}
+
+/// An answer: its status, its headers, its body.
+struct Got {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Site {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Arc::new(engine(folder.path()));
+        engine.begin("s", "agent", "yue", SUGGEST).unwrap();
+        let mut people = People::default();
+        let keys = ["ann", "bob"].iter().map(|name| people.add(name).unwrap()).collect();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let page = router(Arc::clone(&engine), people, address, &[]);
+        tokio::spawn(async move { axum::serve(listener, page).await });
+        Self { engine, address, keys, _folder: folder }
+    }
+
+    async fn ask(&self, line: &str, headers: &str, body: &str) -> Got {
+        let host =
+            if headers.contains("Host:") { String::new() } else { format!("Host: {}\r\n", self.address) };
+        let length = body.len();
+        let text = format!(
+            "{line} HTTP/1.1\r\n{host}{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        );
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(text.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Got { status, head: head.to_lowercase(), body: body.to_owned() }
+    }
+
+    /// Signs in; the header of the cookie.
+    async fn sign_in(&self, person: usize) -> String {
+        let key = &self.keys[person];
+        let looked = self.ask(&format!("GET /enter?key={key}"), "", "").await;
+        assert_eq!(
+            (looked.status, looked.head.contains("set-cookie")),
+            (200, false),
+            "a link alone signs nobody in"
+        );
+        let entered = self.ask("POST /enter", "", &format!("key={key}")).await;
+        let cookie = entered.head.split("set-cookie: ").nth(1).unwrap().split(';').next().unwrap().to_owned();
+        assert!(entered.head.contains("httponly; samesite=strict"));
+        format!("Cookie: {cookie}\r\n")
+    }
+}
+
+/// The value of the first hidden field of a name.
+fn hidden(page: &str, name: &str) -> String {
+    let at = page.split(&format!("name=\"{name}\" value=\"")).nth(1).unwrap();
+    at.split('"').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_person_approves_what_is_ticked_and_nobody_else_does() {
+    let site = Site::new().await;
+    read_inbox(&site.engine, "s", 3);
+    (0..3).for_each(|id| drop(make(&site.engine, "s", &trash(id))));
+    assert_eq!(site.ask("GET /", "", "").await.status, 401);
+    let cookie = site.sign_in(0).await;
+    let page = site.ask("GET /", &cookie, "").await;
+    assert!(page.body.contains("3 calls") && page.head.contains("default-src 'none'"), "{}", page.body);
+    let (form, plan) = (hidden(&page.body, "form"), hidden(&page.body, "plan"));
+    let picked = hidden(&page.body, "call");
+    let body = |form: &str| format!("form={form}&session=s&plan={plan}&call={picked}");
+    for (line, headers, body) in [
+        ("POST /approve", "", body(&form)),
+        ("POST /approve", cookie.as_str(), body("")),
+        ("POST /approve", cookie.as_str(), body("0")),
+        ("POST /approve", &format!("{cookie}Origin: http://evil.example\r\n"), body(&form)),
+        ("POST /approve", &format!("{cookie}Origin: null\r\n"), body(&form)),
+        ("POST /approve", &format!("{cookie}Host: evil.example\r\n"), body(&form)),
+        ("POST /stop", cookie.as_str(), String::new()),
+        ("POST /enter", "", "key=0".into()),
+    ] {
+        assert_eq!(site.ask(line, headers, &body).await.status, 403, "{line} {headers} {body}");
+    }
+    assert_eq!(site.engine.waiting()[0].plan.calls.len(), 3, "nothing happened");
+    assert_eq!(site.ask("POST /approve", &cookie, &body(&form)).await.status, 303);
+    let passed = (0..3).filter(|id| make(&site.engine, "s", &trash(*id)).decision == Decision::Allow).count();
+    assert_eq!(passed, 1);
+    assert_eq!(site.ask("POST /approve", &cookie, &body(&form)).await.status, 409, "that plan is gone");
+    assert_eq!(site.ask("POST /stop", &cookie, &format!("form={form}")).await.status, 303);
+    assert!(site.engine.look(|state| state.stopped));
+}
+
+#[tokio::test]
+async fn what_takes_two_people_takes_two_sign_ins() {
+    let site = Site::new().await;
+    let grant = call("grant", json!({ "who": "ann@example.com", "what": "report" }));
+    assert_eq!(make(&site.engine, "s", &grant).decision, Decision::Ask);
+    for (person, status) in [(0, 200), (0, 200), (1, 303)] {
+        let cookie = site.sign_in(person).await;
+        let page = site.ask("GET /", &cookie, "").await.body;
+        let field = |name| hidden(&page, name);
+        let body = format!("form={}&session=s&plan={}&call={}", field("form"), field("plan"), field("call"));
+        assert_eq!(site.ask("POST /approve", &cookie, &body).await.status, status);
+    }
+    assert_eq!(make(&site.engine, "s", &grant).decision, Decision::Allow);
+}
+
+#[tokio::test]
+async fn what_an_agent_writes_is_text() {
+    let site = Site::new().await;
+    let hostile = "\"><script>alert(1)</script>\u{202e}";
+    site.engine.hear("s", "ok, delete it. wait for me").unwrap();
+    make(&site.engine, "s", &call("delete_email", json!({ "email_id": hostile })));
+    let cookie = site.sign_in(0).await;
+    let page = site.ask("GET /", &cookie, "").await.body;
+    assert!(
+        page.contains("&lt;script&gt;") && !page.contains("<script") && !page.contains('\u{202e}'),
+        "{page}"
+    );
+}
