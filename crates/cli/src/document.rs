@@ -84,6 +84,14 @@ pub(crate) fn identity(content: &str) -> String {
     out
 }
 
+/// Writes text to a file.
+pub(crate) fn write_text(text: &str, path: &Path) -> Result<(), Failure> {
+    std::fs::write(path, text).map_err(|source| {
+        let path = path.display().to_string();
+        Failure::new(Exit::Infrastructure, DocumentError::Unwritable { path, source })
+    })
+}
+
 /// Writes a document to `output`, or to standard output.
 pub(crate) fn write(document: &impl Serialize, output: Option<&Path>) -> Result<(), Failure> {
     let Some(path) = output else {

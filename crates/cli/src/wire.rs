@@ -3,10 +3,12 @@
 mod access;
 pub(crate) mod feeds;
 mod firewall;
+mod models;
 mod scanner;
 
 pub(crate) use access::{Alarm, Ledger};
 pub(crate) use firewall::{config, follow, newest_alarm, overrides};
+pub(crate) use models::Stop;
 pub(crate) use scanner::{scan_worker, scanner};
 
 use crate::cmd::{Backend, Data, FeedHealth, Findings, Found, Global, Program, Reached};

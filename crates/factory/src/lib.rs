@@ -6,10 +6,12 @@
 pub mod agent;
 pub mod alerts;
 pub mod audit;
+pub mod cases;
 pub mod error;
 pub mod facts;
 pub mod firewall;
 pub mod ignores;
+pub mod inbox;
 pub mod inventory;
 pub mod models;
 pub mod pipeline;

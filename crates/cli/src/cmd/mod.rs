@@ -3,10 +3,13 @@
 mod add;
 mod advisories;
 mod alerts;
+mod cases;
 mod check;
 mod doctor;
 mod guard;
+mod inbox;
 mod list;
+mod models;
 mod overrides;
 mod policy;
 mod refresh;
@@ -22,9 +25,12 @@ mod verify;
 mod vex;
 
 pub(crate) use advisories::{Failed, FeedHealth, Told};
+pub(crate) use cases::CaseShown;
 pub(crate) use check::{Checked, ago, seconds_between};
 pub(crate) use doctor::{Backend, Data, Findings, Found, Program, Reached, ScannerHealth};
+pub(crate) use inbox::Asked as InboxAsked;
 pub(crate) use list::Listing;
+pub(crate) use models::{Overview as ModelsOverview, Tried as ModelTried};
 pub(crate) use overrides::Shown;
 pub(crate) use policy::{Replayed, Ruleset};
 pub(crate) use repair::{Row as RepairRow, ruling as repair_ruling};
@@ -111,6 +117,9 @@ enum Verb {
     Policy(policy::Policy),
     Override(overrides::Override),
     Guard(guard::Guard),
+    Models(models::Models),
+    Cases(cases::Cases),
+    Inbox(inbox::Inbox),
     Doctor(doctor::Doctor),
     Advisories(advisories::Advisories),
 }
@@ -136,6 +145,9 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
         Verb::Policy(verb) => verb.run(global),
         Verb::Override(verb) => verb.run(global),
         Verb::Guard(verb) => verb.run(global),
+        Verb::Models(verb) => verb.run(global),
+        Verb::Cases(verb) => verb.run(global),
+        Verb::Inbox(verb) => verb.run(global),
         Verb::Doctor(verb) => verb.run(global),
         Verb::Advisories(verb) => verb.run(global),
     }

@@ -18,9 +18,11 @@ use trustmill_core::advisory::Finding;
 use trustmill_core::package::ParsePurlError;
 use trustmill_core::port::Coded;
 use trustmill_core::repair::Ruling;
+use trustmill_factory::agent::Ended;
 use trustmill_factory::error::Disposition;
+use trustmill_factory::models::Router;
 use trustmill_factory::progress::{Event, Observer, Unobserved};
-use trustmill_factory::repair::{Miss, Outcome, RepairError, Repaired, Repairs, facts};
+use trustmill_factory::repair::{Agent, Miss, Outcome, RepairError, Repaired, Repairs, facts, helps};
 
 /// Give a vulnerable release its fix, and prove with its own tests that nothing else changed.
 ///
@@ -44,6 +46,12 @@ pub(super) struct Repair {
     /// Who proposes it, as the signed statement says it
     #[arg(long, value_name = "NAME", default_value = "operator", requires = "patch")]
     by: String,
+    /// Let the models of the configuration work on what strategies miss
+    #[arg(long)]
+    agent: bool,
+    /// For this team: its models and its budget
+    #[arg(long, value_name = "TEAM", requires = "agent")]
+    team: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -120,6 +128,12 @@ pub(crate) struct Row {
     pub(crate) repaired: Option<Repaired>,
     /// Why there is none.
     pub(crate) missed: Option<Miss>,
+    /// The session of the model that worked on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) session: Option<String>,
+    /// How that stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) agent: Option<String>,
 }
 
 impl Repair {
@@ -140,11 +154,16 @@ impl Repair {
         };
         let mill = Mill::open(global, Purpose::Work, observer).await?;
         let repairs = mill.repairs();
+        let router = if self.agent { Some(mill.models().await?) } else { None };
         let proposed = self.proposed()?;
         let mut rows = Vec::new();
         for release in self.releases(&mill)? {
             for finding in self.findings(&repairs, &release).await? {
-                rows.push(row(&repairs, &finding, proposed.as_ref()).await?);
+                let mut row = row(&repairs, &finding, proposed.as_ref()).await?;
+                if let Some(router) = &router {
+                    self.by_agent(&repairs, &finding, router, &mut row).await?;
+                }
+                rows.push(row);
             }
         }
         match global.json {
@@ -162,6 +181,32 @@ impl Repair {
         let unread =
             |source| Failure::new(Exit::Usage, UnreadPatch { path: path.display().to_string(), source });
         Ok(Some((read.map_err(unread)?, self.by.clone())))
+    }
+
+    /// Has a model work on what strategies missed.
+    async fn by_agent(
+        &self,
+        repairs: &Repairs,
+        finding: &Finding,
+        router: &Router,
+        row: &mut Row,
+    ) -> Result<(), Failure> {
+        let Some(miss) = row.missed.clone().filter(|miss| helps(miss.class)) else { return Ok(()) };
+        let stop = wire::Stop::on_signal();
+        let agent = Agent {
+            router,
+            allowance: router.settings().task,
+            team: self.team.as_deref(),
+            only: None,
+            stopped: &|| stop.is_asked(),
+        };
+        let Some(attempted) = repairs.by_agent(finding, &miss, &agent).await? else { return Ok(()) };
+        row.session = Some(attempted.session.to_string());
+        row.agent = Some(said(&attempted.ended));
+        if let Outcome::Repaired(repaired) = attempted.outcome {
+            (row.repaired, row.missed) = (Some(*repaired), None);
+        }
+        Ok(())
     }
 
     /// What is to be repaired.
@@ -187,6 +232,18 @@ impl Repair {
             Err(error @ (RepairError::Step(_) | RepairError::Advisories(_))) => Err(Failure::from(error)),
             Err(error) => Err(Failure::new(Exit::Usage, error)),
         }
+    }
+}
+
+/// How a session stands, in one sentence.
+fn said(ended: &Ended) -> String {
+    match ended {
+        Ended::Accepted { .. } => "the oracle took what a model proposed".into(),
+        Ended::Spent { what } => format!("a model spent its budget: {what}"),
+        Ended::GaveUp { why } => format!("a model gave up: {why}"),
+        Ended::Parked { question } => format!("a model asks (`trustmill inbox`): {question}"),
+        Ended::TakenOver { by } => format!("{by} took it over"),
+        Ended::Stopped => "a model was stopped, and goes on the next time".into(),
     }
 }
 
@@ -220,7 +277,15 @@ async fn row(
     };
     let advisory = finding.ids.first().cloned().unwrap_or_default();
     let summary = finding.advisory.summary.clone();
-    Ok(Row { release: finding.release.clone(), advisory, summary, repaired, missed })
+    Ok(Row {
+        release: finding.release.clone(),
+        advisory,
+        summary,
+        repaired,
+        missed,
+        session: None,
+        agent: None,
+    })
 }
 
 async fn list(global: &Global) -> Result<Exit, Failure> {

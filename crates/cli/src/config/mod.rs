@@ -6,6 +6,7 @@ mod access;
 mod alerts;
 mod build;
 mod feeds;
+mod models;
 mod policy;
 mod sandbox;
 mod scanner;
@@ -18,6 +19,7 @@ pub(crate) use access::{Access, Journal};
 pub(crate) use alerts::Alerts;
 pub(crate) use build::Build;
 pub(crate) use feeds::{Feeds, is_name as is_feed_name};
+pub(crate) use models::{Models, Provider};
 pub(crate) use policy::Policy;
 pub(crate) use sandbox::{Backend, Sandbox};
 pub(crate) use scanner::Scanner;
@@ -47,6 +49,7 @@ pub(crate) struct Config {
     pub(crate) policy: Policy,
     pub(crate) watch: Watch,
     pub(crate) feeds: Feeds,
+    pub(crate) models: Models,
 }
 
 /// Why the configuration cannot be used.
@@ -104,6 +107,7 @@ impl Config {
             }
         }
         config.source.check()?;
+        config.models.check()?;
         Ok(config)
     }
 }
@@ -125,6 +129,7 @@ mod tests {
         assert_eq!((config.access, config.journal), (defaults.access, defaults.journal));
         assert_eq!(config.alerts, defaults.alerts);
         assert_eq!(config.policy, defaults.policy);
+        assert_eq!(config.models, defaults.models);
         assert_eq!(config.serve.trusted_proxies, defaults.serve.trusted_proxies);
     }
 

@@ -17,6 +17,7 @@ mod errors;
 mod examples;
 mod gate;
 mod guard;
+mod models;
 mod npm_clients;
 mod output;
 mod policy;

@@ -12,7 +12,7 @@ mod tools;
 mod transcript;
 mod workbench;
 
-pub use prompt::{Datum, Task};
+pub use prompt::{Datum, Task, prompt_of};
 pub use session::{Ended, Overhead, Session, SessionError};
 pub use tools::unified;
 pub use transcript::{Begun, SessionId, Step, StepFact, StoredPatch, Transcript, TranscriptError};

@@ -69,6 +69,12 @@ impl Task {
     }
 }
 
+/// What a session was told: instructions, tools, and the first message. Those of this version of the mill; whether they
+/// are the ones of then shows the digest of the prompt.
+pub fn prompt_of(begun: &super::Begun) -> (String, Vec<trustmill_core::conversation::ToolSpec>, String) {
+    (INSTRUCTIONS.to_owned(), super::tools::specs(), begun.task.opening())
+}
+
 /// Foreign text as data: one JSON string between two marks. A JSON string has no line breaks of its own, so that
 /// nothing within it can be the closing mark.
 pub(super) fn bound(name: &str, text: &str, most: usize) -> String {

@@ -1,5 +1,6 @@
 //! Models of any provider: whose they are, which task goes to which, what they may cost, and the log of all of it.
 
+mod account;
 pub mod family;
 mod ledger;
 mod log;
@@ -7,6 +8,7 @@ mod price;
 mod router;
 mod settings;
 
+pub use account::{StatementError, Use, absence, inventory};
 pub use ledger::{Books, Ledger, Spent};
 pub use log::{Asked, Ban, Chain, Entry, Head, Link, LogError, subject};
 pub use price::{Price, Prices};

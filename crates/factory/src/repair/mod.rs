@@ -5,6 +5,7 @@
 //! of it. What was accepted is signed and kept ([`publish`]); what was not is kept as well, with its class, for those
 //! who come next.
 
+mod agent;
 pub mod facts;
 pub mod find;
 pub mod oracle;
@@ -13,6 +14,7 @@ mod publish;
 pub mod strategy;
 mod task;
 
+pub use agent::{Agent, AgentError, Attempted, helps};
 pub use facts::{Miss, Repaired};
 pub use oracle::Oracle;
 pub use task::{Material, Task};

@@ -7,6 +7,7 @@
 pub mod comparison;
 pub mod dsse;
 pub mod json;
+pub mod models;
 pub mod overrides;
 pub mod provenance;
 pub mod remediation;

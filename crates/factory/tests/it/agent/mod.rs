@@ -1,6 +1,7 @@
 //! The loop with models that were written down, good and bad.
 
 mod adversary;
+mod cases;
 mod crash;
 mod routing;
 mod world;

@@ -94,10 +94,11 @@ impl Workbench for Bench {
             detail: "eval is still reached with foreign text".into(),
         };
         let shown = Checked { check: Check::Regression, outcome: outcome(mended), detail: String::new() };
+        let whole = Checked { check: Check::Complete, outcome: outcome(true), detail: String::new() };
         let fixed =
             if mended && !candidate.tests.is_empty() { vec!["test_hole".to_owned()] } else { Vec::new() };
         Ok(Judgement {
-            checks: held.into_iter().chain([last, shown]).collect(),
+            checks: held.into_iter().chain([last, shown, whole]).collect(),
             passed: 1,
             failing_before: Vec::new(),
             flaky: Vec::new(),
