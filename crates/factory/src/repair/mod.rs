@@ -2,7 +2,7 @@
 //!
 //! The fix is found ([`find`]), carried to the release by strategies that assume more and more ([`strategy`]), and
 //! judged ([`oracle`]): whoever proposed a candidate, a strategy, a model or a person, only the oracle makes a repair
-//! of it. What was accepted is signed and kept ([`publish`]); what was not is kept as well, with its class, for those
+//! of it. What was accepted is signed and kept; what was not is kept as well, with its class, for those
 //! who come next.
 
 mod agent;

@@ -218,6 +218,7 @@ mod tests {
             "tree {ID}\nparent {ID}\nauthor A <a> 5 +0000\ncommitter B > <b 9 1700000000 -0130\ngpgsig x\n\ncommitter no <no> 1 +0000\n"
         );
         let Commit { tree, committed: at, parents } = commit(text.as_bytes()).unwrap();
+        assert_eq!(parents.len(), 1);
         assert_eq!((tree.to_string().as_str(), at.as_second()), (ID, 1_700_000_000));
     }
 
