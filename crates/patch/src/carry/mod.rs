@@ -100,13 +100,34 @@ pub fn carry(path: &str, before: &str, after: &str, target: &str, most: Means) -
     let mut taken: Vec<(Hunk, Splice, Means)> = Vec::new();
     let mut placed: Vec<Placed> = Vec::new();
     let mut left: Vec<(Hunk, Left)> = Vec::new();
-    for hunk in all {
-        match texts.place(&hunk, &ours, most) {
+    let found: Vec<_> = all.into_iter().map(|hunk| (texts.place(&hunk, &ours, most), hunk)).collect();
+    // A function that is replaced as a whole carries all the hunks in it.
+    let wholes: Vec<Range<usize>> = found
+        .iter()
+        .filter_map(|(place, _)| match place {
+            Ok((Place::At(splice), Means::Symbol)) if splice.at.len() > 1 => Some(splice.at.clone()),
+            _ => None,
+        })
+        .collect();
+    for (place, hunk) in found {
+        let place = match place {
+            Ok((Place::At(splice), means)) => {
+                let inside = |whole: &&Range<usize>| {
+                    **whole != splice.at && whole.start < splice.at.start && splice.at.end <= whole.end
+                };
+                if let Some(whole) = wholes.iter().find(inside) {
+                    placed.push(Placed { hunk, at: Some(whole.clone()), means: Means::Symbol });
+                    continue;
+                }
+                Ok((Place::At(splice), means))
+            }
+            other => other,
+        };
+        match place {
             Ok((Place::There, means)) => placed.push(Placed { hunk, at: None, means }),
             Ok((Place::At(splice), means)) => {
                 let again = taken.iter().any(|(_, other, _)| *other == splice && !splice.at.is_empty());
                 if again {
-                    // A function that is replaced as a whole carries all the hunks in it.
                     placed.push(Placed { hunk, at: Some(splice.at), means });
                 } else if taken.iter().any(|(_, other, _)| overlap(&other.at, &splice.at)) {
                     left.push((hunk, Left::Overlap));

@@ -5,6 +5,7 @@ use super::context::moved;
 use super::{Found, Left, Place, Texts};
 use crate::hunk::{Hunk, hunks};
 use crate::lines::Splice;
+use crate::similar::in_common;
 use crate::symbol::{Brought, Kind, Symbol, brought, enclosing, named};
 use std::ops::Range;
 
@@ -13,6 +14,7 @@ pub(super) fn place(texts: &Texts<'_>, hunk: &Hunk) -> Found {
         .or_else(|| whole(texts, hunk))
         .or_else(|| merged(texts, hunk))
         .or_else(|| new(texts, hunk))
+        .or_else(|| nearly(texts, hunk))
         .ok_or(Left::NoPlace)
 }
 
@@ -38,10 +40,22 @@ fn bare<'a>(lines: &[&'a str]) -> Vec<&'a str> {
 
 /// The namesake does what the function did: it becomes what the function became.
 fn whole(texts: &Texts<'_>, hunk: &Hunk) -> Option<Place> {
+    replaced(texts, hunk, |was, is| bare(was) == bare(is))
+}
+
+/// The namesake does nearly what the function did, and the fix wrote that anew.
+fn nearly(texts: &Texts<'_>, hunk: &Hunk) -> Option<Place> {
+    replaced(texts, hunk, |was, is| in_common(&was.join("\n"), &is.join("\n")) >= NEARLY)
+}
+
+/// How much of a function must be as it was for it to become what the fix made of it, in parts of a thousand.
+const NEARLY: u32 = 750;
+
+fn replaced(texts: &Texts<'_>, hunk: &Hunk, alike: impl Fn(&[&str], &[&str]) -> bool) -> Option<Place> {
     let [old, new, same] = block(texts, hunk)?;
     let was = texts.before.range(old.lines.clone());
     let is = texts.target.range(same.lines.clone());
-    if bare(was) != bare(is) {
+    if !alike(was, is) {
         return None;
     }
     let indent = |lines: &[&str]| lines.first().map_or(0, |line| line.len() - line.trim_start().len());

@@ -37,6 +37,8 @@ use wants::Wants;
 
 /// Before this, too few wheels were published for an environment of tests to be made of them.
 const FIRST: Timestamp = Timestamp::constant(1_514_764_800, 0);
+/// How long a suite may take.
+const LONGEST: Duration = Duration::from_secs(240);
 const DAY: i64 = 24;
 const YEAR: i64 = 365 * DAY;
 /// How often requirements of tests are given up until the rest can be resolved.
@@ -101,7 +103,8 @@ impl Workshop for Pypi {
         }
         let (settled, report) = self.settle(bench, tree, &packed, only).await?;
         // What was tried on a part of the tests, or worked nowhere, may be settled better the next time.
-        if only.is_none() && report.problem.is_none() {
+        let late = report.problem.as_deref().is_some_and(|problem| problem.contains("longer"));
+        if only.is_none() && (report.problem.is_none() || late) {
             self.remember(&key, &settled).await;
             self.benches().settled.lock().await.insert(key, settled);
         }
@@ -249,8 +252,7 @@ impl Pypi {
                 return Ok(TestReport { problem: Some(problem), ..TestReport::default() });
             }
         };
-        let limits =
-            Limits { wall: Duration::from_secs(420), cpu_seconds: 900, processes: 512, ..self.limits() };
+        let limits = Limits { wall: LONGEST, cpu_seconds: 900, processes: 512, ..self.limits() };
         let run = Run {
             tree,
             wheel: &packed.wheel,

@@ -10,7 +10,7 @@ use trustmill_core::repair::{Edit, Patch, Role};
 use trustmill_patch::carry::{Carried, Means, carry};
 use trustmill_patch::hunk::hunks;
 use trustmill_patch::lines::Lines;
-use trustmill_patch::similar::follow;
+use trustmill_patch::similar::{follow, in_common};
 
 /// The change to code. A file that the release does not have is none of the release's: what changes in it is not
 /// carried, and the oracle asks whether that may be.
@@ -19,6 +19,29 @@ pub(super) fn fix(
     material: &Material,
     workshop: &dyn Workshop,
     means: Means,
+) -> Result<Patch, NotCarried> {
+    each(task, material, workshop, means, false)
+}
+
+/// The same, and a file of which not every hunk has a place becomes what the fix made of it, where it was nearly what
+/// the fix was made to.
+pub(super) fn replaced(
+    task: &Task,
+    material: &Material,
+    workshop: &dyn Workshop,
+) -> Result<Patch, NotCarried> {
+    each(task, material, workshop, Means::Symbol, true)
+}
+
+/// How much of a file must be as it was for it to be replaced, in parts of a thousand.
+const NEARLY: u32 = 850;
+
+fn each(
+    task: &Task,
+    material: &Material,
+    workshop: &dyn Workshop,
+    means: Means,
+    replace: bool,
 ) -> Result<Patch, NotCarried> {
     let mut patch = Patch::default();
     let (mut of, mut left, mut why) = (0, 0, None);
@@ -33,6 +56,10 @@ pub(super) fn fix(
                 let Some(target) = task.tree.text(&there) else { continue };
                 let done = carry(path, before, after, target, means);
                 of += done.placed.len() + done.left.len();
+                if replace && !done.is_whole() && in_common(before, target) >= NEARLY {
+                    patch.edits.insert(there, edit(Some(target), Some(after)));
+                    continue;
+                }
                 if let Some(first) = done.left.first() {
                     left += done.left.len();
                     why.get_or_insert_with(|| {

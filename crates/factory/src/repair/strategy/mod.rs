@@ -6,6 +6,7 @@ mod context;
 mod exact;
 mod merge;
 mod relevance;
+mod replace;
 mod symbol;
 mod tests;
 
@@ -42,7 +43,8 @@ pub struct NotCarried {
 }
 
 /// Every strategy, the one that assumes least first.
-pub const ALL: [&dyn Strategy; 4] = [&exact::Exact, &merge::Merge, &context::Context, &symbol::Symbol];
+pub const ALL: [&dyn Strategy; 5] =
+    [&exact::Exact, &merge::Merge, &context::Context, &symbol::Symbol, &replace::Replace];
 
 /// A candidate and what it was made of.
 #[derive(Debug, Clone)]
