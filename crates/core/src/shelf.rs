@@ -78,6 +78,8 @@ pub enum ShelfError {
 impl Shelf {
     /// The kind of the fact.
     pub const KIND: &str = "shelf";
+    /// The kind of the facts about files of repaired releases, which only those see who ask for them.
+    pub const REPAIRED: &str = "shelf-repaired";
     /// The version of the shape that this code writes.
     pub const FORMAT: u32 = 1;
 

@@ -170,7 +170,8 @@ impl Kept<'_> {
         let world = &self.mill.get_or_try_init(open).await?.world;
         // A `.tgz` is a package of npm, and may be an sdist of PyPI: the facts know which.
         for purl in world.ecosystems.iter().filter_map(|ecosystem| ecosystem.release_of(name)) {
-            let facts = world.records.facts(&purl, Some(Shelf::KIND)).await?;
+            let mut facts = world.records.facts(&purl, Some(Shelf::REPAIRED)).await?;
+            facts.extend(world.records.facts(&purl, Some(Shelf::KIND)).await?);
             let newest = facts.iter().rev().find(|fact| fact.subject.as_deref() == Some(name));
             let shelf = newest.and_then(|fact| Shelf::read(fact).ok());
             if let Some(digest) = shelf.and_then(|shelf| shelf.provenance) {

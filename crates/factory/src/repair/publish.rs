@@ -3,7 +3,10 @@
 use super::oracle::Files;
 use super::{Repaired, Task, VERSION};
 use crate::{StepError, World, facts};
+use trustmill_core::fact::Fact;
 use trustmill_core::repair::{Candidate, Judgement, Patch};
+use trustmill_core::shelf::{OwnFile, Shelf};
+use trustmill_core::{Sha256, Verdict};
 use trustmill_patch::unified;
 use trustmill_trust::attest::remediation::{self, Remediation};
 use trustmill_trust::attest::statement::Resource;
@@ -60,8 +63,44 @@ pub(super) async fn keep(
         withdrawn: None,
     };
     let subject = task.repaired.version().map(str::to_owned);
-    world.records.append(&[facts::fact(&task.release, subject.as_deref(), at, &repaired)?]).await?;
+    let mut all = vec![facts::fact(&task.release, subject.as_deref(), at, &repaired)?];
+    for (name, sha256, size) in &repaired.files {
+        all.push(on_shelf(task, &repaired, name, *sha256, *size)?);
+    }
+    world.records.append(&all).await?;
     Ok(repaired)
+}
+
+/// A file of the repaired release, for those who ask for repaired ones. It was made of what was uploaded then.
+fn on_shelf(
+    task: &Task,
+    repaired: &Repaired,
+    name: &str,
+    sha256: Sha256,
+    size: u64,
+) -> Result<Fact, StepError> {
+    let own = OwnFile {
+        sha256,
+        size,
+        upload_time: task.as_of,
+        requires_python: task.archive.requires_runtime.clone(),
+        metadata_sha256: None,
+    };
+    let shelf = Shelf {
+        own: Some(own),
+        provenance: Some(repaired.bundle),
+        verdict: Some(Verdict::Built),
+        decided_at: Some(repaired.at),
+        ..Shelf::new()
+    };
+    Ok(Fact {
+        format: Fact::FORMAT,
+        about: task.repaired.clone(),
+        kind: Shelf::REPAIRED.to_owned(),
+        subject: Some(name.to_owned()),
+        at: repaired.at,
+        body: serde_json::to_value(&shelf).map_err(|error| StepError::Internal(error.to_string()))?,
+    })
 }
 
 /// The candidate as a unified difference: the fix first, then its tests.

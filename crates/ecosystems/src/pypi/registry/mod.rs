@@ -80,9 +80,16 @@ pub struct RegistryPorts {
 /// The serving side of PyPI.
 pub struct PypiRegistry {
     inner: Arc<Inner>,
+    /// The same with repaired releases, for those who ask for them.
+    repaired: Arc<Inner>,
 }
 
+/// The folder below the mount under which repaired releases are seen.
+const REPAIRED: &str = "remediated";
+
 struct Inner {
+    /// Whether repaired releases are among what it serves.
+    repaired: bool,
     upstream: Arc<Upstream>,
     records: Arc<dyn Records>,
     blobs: Arc<dyn Blobs>,
@@ -153,8 +160,9 @@ impl PypiRegistry {
 
     /// A registry with every setting.
     pub fn with_options(upstream: Arc<Upstream>, ports: RegistryPorts, options: RegistryOptions) -> Self {
-        let inner = Inner {
-            upstream,
+        let view = |repaired: bool, ports: RegistryPorts, options: RegistryOptions| Inner {
+            repaired,
+            upstream: Arc::clone(&upstream),
             records: ports.records,
             blobs: ports.blobs,
             fetch: ports.fetch,
@@ -167,7 +175,8 @@ impl PypiRegistry {
             rendering: Semaphore::new(RENDERING),
             options,
         };
-        Self { inner: Arc::new(inner) }
+        let repaired = view(true, ports.clone(), options.clone());
+        Self { inner: Arc::new(view(false, ports, options)), repaired: Arc::new(repaired) }
     }
 }
 
@@ -192,14 +201,19 @@ impl Registry for PypiRegistry {
     }
 
     async fn answer(&self, request: &Request) -> Answer {
-        let inner = &self.inner;
-        match route(&request.path) {
+        let below =
+            request.path.strip_prefix(REPAIRED).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        let (inner, path, folder) = match below {
+            Some(rest) => (&self.repaired, rest.trim_start_matches('/'), format!("/{REPAIRED}")),
+            None => (&self.inner, request.path.as_str(), String::new()),
+        };
+        match route(path) {
             Route::Root => inner.root(negotiate(request.accept.as_deref())).await,
             Route::Project(name) => {
                 let representation = negotiate(request.accept.as_deref());
                 inner.page(&Asker::new(name, request), request.as_of, representation).await
             }
-            Route::Moved(path) => Answer::Redirect(format!("{}/{path}", request.mount)),
+            Route::Moved(path) => Answer::Redirect(format!("{}{folder}/{path}", request.mount)),
             Route::File(name, filename) => {
                 inner.file(&Asker::new(name, request), filename, request.as_of).await
             }
@@ -322,8 +336,15 @@ impl Inner {
             Some(known) => known.state,
             None => {
                 let id = self.ids.fetch_add(1, Ordering::Relaxed);
-                let built =
-                    State::build(id, self.records.as_ref(), &project, listing.page, listing.stale).await;
+                let built = State::build(
+                    id,
+                    self.records.as_ref(),
+                    &project,
+                    listing.page,
+                    listing.stale,
+                    self.repaired,
+                )
+                .await;
                 let state = Arc::new(built.map_err(|error| broken(&error))?);
                 self.raise_alarms(&project, &state).await?;
                 state

@@ -23,6 +23,8 @@ pub(super) const METADATA_KIND: &str = "core-metadata";
 #[derive(Debug, Clone, Default)]
 pub(super) struct Overlay {
     pub(super) own: Option<(OwnFile, String)>,
+    /// Whether it is of a repaired release: records about the release that it repairs say nothing of it.
+    pub(super) repaired: bool,
     pub(super) stop: Option<Stop>,
     pub(super) provenance: Option<(Sha256, Option<Sha256>)>,
     pub(super) metadata: Option<Sha256>,
@@ -60,12 +62,22 @@ impl State {
         project: &Purl,
         page: Arc<ProjectPage>,
         stale: bool,
+        with_repaired: bool,
     ) -> Result<Self, RecordsError> {
         // Before the facts: one that is appended meanwhile makes this state old, not invisible.
         let revision = records.revision(project);
         let mut overlays = HashMap::new();
         for fact in records.facts(project, Some(Shelf::KIND)).await? {
             apply_shelf(&mut overlays, &page.name, &fact);
+        }
+        if with_repaired {
+            let mut repaired = HashMap::new();
+            for fact in records.facts(project, Some(Shelf::REPAIRED)).await? {
+                apply_shelf(&mut repaired, &page.name, &fact);
+            }
+            let marked =
+                repaired.into_iter().map(|(name, overlay)| (name, Overlay { repaired: true, ..overlay }));
+            overlays.extend(marked);
         }
         for fact in records.facts(project, Some(METADATA_KIND)).await? {
             apply_metadata(&mut overlays, &fact);

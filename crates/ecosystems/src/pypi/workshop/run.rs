@@ -189,12 +189,20 @@ pub(super) fn outcome(report: &Report) -> TestReport {
     let none = !tests.values().any(|outcome| *outcome == TestOutcome::Passed);
     let problem = match (ended, report.exit) {
         (_, Exit::TimedOut) | (Some((_, true)), _) => Some("the tests take longer than they may".to_owned()),
-        (None, exit) => Some(format!("the runner ended early: {exit:?}")),
-        (Some(_), _) if tests.is_empty() => Some("no tests were found".to_owned()),
+        (None, exit) => Some(format!("the runner ended early ({exit:?}): {}", last_error(&log))),
+        (Some(_), _) if tests.is_empty() => Some(format!("no tests were found: {}", last_error(&log))),
         (Some(_), _) if none => Some("no test passes".to_owned()),
         (Some(_), _) => None,
     };
     TestReport { tests, problem, runner, usage: report.usage, log }
+}
+
+/// The line of a log that says most of why it ends: the last that names an error, else the last.
+fn last_error(log: &str) -> String {
+    let lines = || log.lines().map(str::trim).filter(|line| !line.is_empty());
+    let line =
+        lines().rfind(|line| line.contains("Error")).or_else(|| lines().next_back()).unwrap_or_default();
+    line.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 #[cfg(test)]

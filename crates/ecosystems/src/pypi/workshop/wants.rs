@@ -24,7 +24,7 @@ const GROUPS: [&str; 12] = [
 
 /// What is recognised in tests by a word, and the distribution that brings it. Only these: a name in a test could be
 /// anybody's.
-const SIGNS: [(&str, &str); 34] = [
+const SIGNS: [(&str, &str); 46] = [
     ("import mock", "mock"),
     ("from mock import", "mock"),
     ("import six", "six"),
@@ -59,6 +59,18 @@ const SIGNS: [(&str, &str); 34] = [
     ("import anyio", "anyio"),
     ("import requests", "requests"),
     ("import jinja2", "jinja2"),
+    ("import httpx", "httpx"),
+    ("from httpx", "httpx"),
+    ("TestClient", "httpx"),
+    ("UploadFile", "python-multipart"),
+    ("itsdangerous", "itsdangerous"),
+    ("import pretend", "pretend"),
+    ("import iso8601", "iso8601"),
+    ("import aiohttp", "aiohttp"),
+    ("import flask", "flask"),
+    ("from flask", "flask"),
+    ("from testfixtures", "testfixtures"),
+    ("import html5lib", "html5lib"),
 ];
 
 /// Never needed to run tests, and often in the way of resolving.
