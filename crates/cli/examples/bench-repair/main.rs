@@ -91,9 +91,8 @@ fn main() -> Result<()> {
     };
     let mut results = read(&bench.results("results"))?;
     for case in cases.iter().filter(wanted) {
-        if !results.contains_key(&case.key()) {
-            let result = run(&bench, case)?;
-            results.insert(case.key(), result);
+        if let std::collections::btree_map::Entry::Vacant(free) = results.entry(case.key()) {
+            free.insert(run(&bench, case)?);
         }
     }
     for (name, held_out) in [("work", false), ("held-out", true)] {
