@@ -1,5 +1,5 @@
-#![no_main]
 //! Differences and three versions of a file: foreign texts, and none is too odd.
+#![no_main]
 use libfuzzer_sys::fuzz_target;
 use trustmill_patch::carry::{Means, carry};
 use trustmill_patch::unified;
