@@ -7,7 +7,7 @@ use trustmill_factory::cases::curve::{Curve, Point};
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 480.0;
 /// The room around the curves.
-const LEFT: f64 = 64.0;
+const LEFT: f64 = 88.0;
 const RIGHT: f64 = 300.0;
 const TOP: f64 = 56.0;
 const BOTTOM: f64 = 56.0;
@@ -34,8 +34,10 @@ pub(crate) fn svg(curves: &[Curve], days: u32) -> String {
          <text x=\"{LEFT}\" y=\"28\" font-size=\"16\">Repairs that the oracle took, in percent</text>\n"
     );
     axes(&mut out, &shown, &x, days);
-    for (curve, colour) in shown.iter().zip(COLOURS) {
-        draw(&mut out, curve, colour, &x);
+    for (row, (curve, colour)) in shown.iter().zip(COLOURS).enumerate() {
+        // Side by side, so that intervals do not hide each other.
+        let aside = (row as f64 - (shown.len() as f64 - 1.0) / 2.0) * 9.0;
+        draw(&mut out, curve, colour, &|point| x(point) + aside);
     }
     for (row, (curve, colour)) in shown.iter().zip(COLOURS).enumerate() {
         legend(&mut out, curve, colour, row);
@@ -65,7 +67,7 @@ fn axes(out: &mut String, shown: &[&Curve], x: &dyn Fn(&Point) -> f64, days: u32
             "<line x1=\"{LEFT}\" y1=\"{y:.1}\" x2=\"{:.1}\" y2=\"{y:.1}\" stroke=\"#ddd\"/>\
              <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"#666\">{percent}</text>",
             WIDTH - RIGHT,
-            LEFT - 10.0,
+            LEFT - 36.0,
             y + 4.5
         );
     }
