@@ -96,9 +96,9 @@ impl Inbox {
                 What::List => {
                     let all = inbox.list().await?;
                     if global.json {
-                        to_json(&all)
+                        to_json(&all);
                     } else {
-                        view::list(&all)
+                        view::list(&all);
                     }
                     Ok(Exit::Success)
                 }
@@ -106,9 +106,9 @@ impl Inbox {
                     let (waiting, transcript) = inbox.find(&id).await.map_err(usage)?;
                     let asked = Asked { waiting, transcript: transcript.steps().to_vec() };
                     if global.json {
-                        to_json(&asked)
+                        to_json(&asked);
                     } else {
-                        view::show(&asked)
+                        view::show(&asked);
                     }
                     Ok(Exit::Success)
                 }

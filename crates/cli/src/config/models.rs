@@ -12,7 +12,7 @@ use trustmill_infra::model::{KeyHeader, KeySource, Wire};
 const MICROS: f64 = 1e6;
 
 /// Which models there are, and how they are used.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Models {
     /// Only the operator's own servers are asked.
@@ -31,23 +31,6 @@ pub(crate) struct Models {
     pub(crate) routes: BTreeMap<String, Vec<ModelRef>>,
     pub(crate) teams: BTreeMap<String, Team>,
     pub(crate) providers: Vec<Provider>,
-}
-
-impl Default for Models {
-    fn default() -> Self {
-        Self {
-            self_hosted_only: false,
-            regions: BTreeSet::new(),
-            prices: None,
-            unpriced: false,
-            keep_contents: false,
-            turn: Turn::default(),
-            budget: Budgets::default(),
-            routes: BTreeMap::new(),
-            teams: BTreeMap::new(),
-            providers: Vec::new(),
-        }
-    }
 }
 
 /// What one turn may use.

@@ -85,7 +85,7 @@ pub(crate) fn step(step: &Step) {
         }
         Step::Parked { question, at } => say!("  asks       {at} {}", short(question, LONGEST)),
         Step::Answered { by, text, at } => {
-            say!("  answered   {at} by {}: {}", clean(by), short(text, LONGEST))
+            say!("  answered   {at} by {}: {}", clean(by), short(text, LONGEST));
         }
         Step::Ended { how, why, at } => say!("  ended      {at} {how}: {}", short(why, LONGEST)),
     }

@@ -103,7 +103,7 @@ fn first(asked: &Asked, at: Timestamp) -> Use {
 #[derive(Debug, thiserror::Error)]
 pub enum StatementError {
     /// It would not be so.
-    #[error("{family} was used {times} times between {from} and {until}, first at {at}: {provider}/{model}")]
+    #[error("{family} was used {times} times between {from} and {until}, first at {at}: {model}")]
     Used {
         /// The family.
         family: String,
@@ -115,9 +115,7 @@ pub enum StatementError {
         until: Timestamp,
         /// The first time.
         at: Timestamp,
-        /// Where.
-        provider: String,
-        /// Which model.
+        /// `PROVIDER/MODEL`.
         model: String,
     },
     /// The span is none, or is not over.
@@ -205,16 +203,8 @@ pub fn absence(
     }
     if let Some((one, at)) = first {
         let times = asked.get(family).copied().unwrap_or(1);
-        let (provider, model) = (one.provider.clone(), one.model.clone());
-        return Err(StatementError::Used {
-            family: family.to_owned(),
-            times,
-            from,
-            until,
-            at,
-            provider,
-            model,
-        });
+        let model = format!("{}/{}", one.provider, one.model);
+        return Err(StatementError::Used { family: family.to_owned(), times, from, until, at, model });
     }
     let head = chain.head();
     let said = Absence {

@@ -91,9 +91,9 @@ pub(crate) async fn bench(
     let [first, second] = &sides;
     let contest = compare((candidate, first), (baseline, second));
     if global.json {
-        to_json(&contest)
+        to_json(&contest);
     } else {
-        view::contest(&contest, &field.router.settings().prices.currency)
+        view::contest(&contest, &field.router.settings().prices.currency);
     }
     if let Some((class, by)) = promote.filter(|_| contest.wins) {
         let at = field.mill.world.clock.now();

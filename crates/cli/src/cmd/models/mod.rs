@@ -152,9 +152,9 @@ impl Models {
                 What::List { team } => {
                     let overview = overview(&router, team.as_deref()).await?;
                     if global.json {
-                        to_json(&overview)
+                        to_json(&overview);
                     } else {
-                        view::list(&overview)
+                        view::list(&overview);
                     }
                     Ok(Exit::Success)
                 }
@@ -162,9 +162,9 @@ impl Models {
                     let links = router.ledger().links().await?;
                     let used = inventory(&links);
                     if global.json {
-                        to_json(&used)
+                        to_json(&used);
                     } else {
-                        view::inventory(&used, &router.settings().prices.currency)
+                        view::inventory(&used, &router.settings().prices.currency);
                     }
                     Ok(Exit::Success)
                 }
@@ -199,7 +199,7 @@ async fn write(global: &Global, router: &Router, entry: &Entry) -> Result<Exit, 
     match (global.json, entry) {
         (true, _) => to_json(&link),
         (false, Entry::Banned(ban)) => {
-            say!("{} is banned from now on (entry {} of the log)", ban.family, link.n)
+            say!("{} is banned from now on (entry {} of the log)", ban.family, link.n);
         }
         (false, _) => say!("it may be used again (entry {} of the log)", link.n),
     }

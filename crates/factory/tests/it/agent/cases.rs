@@ -46,7 +46,7 @@ async fn a_session_becomes_a_case_and_the_next_task_is_shown_it() {
         (Outcome::Proven, "model:anthropic/claude-sonnet-5")
     );
     assert_eq!((case.tokens.input, case.cost_micros), (7000, Some(14_000)));
-    assert_eq!(cases(&world).all().await.unwrap(), [case.clone()]);
+    assert_eq!(cases(&world).all().await.unwrap(), std::slice::from_ref(&case));
     let patch = cases(&world).text(case.patch.as_ref()).await.unwrap();
     assert!(patch.contains("--- a/demo/__init__.py") && patch.contains("+    return int(text)"), "{patch}");
     let other = trustmill_core::Purl::release("pypi", "other", "2.0");
@@ -152,7 +152,7 @@ async fn the_inbox_holds_what_waits_and_nothing_else() {
         let error = inbox.answer(id, "ada", text, at).await.unwrap_err();
         assert!(matches!(error, InboxError::Unknown { .. } | InboxError::Words), "{error}");
     }
-    inbox.answer(&session.as_str()[..6], "ada", "main", at).await.unwrap();
+    inbox.answer(session.as_str().get(..6).unwrap(), "ada", "main", at).await.unwrap();
     assert!(inbox.list().await.unwrap().is_empty());
     assert!(inbox.answer(session.as_str(), "bob", "no, dev", at).await.is_err(), "it was answered");
     for turn in [mends(), submits()] {
