@@ -231,6 +231,8 @@ fn from_lists(text: &str) -> Vec<String> {
     let mut out = Vec::new();
     let lines: Vec<&str> = text.lines().collect();
     for (number, line) in lines.iter().enumerate() {
+        // `setup(name="kit", tests_require=[…])` on one line.
+        let line = line.find("tests_require").and_then(|at| line.get(at..)).unwrap_or(line);
         let key = line
             .split(['=', ':'])
             .next()

@@ -48,18 +48,20 @@ pub(super) fn material(
     material
 }
 
-/// The new text, without the hunks that only say another version or date.
+/// The new text, with the lines as they were that only say another version or date.
 fn without_versions(old: &str, new: &str) -> String {
     let (before, after) = (Lines::of(old), Lines::of(new));
-    let kept = hunks(&before.text, &after.text).into_iter().filter(|hunk| {
-        let (gone, come) = (before.range(hunk.before.clone()), after.range(hunk.after.clone()));
-        let same = gone.len() == come.len() && gone.iter().zip(come).all(|(a, b)| bare(a) == bare(b));
-        !(same && gone.iter().all(|line| says_version(line)))
-    });
-    let splices: Vec<Splice> = kept
-        .map(|hunk| Splice {
-            at: hunk.before,
-            with: after.range(hunk.after).iter().map(|line| (*line).to_owned()).collect(),
+    let splices: Vec<Splice> = hunks(&before.text, &after.text)
+        .into_iter()
+        .map(|hunk| {
+            let (gone, come) = (before.range(hunk.before.clone()), after.range(hunk.after));
+            let paired = gone.len() == come.len();
+            let with = come.iter().enumerate().map(|(number, line)| {
+                let was =
+                    gone.get(number).filter(|was| paired && says_version(was) && bare(was) == bare(line));
+                (*was.unwrap_or(line)).to_owned()
+            });
+            Splice { with: with.collect(), at: hunk.before }
         })
         .collect();
     before.splice(&splices)
