@@ -135,6 +135,7 @@ fn index(pages: &BTreeMap<String, String>) -> String {
         ("TM09", "Policy and advisories"),
         ("TM10", "The scanner"),
         ("TM12", "Repair"),
+        ("TM13", "The agent guard"),
         ("TM14", "Models and agents"),
     ];
     let mut out = String::from(
