@@ -53,7 +53,8 @@ impl Workbench for Bench {
 
     async fn judge(&self, _: &Candidate) -> Result<Judgement, BenchError> {
         use Check as C;
-        let all = [C::Applies, C::Paths, C::Builds, C::Metadata, C::NoNewFailures, C::Capability];
+        let all =
+            [C::Applies, C::Paths, C::Builds, C::Metadata, C::NoNewFailures, C::Capability, C::Complete];
         let held = all.map(|check| Checked { check, outcome: CheckOutcome::Held, detail: String::new() });
         Ok(Judgement { checks: held.into(), ..Judgement::default() })
     }
@@ -137,7 +138,7 @@ fn counts(body: &Value) -> Says {
     let done =
         body["messages"].as_array().unwrap().iter().filter(|message| message["role"] == "tool").count();
     std::thread::sleep(Duration::from_millis(15));
-    if done == EDITS {
+    if done >= EDITS {
         return Says::Calls(vec![("submit".into(), json!({ "summary": "counted" }))]);
     }
     let edit = json!({ "path": "demo.py", "old": format!("v{done}\n"), "new": format!("v{}\n", done + 1) });
