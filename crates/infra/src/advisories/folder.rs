@@ -1,5 +1,7 @@
-//! A folder of records: one JSON file each, in folders below it too.
+//! A folder of records: one JSON file each, in folders below it too. A folder without any record and with archives is what
+//! they hold: so the registries' dumps lie side by side, `PyPI/all.zip` beside `npm/all.zip`.
 
+use super::archive;
 use super::error::FeedError;
 use super::read::{Piece, Sink};
 use std::fs::{self, File};
@@ -14,8 +16,16 @@ const FILES: usize = 2_000_000;
 
 /// Gives every record under a folder, in the order of their paths. Links are not followed.
 pub(super) fn records(root: &Path, sink: &mut dyn Sink) -> Result<(), FeedError> {
-    let mut paths = Vec::new();
-    walk(root, DEPTH, &mut paths)?;
+    let (mut paths, mut archives) = (Vec::new(), Vec::new());
+    walk(root, DEPTH, &mut paths, &mut archives)?;
+    if paths.is_empty() {
+        archives.sort_unstable();
+        for path in archives {
+            let file = File::open(&path).map_err(|source| FeedError::Unreadable { path, source })?;
+            archive::records(file, sink)?;
+        }
+        return Ok(());
+    }
     paths.sort_unstable();
     sink.total(paths.len() as u64);
     for path in &paths {
@@ -42,7 +52,12 @@ pub(super) fn bounded(reader: impl Read) -> io::Result<Option<Vec<u8>>> {
     Ok((bytes.len() <= RECORD_BYTES).then_some(bytes))
 }
 
-fn walk(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), FeedError> {
+fn walk(
+    folder: &Path,
+    depth: usize,
+    paths: &mut Vec<PathBuf>,
+    archives: &mut Vec<PathBuf>,
+) -> Result<(), FeedError> {
     let failed = |source| FeedError::Unreadable { path: folder.to_owned(), source };
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
@@ -50,11 +65,13 @@ fn walk(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), Fee
         if kind.is_dir() {
             let deeper =
                 depth.checked_sub(1).ok_or_else(|| failed(io::Error::other("folders are too deep")))?;
-            walk(&path, deeper, paths)?;
+            walk(&path, deeper, paths, archives)?;
         } else if kind.is_file() && path.extension().is_some_and(|extension| extension == "json") {
             paths.push(path);
+        } else if kind.is_file() && path.extension().is_some_and(|extension| extension == "zip") {
+            archives.push(path);
         }
-        if paths.len() > FILES {
+        if paths.len() + archives.len() > FILES {
             return Err(failed(io::Error::other("too many files")));
         }
     }

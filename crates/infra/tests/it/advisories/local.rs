@@ -333,3 +333,30 @@ fn addresses_are_told_apart() {
     let shown = parse("https://me:s3cret@h/all.zip").unwrap().shown();
     assert!(!shown.contains("s3cret"), "{shown}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_of_archives_is_what_they_hold() {
+    let world = on_disk(&many(1)).await;
+    let dumps = world.folder.path().join("osv");
+    for (name, record) in [("npm", record("X-1", "one", 1)), ("other", record("X-2", "two", 1))] {
+        std::fs::create_dir_all(dumps.join(name)).unwrap();
+        std::fs::write(dumps.join(name).join("all.zip"), archive(&[record])).unwrap();
+    }
+    let fetch = HttpFetch::new(quick(), world._data.blobs()).unwrap();
+    let both = feed("g", dumps.to_str().unwrap());
+    let feeds = Feeds::new(Arc::clone(&world.store), fetch, vec![both.clone()]);
+    let progress = Arc::new(Progress::default());
+    feeds.update(&both, Options::default(), &progress, now()).await.unwrap();
+    assert_eq!(
+        (world.about("one").await, world.about("two").await),
+        (vec!["X-1".to_owned()], vec!["X-2".to_owned()])
+    );
+
+    // Beside records, an archive is the one that they came out of.
+    let lone = record("X-3", "three", 2);
+    std::fs::write(dumps.join(name(&lone)), lone.to_string()).unwrap();
+    let forced = Options { accept_loss: true, ..Options::default() };
+    feeds.update(&both, forced, &progress, now()).await.unwrap();
+    assert_eq!(world.about("three").await, ["X-3"]);
+    assert!(world.about("one").await.is_empty());
+}
