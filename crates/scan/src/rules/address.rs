@@ -42,7 +42,8 @@ pub(super) fn is_open_webhook(text: &str) -> bool {
     discord || telegram || slack
 }
 
-/// Parts of addresses of such places.
+/// Parts of addresses of such places, beside the [`CATCHERS`]. Places that honest programs use too are not listed: alone they
+/// say nothing.
 const DROP_BOXES: &[&str] = &[
     "discord.com/api/webhooks/",
     "discordapp.com/api/webhooks/",
@@ -50,31 +51,15 @@ const DROP_BOXES: &[&str] = &[
     "ptb.discord.com/api/webhooks",
     "api.telegram.org/bot",
     "hooks.slack.com/services/t",
-    "webhook.site",
-    "requestbin",
-    "pipedream.net",
-    ".oast.",
-    "oastify.com",
-    "interact.sh",
-    "interactsh",
-    "burpcollaborator",
-    "canarytokens",
-    "beeceptor.com",
     "ngrok.io",
     "ngrok-free.app",
     "ngrok.app",
     "ngrok-free.dev",
     "ngrok.dev",
-    "requestrepo.com",
-    "webhook.cool",
     "trycloudflare.com",
     "localhost.run",
     "serveo.net",
     "loca.lt",
-    "requestcatcher.com",
-    "hookb.in",
-    "hookbin.com",
-    "postb.in",
     "mockbin",
     "mockapi.io",
     "bin.sh",
@@ -84,32 +69,14 @@ const DROP_BOXES: &[&str] = &[
     "gofile.io",
     "0x0.st",
     "catbox.moe",
-    "dnslog.cn",
-    "ceye.io",
-    "dnsbin",
-    "bxss.me",
     "pastebin.com/raw",
     "pastebin.com/api",
     "paste.ee",
     "rentry.co",
     "hastebin",
-    "glitch.me",
-    "repl.co",
-    "workers.dev",
-    "duckdns.org",
-    "no-ip.",
-    "ddns.net",
-    "supabase.co",
-    "firebaseio.com",
-    "herokuapp.com",
-    "vercel.app",
-    "netlify.app",
-    "pages.dev",
-    "onrender.com",
-    "deno.dev",
 ];
 
-/// Those of them that are made to catch what somebody else's program sends, and for nothing else.
+/// Such places that are made to catch what somebody else's program sends, and for nothing else.
 const CATCHERS: &[&str] = &[
     "webhook.site",
     "requestbin",
@@ -160,14 +127,10 @@ pub(super) fn is_bare(text: &str) -> bool {
     text.contains("://") && has_public_ipv4(text)
 }
 
-/// Places of the list above that honest programs use too: alone they say nothing.
-const AMBIGUOUS: usize = 14;
-
 /// What is known of an address, or of a text that holds one.
 pub(super) fn reputation(text: &str) -> Reputation {
     let lower = text.to_ascii_lowercase();
-    let certain = DROP_BOXES.get(..DROP_BOXES.len().saturating_sub(AMBIGUOUS)).unwrap_or_default();
-    if certain.iter().any(|part| lower.contains(part)) {
+    if DROP_BOXES.iter().chain(CATCHERS).any(|part| lower.contains(part)) {
         Reputation::DropBox
     } else if has_public_ipv4(&lower) {
         Reputation::BareAddress
