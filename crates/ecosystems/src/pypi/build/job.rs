@@ -1,7 +1,7 @@
 //! The build phase as a job for the sandbox: source in, one wheel out, no network.
 
 use crate::pypi::environment::Environment;
-use crate::pypi::hooks::{self, ASKED, DRIVER, DRIVER_PATH, HOME, OUT, PYTHON, STEPS_PATH};
+use crate::pypi::hooks::{self, ASKED, DRIVER, DRIVER_PATH, FIXED_ENV, HOME, OUT, PYTHON, STEPS_PATH};
 use crate::pypi::interpreter::Interpreter;
 use crate::pypi::rust::{self, Crates};
 use bytes::Bytes;
@@ -9,20 +9,8 @@ use trustmill_core::content::{Contents, Member};
 use trustmill_core::port::sandbox::{InputFile, Job, Limits, Network};
 use trustmill_core::recipe::{Recipe, Step};
 
-/// Set before a recipe's own variables, which may replace them: no time zone, no locale, no seed and no
-/// configuration of the machine reaches a build.
-const FIXED_ENV: [(&str, &str); 10] = [
-    ("TZ", "UTC"),
-    ("LANG", "C.UTF-8"),
-    ("LC_ALL", "C.UTF-8"),
-    ("HOME", HOME),
-    ("TMPDIR", "/build/tmp"),
-    ("PATH", "/env/bin:/usr/bin:/bin"),
-    ("PYTHONHASHSEED", "0"),
-    ("PYTHONDONTWRITEBYTECODE", "1"),
-    ("PYTHONNOUSERSITE", "1"),
-    ("PIP_CONFIG_FILE", "/dev/null"),
-];
+/// In a build there is no configuration of pip, either.
+const NO_PIP_CONFIG: (&str, &str) = ("PIP_CONFIG_FILE", "/dev/null");
 
 /// 1980-01-01: a zip holds no earlier time, and back ends that copy a file's time into one end with an error.
 /// Archives that carry such times were not what their publisher zipped.
@@ -98,7 +86,7 @@ impl Parts<'_> {
     /// Fixed variables, then the recipe's own, each name once.
     fn env(&self) -> Vec<(String, String)> {
         let own = |name: &str| self.recipe.env.contains_key(name);
-        let fixed = FIXED_ENV.iter().filter(|(name, _)| !own(name));
+        let fixed = FIXED_ENV.iter().chain([&NO_PIP_CONFIG]).filter(|(name, _)| !own(name));
         let mut env: Vec<_> = fixed.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         if let Some(epoch) = self.recipe.source_date_epoch.filter(|_| !own("SOURCE_DATE_EPOCH")) {
             env.push(("SOURCE_DATE_EPOCH".to_owned(), epoch.to_string()));

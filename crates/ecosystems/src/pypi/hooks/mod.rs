@@ -19,6 +19,20 @@ pub const ASKED: &str = "/build/asked";
 /// The home of a build: empty.
 pub const HOME: &str = "/build/home";
 
+/// Set before anything of the project's own, for builds and tests alike: no time zone, no locale, no seed and no
+/// configuration of the machine reaches either.
+pub(in crate::pypi) const FIXED_ENV: [(&str, &str); 9] = [
+    ("TZ", "UTC"),
+    ("LANG", "C.UTF-8"),
+    ("LC_ALL", "C.UTF-8"),
+    ("HOME", HOME),
+    ("TMPDIR", "/build/tmp"),
+    ("PATH", "/env/bin:/usr/bin:/bin"),
+    ("PYTHONHASHSEED", "0"),
+    ("PYTHONDONTWRITEBYTECODE", "1"),
+    ("PYTHONNOUSERSITE", "1"),
+];
+
 const _: () = assert!(Job::SCRATCH.len() == "/build".len(), "the paths above are below the scratch folder");
 
 /// The back end of a project that declares none (PEP 517).

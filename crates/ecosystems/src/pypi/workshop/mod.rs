@@ -8,6 +8,8 @@ mod pack;
 mod renumber;
 mod role;
 mod run;
+#[cfg(test)]
+mod testing;
 mod wants;
 mod wheel;
 

@@ -186,15 +186,8 @@ fn in_modules(tree: &Contents, new: &mut Contents, old: &BTreeSet<String>, versi
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::tree;
     use super::*;
-
-    fn tree(files: &[(&str, &str)]) -> Contents {
-        let mut tree = Contents::default();
-        for (path, text) in files {
-            tree.set(path, Some(Bytes::copy_from_slice(text.as_bytes())));
-        }
-        tree
-    }
 
     #[test]
     fn setuptools_is_told_what_to_append() {

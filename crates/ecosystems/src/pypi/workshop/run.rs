@@ -2,7 +2,7 @@
 
 use super::wheel::Wheel;
 use crate::pypi::environment::Environment;
-use crate::pypi::hooks::{HOME, OUT, PYTHON};
+use crate::pypi::hooks::{FIXED_ENV, HOME, OUT, PYTHON};
 use crate::pypi::interpreter::Interpreter;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -107,20 +107,9 @@ impl Run<'_> {
     fn env(&self, root: &str) -> Vec<(String, String)> {
         let top = if root.is_empty() { TREE.to_owned() } else { format!("{TREE}/{root}") };
         let path = format!("{top}:{TREE}:{SITE}");
-        let fixed = [
-            ("TZ", "UTC"),
-            ("LANG", "C.UTF-8"),
-            ("LC_ALL", "C.UTF-8"),
-            ("HOME", HOME),
-            ("TMPDIR", "/build/tmp"),
-            ("PATH", "/env/bin:/usr/bin:/bin"),
-            ("PYTHONHASHSEED", "0"),
-            ("PYTHONDONTWRITEBYTECODE", "1"),
-            ("PYTHONNOUSERSITE", "1"),
-            ("PYTHONPATH", path.as_str()),
-            ("CI", "true"),
-        ];
-        let mut env: Vec<_> = fixed.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let own = [("PYTHONPATH", path.as_str()), ("CI", "true")];
+        let all = FIXED_ENV.into_iter().chain(own);
+        let mut env: Vec<_> = all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         env.extend(self.interpreter.loader_env());
         env
     }

@@ -284,16 +284,8 @@ fn signs(tree: &Contents) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::tree;
     use super::*;
-    use bytes::Bytes;
-
-    fn tree(files: &[(&str, &str)]) -> Contents {
-        let mut tree = Contents::default();
-        for (path, text) in files {
-            tree.set(path, Some(Bytes::copy_from_slice(text.as_bytes())));
-        }
-        tree
-    }
 
     #[test]
     fn every_place_that_projects_use_is_read() {
