@@ -2,7 +2,6 @@
 
 use crate::engine::{Answer, Engine};
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use trustmill_guard::call::Call;
 use trustmill_guard::decide::Decision;
@@ -50,30 +49,6 @@ impl Desk for Engine {
     async fn listed(&self, server: &str, tools: &[(String, Value)]) {
         // Calls are refused then as well, since they cannot be recorded either.
         let _ = Self::listed(self, server, tools);
-    }
-}
-
-/// An answer on the wire.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct WireAnswer {
-    pub(crate) decision: Decision,
-    pub(crate) rule: String,
-    pub(crate) reason: String,
-    pub(crate) number: u64,
-    pub(crate) plan: Option<trustmill_core::Sha256>,
-}
-
-impl From<Answer> for WireAnswer {
-    fn from(answer: Answer) -> Self {
-        let Answer { decision, rule, reason, number, plan } = answer;
-        Self { decision, rule, reason, number, plan }
-    }
-}
-
-impl From<WireAnswer> for Answer {
-    fn from(answer: WireAnswer) -> Self {
-        let WireAnswer { decision, rule, reason, number, plan } = answer;
-        Self { decision, rule, reason, number, plan }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::log::{Log, LogError};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -15,7 +16,7 @@ use trustmill_guard::decide::{Decision, Settings, decide};
 use trustmill_guard::ground::{looks_for_named, mint};
 use trustmill_guard::lease::{Grant, Lease, Plan, Terms};
 use trustmill_guard::record::{Event, Outcome};
-use trustmill_guard::session::State;
+use trustmill_guard::session::{Session, State};
 
 /// The longest that a lease may last.
 pub const LONGEST_LEASE: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -28,13 +29,22 @@ pub struct Engine {
     clock: fn() -> Timestamp,
 }
 
+/// What is known of a server that the operator does not name: nothing.
+static UNDESCRIBED: Catalogue = Catalogue { about: String::new(), tools: BTreeMap::new() };
+
 struct Inner {
     log: Log,
     state: State,
 }
 
+impl Inner {
+    fn session(&self, name: &str) -> Result<&Session, EngineError> {
+        self.state.sessions.get(name).ok_or_else(|| EngineError::NoSession(name.to_owned()))
+    }
+}
+
 /// What a door is told of a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     /// What becomes of it.
     pub decision: Decision,
@@ -168,9 +178,8 @@ impl Engine {
         Ok(record.number)
     }
 
-    fn known(&self, inner: &Inner, session: &str) -> Result<(), EngineError> {
-        let known = inner.state.sessions.contains_key(session);
-        known.then_some(()).ok_or_else(|| EngineError::NoSession(session.to_owned()))
+    fn catalogue(&self, server: &str) -> &Catalogue {
+        self.catalogues.get(server).unwrap_or(&UNDESCRIBED)
     }
 
     /// Begins a task, read-only but for what the words ask for.
@@ -190,19 +199,14 @@ impl Engine {
     /// The owner said something more.
     pub fn hear(&self, session: &str, words: &str) -> Result<(), EngineError> {
         let mut inner = self.lock();
-        self.known(&inner, session)?;
+        inner.session(session)?;
         self.append(&mut inner, Event::Heard { session: session.into(), text: words.into() })?;
         Ok(())
     }
 
-    fn catalogue(&self, server: &str) -> Catalogue {
-        self.catalogues.get(server).cloned().unwrap_or_default()
-    }
-
     /// Decides over a call. Where the decision cannot be recorded, the call is refused.
     pub fn decide(&self, session: &str, call: &Call) -> Answer {
-        let empty = Catalogue::default();
-        let catalogue = self.catalogues.get(&call.server).unwrap_or(&empty);
+        let catalogue = self.catalogue(&call.server);
         let mut inner = self.lock();
         let ruling = decide(&inner.state, session, catalogue, &self.settings, call, (self.clock)());
         match self.append(&mut inner, ruling.event) {
@@ -274,8 +278,7 @@ impl Engine {
         lasts: Duration,
     ) -> Result<usize, EngineError> {
         let mut inner = self.lock();
-        self.known(&inner, session)?;
-        let Some(found) = inner.state.sessions.get(session) else { return Ok(0) };
+        let found = inner.session(session)?;
         let plan = found.plan.clone();
         let now = plan.digest();
         if now != *shown {
@@ -305,10 +308,8 @@ impl Engine {
         lasts: Duration,
     ) -> Result<Sha256, EngineError> {
         let mut inner = self.lock();
-        self.known(&inner, session)?;
-        let agent =
-            inner.state.sessions.get(session).map(|session| session.agent.clone()).unwrap_or_default();
-        if by.is_empty() || by.contains(&agent) {
+        let agent = &inner.session(session)?.agent;
+        if by.is_empty() || by.contains(agent) {
             return Err(EngineError::Refused("a lease is given by a person, and not by the agent"));
         }
         let mut content = serde_json::to_value(&terms).unwrap_or_default();
@@ -337,7 +338,7 @@ impl Engine {
     /// A person refuses everything that waits in a session.
     pub fn dismiss(&self, session: &str, by: &str) -> Result<(), EngineError> {
         let mut inner = self.lock();
-        self.known(&inner, session)?;
+        inner.session(session)?;
         self.append(&mut inner, Event::Dismissed { session: session.into(), by: by.into() })?;
         Ok(())
     }
@@ -346,7 +347,7 @@ impl Engine {
     pub fn stop(&self, session: Option<&str>, by: &str) -> Result<(), EngineError> {
         let mut inner = self.lock();
         if let Some(session) = session {
-            self.known(&inner, session)?;
+            inner.session(session)?;
         }
         self.append(&mut inner, Event::Stopped { session: session.map(str::to_owned), by: by.into() })?;
         Ok(())

@@ -96,32 +96,18 @@ impl Log {
             }
             Err(std::fs::TryLockError::Error(error)) => return Err(io("opened", error)),
         }
-        let (state, length) = read(&path, &file)?;
+        let (state, length) = read(&path, &file, drop)?;
         file.set_len(length).map_err(|error| io("written", error))?;
         Ok((Self { file, path, length, failed: false }, state))
     }
 
-    /// Reads a record that somebody else may be writing: for looking only.
-    pub fn look(folder: &Path) -> Result<State, LogError> {
+    /// Reads a record that somebody else may be writing: for looking only. Gives what its records come to, and the records.
+    pub fn look(folder: &Path) -> Result<(State, Vec<Record>), LogError> {
         let path = folder.join("record.jsonl");
         let io = |source| LogError::Io { path: path.clone(), what: "read", source };
-        Ok(read(&path, &File::open(&path).map_err(io)?)?.0)
-    }
-
-    /// The records themselves, unchecked: [`look`](Self::look) checks the chain.
-    pub fn records(folder: &Path) -> Result<Vec<Record>, LogError> {
-        let path = folder.join("record.jsonl");
-        let io = |source| LogError::Io { path: path.clone(), what: "read", source };
-        let text = std::fs::read(&path).map_err(io)?;
-        let lines = text.split_inclusive(|byte| *byte == b'\n').filter(|line| line.last() == Some(&b'\n'));
-        let parse = |(at, line): (usize, &[u8])| {
-            serde_json::from_slice(line).map_err(|error| LogError::Damaged {
-                path: path.clone(),
-                line: at + 1,
-                why: error.to_string(),
-            })
-        };
-        lines.enumerate().map(parse).collect()
+        let mut records = Vec::new();
+        let (state, _) = read(&path, &File::open(&path).map_err(io)?, |record| records.push(record))?;
+        Ok((state, records))
     }
 
     /// Appends a record; an urgent one is on disk when this returns. After a failure nothing counts as written.
@@ -146,8 +132,8 @@ impl Log {
     }
 }
 
-/// Folds the lines of a file; gives the state and the length of what counts.
-fn read(path: &Path, file: &File) -> Result<(State, u64), LogError> {
+/// Folds the lines of a file, and hands on each record; gives the state and the length of what counts.
+fn read(path: &Path, file: &File, mut each: impl FnMut(Record)) -> Result<(State, u64), LogError> {
     let io = |source| LogError::Io { path: path.to_owned(), what: "read", source };
     let mut reader = BufReader::new(file);
     let (mut state, mut length, mut number, mut line) = (State::default(), 0, 0, Vec::new());
@@ -168,6 +154,7 @@ fn read(path: &Path, file: &File) -> Result<(State, u64), LogError> {
         let record: Record = serde_json::from_slice(&line).map_err(|error| damaged(error.to_string()))?;
         state.apply(&record).map_err(|Broken { why, .. }| damaged(why.into()))?;
         length += took as u64;
+        each(record);
     }
 }
 
@@ -208,7 +195,7 @@ mod tests {
         let (_log, state) = Log::open(folder.path()).unwrap();
         assert_eq!((state.head, state.sessions.len()), (before.head, 3));
         assert!(matches!(Log::open(folder.path()), Err(LogError::Taken { .. })));
-        assert_eq!(Log::look(folder.path()).unwrap().head, before.head);
+        assert_eq!(Log::look(folder.path()).unwrap().0.head, before.head);
     }
 
     #[test]
@@ -226,7 +213,7 @@ mod tests {
             log.append(&record).unwrap();
             state.apply(&record).unwrap();
             drop(log);
-            assert_eq!(Log::look(other.path()).unwrap().head, state.head);
+            assert_eq!(Log::look(other.path()).unwrap().0.head, state.head);
         }
     }
 

@@ -3,7 +3,7 @@
 //! There are two. `door.sock` takes what an agent's side may say: calls and their outcomes. `people.sock`, in a folder of
 //! the guard's user alone, takes everything, leases and STOP among it.
 
-use crate::desk::{Desk, Told, WireAnswer, unreachable};
+use crate::desk::{Desk, Told, unreachable};
 use crate::engine::{Answer, Engine, EngineError};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -220,7 +220,7 @@ pub async fn answer(engine: &Engine, request: Request) -> Value {
     match request {
         Request::Decide { session, server, tool, arguments } => {
             match Call::new(&server, &tool, arguments, Limits::default()) {
-                Ok(call) => json!({ "done": WireAnswer::from(engine.decide(&session, &call)) }),
+                Ok(call) => json!({ "done": engine.decide(&session, &call) }),
                 Err(error) => refused("TM1309", &error.to_string(), ""),
             }
         }
@@ -328,9 +328,9 @@ impl Desk for Remote {
         match self.ask(&request).await {
             Err(error) => unreachable(&error.to_string()),
             Ok(value) => {
-                let answer = value.get("done").cloned().map(serde_json::from_value::<WireAnswer>);
+                let answer = value.get("done").cloned().map(serde_json::from_value::<Answer>);
                 match answer {
-                    Some(Ok(answer)) => answer.into(),
+                    Some(Ok(answer)) => answer,
                     _ => unreachable("its answer is none"),
                 }
             }

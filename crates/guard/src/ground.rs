@@ -124,9 +124,7 @@ fn addresses(value: &Value, minted: &mut Vec<Minted>, depth: usize) {
         Value::Array(items) => items.iter().for_each(|item| addresses(item, minted, depth + 1)),
         Value::Object(map) => map.values().for_each(|item| addresses(item, minted, depth + 1)),
         Value::String(text) => {
-            let words = text.split(|c: char| c.is_whitespace() || "<>\"'()[]{}|\\^`,;".contains(c));
-            let web = words.filter(|word| word.contains("://") || word.starts_with("www."));
-            let found = web.filter_map(|word| Kind::Url.normal(word.trim_end_matches(['.', '!', '?', ':'])));
+            let found = crate::value::addresses(text).filter_map(|word| Kind::Url.normal(word));
             let public = found.filter(|url| !is_private(url)).take(MOST_OF_ONE - minted.len());
             minted.extend(public.map(|value| Minted { kind: Kind::Url, value, referred: false }));
         }

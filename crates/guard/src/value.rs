@@ -81,10 +81,22 @@ impl Kind {
 }
 
 /// Characters that make a text look like another one: control characters, invisible ones, changes of direction.
-pub fn is_disguise(c: char) -> bool {
+pub(crate) fn is_disguise(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}'
             | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A text for people: what would hide or move it is shown as a mark.
+pub fn visible(text: &str) -> String {
+    text.chars().map(|c| if is_disguise(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// What looks like a web address in a text, word for word.
+pub(crate) fn addresses(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| c.is_whitespace() || "<>\"'()[]{}|\\^`,;".contains(c))
+        .filter(|word| word.contains("://") || word.starts_with("www."))
+        .map(|word| word.trim_end_matches(['.', '!', '?', ':']))
 }
 
 /// Lower case, single spaces.

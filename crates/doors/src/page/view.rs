@@ -6,7 +6,7 @@ use axum::response::Html;
 use maud::{DOCTYPE, Markup, html};
 use trustmill_core::Sha256;
 use trustmill_guard::lease::{Amount, PlannedCall};
-use trustmill_guard::value::is_disguise;
+use trustmill_guard::value::visible;
 
 /// The style, small enough for a phone.
 pub(super) const STYLE: &str = include_str!("style.css");
@@ -93,7 +93,7 @@ fn card(person: &SignedIn, waiting: &Waiting, agreed: &impl Fn(&str, &Sha256) ->
     let by = agreed(&waiting.session, &digest);
     html! {
         section {
-            h2 { (shown(&waiting.agent)) " for " (shown(&waiting.owner)) }
+            h2 { (visible(&waiting.agent)) " for " (visible(&waiting.owner)) }
             p.facts {
                 (plan.calls.len()) @if plan.calls.len() == 1 { " call" } @else { " calls" }
                 @if forever > 0 { ", " strong { (forever) " cannot be undone" } }
@@ -113,7 +113,7 @@ fn card(person: &SignedIn, waiting: &Waiting, agreed: &impl Fn(&str, &Sha256) ->
                 input type="hidden" name="session" value=(waiting.session);
                 button.no { "Refuse all" }
             }
-            p.plan { "plan " code { (digest.short()) } " of " code { (shown(&waiting.session)) } }
+            p.plan { "plan " code { (digest.short()) } " of " code { (visible(&waiting.session)) } }
         }
     }
 }
@@ -123,13 +123,9 @@ fn line(call: &PlannedCall) -> Markup {
         li {
             label {
                 input type="checkbox" name="call" value=(call.digest) checked;
-                span { strong { (call.effect) } " " (shown(call.summary.trim_start_matches(call.effect.as_str()))) }
+                span { strong { (call.effect) } " " (visible(call.summary.trim_start_matches(call.effect.as_str()))) }
             }
-            small { (shown(&call.why)) }
+            small { (visible(&call.why)) }
         }
     }
-}
-
-fn shown(text: &str) -> String {
-    text.chars().map(|c| if is_disguise(c) { '\u{fffd}' } else { c }).collect()
 }

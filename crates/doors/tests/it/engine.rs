@@ -107,7 +107,7 @@ fn a_guard_that_was_killed_knows_what_it_knew() {
     assert_eq!(engine.decide("s", &trash(1)).decision, Decision::Allow, "one that was not is there");
     drop(engine);
     let unknown = |event: &Event| matches!(event, Event::Ended { outcome: Outcome::Unknown, .. });
-    let records = Log::records(folder.path()).unwrap();
+    let (_, records) = Log::look(folder.path()).unwrap();
     assert_eq!(records.iter().filter(|record| unknown(&record.event)).count(), 1, "and the record says so");
 }
 

@@ -192,7 +192,7 @@ fn shown(sink: &Sink) -> String {
     if sink.role == Role::Credential {
         return "(hidden)".into();
     }
-    sink.text.chars().map(|c| if crate::value::is_disguise(c) { '\u{fffd}' } else { c }).take(80).collect()
+    crate::value::visible(&sink.text.chars().take(80).collect::<String>())
 }
 
 /// Who or what a call reaches.
@@ -210,12 +210,8 @@ fn stray(session: &Session, tool: &Tool, content: &[String]) -> Option<String> {
     if !matches!(tool.effect, Effect::Send | Effect::Publish | Effect::Egress) || !session.tainted {
         return None;
     }
-    let words = content
-        .iter()
-        .flat_map(|text| text.split(|c: char| c.is_whitespace() || "<>\"'()[]{}|\\^`,;".contains(c)));
-    let looks = |word: &&str| word.contains("://") || word.starts_with("www.");
-    let mut stray = words.filter(looks).map(|word| word.trim_end_matches(['.', '!', '?', ':']));
-    stray
+    let mut addresses = content.iter().flat_map(|text| crate::value::addresses(text));
+    addresses
         .find(|word| session.register.ground(&session.words, &Kind::Url, word) == Grounding::None)
         .map(|word| word.chars().take(80).collect())
 }

@@ -15,6 +15,7 @@ use trustmill_doors::log::Log as Record;
 use trustmill_doors::socket::Request;
 use trustmill_guard::catalogue::SHIPPED;
 use trustmill_guard::lease::Terms;
+use trustmill_guard::value::visible;
 
 /// A name for a session that no other has: the time in nanoseconds, and the process.
 pub(super) fn new_name() -> String {
@@ -108,13 +109,9 @@ fn at<'a>(value: &'a Value, key: &str) -> &'a Value {
     value.get(key).unwrap_or(&Value::Null)
 }
 
-/// A field for people; what could move the cursor or change the direction of writing is shown as a mark.
+/// A field for people.
 fn text(value: &Value) -> String {
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
-    };
-    value.as_str().unwrap_or_default().chars().map(|c| if hidden(c) { '\u{fffd}' } else { c }).collect()
+    visible(value.as_str().unwrap_or_default())
 }
 
 /// What waits for a person
@@ -326,8 +323,7 @@ pub(super) struct Log {
 impl Log {
     pub(super) fn run(self, state: &Path, json: bool) -> Result<Exit, Failure> {
         // The chain is checked from its first record before a line of it is shown.
-        let checked = Record::look(state)?;
-        let records = Record::records(state)?;
+        let (checked, records) = Record::look(state)?;
         let mine = records.iter().filter(|record| {
             self.session.as_deref().is_none_or(|session| record.event.session() == Some(session))
         });
