@@ -18,6 +18,9 @@ pub struct Pin {
     /// What the project needs it for, where the lockfile says.
     #[serde(default)]
     pub scope: Scope,
+    /// The licence, where the lockfile says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licence: Option<String>,
     /// Where it stands: file and line.
     pub origin: String,
 }

@@ -269,6 +269,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What was looked at.
     pub census: Census,
+    /// The licence, in the words of the file's own metadata: an SPDX expression, or whatever its publisher wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licence: Option<String>,
     /// What may be looked up; not kept.
     #[serde(default, skip_serializing_if = "Leads::is_empty")]
     pub leads: Leads,

@@ -163,6 +163,7 @@ fn broken_report(filename: &str) -> Report {
         scores: Vec::new(),
         findings: Vec::new(),
         census: trustmill_core::scan::Census::default(),
+        licence: None,
         leads: trustmill_core::scan::Leads::default(),
     }
 }

@@ -189,6 +189,14 @@ impl Scan {
         }
     }
 
+    /// The licence that the file's own metadata names.
+    pub fn licence(&self) -> Option<&str> {
+        match &self.result {
+            ScanResult::Report(report) => report.licence.as_deref(),
+            ScanResult::Failed { .. } => None,
+        }
+    }
+
     /// The word in policies: that of the conclusion, or `failed`.
     pub fn word(&self) -> &'static str {
         self.conclusion().map_or("failed", Conclusion::as_str)

@@ -2,7 +2,7 @@
 
 use crate::StepError;
 use crate::audit::{Locked, not_own};
-use crate::facts::{self, Judgement};
+use crate::facts::{self, Judgement, Scan};
 use crate::report::weakest;
 use std::collections::{BTreeMap, BTreeSet};
 use trustmill_core::digest::Checksum;
@@ -30,6 +30,8 @@ pub struct Part {
     pub digests: BTreeSet<Checksum>,
     /// What it is needed for.
     pub scope: Scope,
+    /// The licence, as its publisher writes it: in the lockfile, else in a file that the mill scanned.
+    pub licence: Option<String>,
     /// What the mill found, if it looked: the verdict that counts, and the signed statements of its files.
     pub judged: Option<(Verdict, BTreeSet<Sha256>)>,
 }
@@ -43,6 +45,7 @@ impl Inventory {
                 let fresh = !out.parts.contains_key(&pin.purl);
                 let part = out.parts.entry(pin.purl.clone()).or_default();
                 part.scope = if fresh { pin.scope } else { part.scope.min(pin.scope) };
+                part.licence = part.licence.take().or_else(|| pin.licence.clone());
                 part.digests.extend(pin.hashes.iter().copied().map(Checksum::from));
                 part.digests.extend(pin.checksums.iter().cloned());
             }
@@ -94,6 +97,10 @@ impl Inventory {
             let verdict = weakest(newest.values().map(|judgement| (judgement.verdict, judgement.native)));
             let bundles = newest.values().filter_map(|judgement| judgement.bundle).collect();
             part.judged = verdict.map(|verdict| (verdict, bundles));
+            if part.licence.is_none() {
+                let scans = facts::all::<Scan>(records, purl).await?;
+                part.licence = scans.iter().rev().find_map(|(_, scan)| scan.licence()).map(str::to_owned);
+            }
         }
         Ok(())
     }

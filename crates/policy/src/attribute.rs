@@ -226,7 +226,7 @@ record! {
         install_script_known: Flag,
         /// Whether installing it runs code of its own and installing the release before it did not.
         new_install_hook: Flag,
-        /// The licence as its publisher writes it; empty where the registry does not say.
+        /// The licence as its publisher writes it; empty where neither the registry nor a scanned file says.
         licence: Text,
         /// Whether very many depend on the project: it is on the shipped list, on yours, watched, or handed out to many by this mill.
         popular: Flag,

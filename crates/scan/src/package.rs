@@ -137,6 +137,8 @@ pub struct Manifest {
     pub repository: Option<String>,
     /// Its description.
     pub description: String,
+    /// Its licence, in its publisher's words.
+    pub licence: Option<String>,
 }
 
 /// A package that was read.

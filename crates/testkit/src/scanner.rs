@@ -103,6 +103,7 @@ impl Scanner for ScriptedScanner {
             scores: Vec::new(),
             findings: if reason.is_empty() { Vec::new() } else { vec![finding] },
             reason,
+            licence: None,
             census: Census { files: 1, bytes: job.file.bytes.len() as u64, parsed: 1, ..Census::default() },
             leads,
         })

@@ -65,9 +65,18 @@ struct Component {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     hashes: Vec<Hash>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    licenses: Option<[Licence; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     purl: Option<Purl>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     properties: Vec<Property>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Licence {
+    Expression(String),
+    License { name: String },
 }
 
 #[derive(Serialize)]
@@ -177,8 +186,16 @@ fn component(purl: &Purl, part: &Part) -> Component {
             Scope::Development => "excluded",
         }),
         hashes: own.iter().map(|one| Hash { alg: algorithm(one), content: hex(one) }).collect(),
+        licenses: part.licence.as_deref().map(|licence| [self::licence(licence)]),
         purl: Some(purl.clone()),
         properties,
+    }
+}
+
+fn licence(text: &str) -> Licence {
+    match spdx::Expression::parse(text) {
+        Ok(_) => Licence::Expression(text.to_owned()),
+        Err(_) => Licence::License { name: clean(text) },
     }
 }
 

@@ -5,6 +5,7 @@ use super::cyclonedx::{digests, hex};
 use crate::cmd::Bill;
 use crate::document::identity;
 use serde::Serialize;
+use std::borrow::Cow;
 use trustmill_core::digest::Checksum;
 use trustmill_core::lockfile::Scope;
 use trustmill_core::{Purl, Sha256, Timestamp};
@@ -50,7 +51,9 @@ struct Package {
     download_location: &'static str,
     files_analyzed: bool,
     license_concluded: &'static str,
-    license_declared: &'static str,
+    license_declared: Cow<'static, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    license_comments: Option<String>,
     copyright_text: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     primary_package_purpose: Option<&'static str>,
@@ -136,7 +139,7 @@ fn blank() -> Package {
     Package {
         download_location: UNKNOWN,
         license_concluded: UNKNOWN,
-        license_declared: UNKNOWN,
+        license_declared: UNKNOWN.into(),
         copyright_text: UNKNOWN,
         ..Package::default()
     }
@@ -162,6 +165,9 @@ fn package(purl: &Purl, part: &Part, at: Timestamp) -> Package {
             .extend(bundles.iter().map(|bundle| note(format!("trustmill:attestation=sha256:{bundle}"))));
     }
     annotations.extend(several.iter().map(|one| note(format!("trustmill:accepted-digest={one}"))));
+    // Only an expression of the standard's own names may stand here; other words go beside it.
+    let expression = part.licence.as_deref().filter(|text| spdx::Expression::parse(text).is_ok());
+    let words = part.licence.as_deref().filter(|_| expression.is_none());
     Package {
         id: id(purl),
         name: purl.name(),
@@ -176,6 +182,8 @@ fn package(purl: &Purl, part: &Part, at: Timestamp) -> Package {
             reference_type: "purl",
             reference_locator: purl.clone(),
         }],
+        license_declared: expression.map_or(UNKNOWN.into(), |text| Cow::Owned(text.to_owned())),
+        license_comments: words.map(|text| format!("its publisher writes: {}", clean(text))),
         annotations,
         ..blank()
     }

@@ -24,7 +24,8 @@ fn what_is_watched_is_rebuilt_while_up_runs() {
     let deadline = Instant::now() + Duration::from_secs(150);
     let shown = || mill.run(&["show", "--json", "pkg:pypi/six@1.16.0"]);
     // A release that is known and not judged yet is shown too, with what policy decides of it meanwhile.
-    let judged = |shown: &Run| shown.code() == 0 && shown.json(0)["files"][0]["judgement"]["bundle"].is_string();
+    let judged =
+        |shown: &Run| shown.code() == 0 && shown.json(0)["files"][0]["judgement"]["bundle"].is_string();
     while !judged(&shown()) {
         assert!(Instant::now() < deadline, "{}", mill.run(&["list"]).stdout());
         std::thread::sleep(Duration::from_millis(500));

@@ -82,9 +82,6 @@ impl Dossier<'_> {
             is_fix: fixes.contains(&index),
             ..common.clone()
         };
-        if let Some(licence) = &listed.licence {
-            facts.licence = (&**licence).into();
-        }
         if let Some(judged) = self.judged.get(&*listed.version) {
             facts.verdict = judged.verdict.as_str().into();
             facts.proven = judged.proven;
@@ -93,6 +90,10 @@ impl Dossier<'_> {
         if let Some(scanned) = self.scanned.get(&*listed.version) {
             facts.malware = scanned.word.into();
             facts.malware_reason = scanned.reason.as_str().into();
+        }
+        let scanned = self.scanned.get(&*listed.version).and_then(|scanned| scanned.licence.as_deref());
+        if let Some(licence) = listed.licence.as_deref().or(scanned) {
+            facts.licence = licence.into();
         }
         found(&mut facts, self.findings(index));
         Entry { facts, since }

@@ -14,6 +14,8 @@ pub(super) struct Scanned {
     pub(super) word: &'static str,
     /// Why, in one line.
     pub(super) reason: String,
+    /// The licence that a file of it names.
+    pub(super) licence: Option<String>,
 }
 
 /// What is known, by version.
@@ -29,7 +31,8 @@ pub(super) async fn of(records: &dyn Records, project: &Purl) -> Result<HashMap<
     }
     let worst = files.into_iter().filter_map(|(version, files)| {
         let worst = files.values().max_by_key(|scan| scan.gravity())?;
-        Some((version, Scanned { word: worst.word(), reason: worst.reason() }))
+        let licence = files.values().find_map(Scan::licence).map(str::to_owned);
+        Some((version, Scanned { word: worst.word(), reason: worst.reason(), licence }))
     });
     Ok(worst.collect())
 }

@@ -86,6 +86,7 @@ fn cut(mut report: Report) -> Report {
     };
     report.findings.truncate(FINDINGS);
     short(&mut report.reason);
+    report.licence.iter_mut().for_each(short);
     for finding in &mut report.findings {
         short(&mut finding.what);
         short(&mut finding.excerpt);

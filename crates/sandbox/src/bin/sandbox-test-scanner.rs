@@ -85,6 +85,7 @@ fn report(name: &str, bytes: &[u8], reason: String) -> Report {
         scores: Vec::new(),
         findings: Vec::new(),
         census: Census::default(),
+        licence: None,
         leads: Leads::default(),
     }
 }

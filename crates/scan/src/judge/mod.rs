@@ -72,6 +72,7 @@ pub fn report(job: &Job, package: &Package, mut findings: Vec<Finding>) -> Repor
         scores,
         findings,
         census: census(package),
+        licence: package.manifest.licence.clone(),
         leads: leads(package),
     }
 }

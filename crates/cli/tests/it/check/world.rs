@@ -87,8 +87,8 @@ pub(crate) const PACKAGE_LOCK: &str = r#"{
   "lockfileVersion": 3,
   "packages": {
     "": { "name": "shop", "dependencies": { "top": "^1.0.0" } },
-    "node_modules/top": { "version": "1.0.0", "dependencies": { "deep": "*" } },
-    "node_modules/deep": { "version": "1.2.3", "optionalDependencies": { "evil": "1" } },
+    "node_modules/top": { "version": "1.0.0", "license": "MIT OR Apache-2.0", "dependencies": { "deep": "*" } },
+    "node_modules/deep": { "version": "1.2.3", "license": "as\u0001is, ask Ada", "optionalDependencies": { "evil": "1" } },
     "node_modules/evil": { "version": "1.0.0", "optional": true, "os": ["win32"],
       "integrity": "sha512-3a81oZNherrMQXNJriBBMRLm+k6JqX6iCp7u5ktV05ohkpkqJ0/BqDa6PCOj/uu9RU1EI2Q86A4qmslPpUyknw==" }
   }

@@ -128,6 +128,7 @@ impl Reader<'_> {
             hashes: hash.into_iter().collect(),
             checksums: Vec::new(),
             scope: Scope::default(),
+            licence: None,
             origin,
         });
         Ok(())

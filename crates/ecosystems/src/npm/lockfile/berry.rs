@@ -80,7 +80,7 @@ fn take(pair: &Pair, text: &Text, target: &Target, gathered: &mut Gathered) -> R
         gathered.skip(resolution, &origin, why);
         return Ok(());
     }
-    gathered.pin(&Entry { name, version, integrity: None, scope: Scope::Runtime }, &origin)
+    gathered.pin(&Entry { name, version, integrity: None, scope: Scope::Runtime, licence: None }, &origin)
 }
 
 /// Puts an entry into the graph, under every descriptor that it answers.

@@ -27,6 +27,7 @@ pub(super) struct Entry<'a> {
     /// Subresource Integrity as written.
     pub(super) integrity: Option<&'a str>,
     pub(super) scope: Scope,
+    pub(super) licence: Option<&'a str>,
 }
 
 impl Gathered {
@@ -43,7 +44,15 @@ impl Gathered {
             return merge(pin, hashes, checksums, entry.scope, origin);
         }
         self.by_purl.insert(purl.clone(), self.pins.len());
-        self.pins.push(Pin { purl, hashes, checksums, scope: entry.scope, origin: origin.to_owned() });
+        let licence = entry.licence.map(str::to_owned);
+        self.pins.push(Pin {
+            purl,
+            hashes,
+            checksums,
+            scope: entry.scope,
+            licence,
+            origin: origin.to_owned(),
+        });
         Ok(())
     }
 

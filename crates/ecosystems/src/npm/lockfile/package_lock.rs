@@ -95,6 +95,8 @@ struct Folder<'a> {
     link: bool,
     bundled: bool,
     scope: Scope,
+    /// Old manifests have an object or a list here, which npm copies; those say nothing.
+    licence: Option<String>,
     platform: [Vec<String>; 3],
     /// For a link: whether the folder that it leads to is listed, and is no link itself.
     leads_somewhere: bool,
@@ -133,6 +135,7 @@ impl<'a> Folder<'a> {
             link: flag("link")?,
             bundled: flag("inBundle")?,
             scope: scope(flag("dev")?, flag("optional")? || flag("devOptional")?),
+            licence: word("license").unwrap_or_default(),
             platform: [list("os")?, list("cpu")?, list("libc")?],
             leads_somewhere,
             needs: needs(&entry, path),
@@ -191,7 +194,8 @@ impl<'a> Folder<'a> {
             gathered.skip(&entry, &self.origin, "for development only, which was not asked for");
             return Ok(());
         }
-        let entry = Entry { name, version, integrity: self.integrity.as_deref(), scope: self.scope };
+        let (integrity, licence) = (self.integrity.as_deref(), self.licence.as_deref());
+        let entry = Entry { name, version, integrity, scope: self.scope, licence };
         gathered.pin(&entry, &self.origin)
     }
 

@@ -112,7 +112,10 @@ impl Lock<'_> {
             gathered.skip(bare, &origin, "for development only, which was not asked for");
             return Ok(());
         }
-        gathered.pin(&Entry { name, version, integrity: resolution.text("integrity"), scope }, &origin)
+        gathered.pin(
+            &Entry { name, version, integrity: resolution.text("integrity"), scope, licence: None },
+            &origin,
+        )
     }
 
     /// The projects of the workspace; without `importers` the file is of one project.

@@ -93,7 +93,7 @@ impl Block {
             self.resolved.as_deref().and_then(|address| address.split_once('#')).map(|(_, hex)| hex);
         let old = fragment.and_then(sri_of_sha1);
         let integrity = self.integrity.as_deref().or(old.as_deref());
-        gathered.pin(&Entry { name, version, integrity, scope: Scope::Runtime }, &self.origin)
+        gathered.pin(&Entry { name, version, integrity, scope: Scope::Runtime, licence: None }, &self.origin)
     }
 }
 

@@ -42,6 +42,7 @@ impl PinSet {
                 hashes: hashes.to_vec(),
                 checksums: Vec::new(),
                 scope: Scope::default(),
+                licence: None,
                 origin: origin.to_owned(),
             };
             self.pins.push((version.clone(), pin));

@@ -1,11 +1,14 @@
 //! What the scanner finds is obeyed: holds and blocks with the finding as the reason, and what lifts them.
 
 use super::world::{DAY, HOUR, Mill, at, brief, listed, settings, wish};
+use std::collections::BTreeMap;
+use trustmill_core::ruling::Listed;
 use trustmill_core::scan::{Census, Conclusion, Family, Finding, Leads, Place, Report, When};
 use trustmill_core::{Purl, Sha256};
 use trustmill_factory::facts::{self, Scan, ScanResult};
 use trustmill_factory::firewall::FirewallSettings;
 use trustmill_factory::firewall::overrides::Wish;
+use trustmill_policy::{Mode, PolicySet, Source, shipped};
 
 fn report(filename: &str, conclusion: Conclusion) -> ScanResult {
     let found = conclusion > Conclusion::Clear;
@@ -32,6 +35,7 @@ fn report(filename: &str, conclusion: Conclusion) -> ScanResult {
         scores: Vec::new(),
         findings: found.then_some(finding).into_iter().collect(),
         census: Census::default(),
+        licence: None,
         leads: Leads::default(),
     }))
 }
@@ -95,4 +99,27 @@ async fn a_hold_raises_an_alarm_and_a_scanner_that_is_off_says_nothing() {
     assert!(alarms.len() == 1 && alarms[0].body["code"] == "TM1004", "{alarms:?}");
     let off = Mill::over(mill.records.clone(), FirewallSettings { scanned: false, ..settings() }).await;
     assert_eq!(brief(&off.install(&releases, HOUR).await), ["warn TM0905"]);
+}
+
+#[tokio::test]
+async fn a_policy_sees_the_licence_of_the_registry_else_that_of_a_scanned_file() {
+    let mill = Mill::new().await;
+    let own = "@id(\"licences\") @effect(\"hold\") @reason(\"{licence} is not for products\") \
+               forbid (principal, action, resource) when { resource.licence like \"AGPL*\" };";
+    let mut sources = shipped::sources(Mode::Enforce);
+    let (file, set) = ("own.cedar".into(), "own".into());
+    sources.push(Source { file, text: own.into(), set, mode: Mode::Enforce });
+    mill.firewall.replace(PolicySet::parse(&sources, &BTreeMap::new()).unwrap());
+    for version in ["1.0", "1.1"] {
+        let filename = format!("{version}.tgz");
+        let mut result = report(&filename, Conclusion::Clear);
+        if let ScanResult::Report(report) = &mut result {
+            report.licence = Some("AGPL-3.0-only".into());
+        }
+        scanned(&mill, version, &filename, result, 0).await;
+    }
+    let told = Listed { licence: Some("MIT".into()), ..listed("1.1", -100 * DAY) };
+    let decisions = mill.install(&[listed("1.0", -100 * DAY), told, listed("1.2", -100 * DAY)], HOUR).await;
+    assert_eq!(brief(&decisions), ["hold TM0905", "warn TM0905", "warn TM0905"]);
+    assert_eq!(decisions[0].reason, "AGPL-3.0-only is not for products");
 }

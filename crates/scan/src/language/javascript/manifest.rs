@@ -115,8 +115,20 @@ fn describe(package: &mut Package, json: &Value) {
     manifest.name = text("name");
     manifest.version = text("version");
     manifest.description = text("description");
+    manifest.licence = licence(json);
     manifest.repository = repository;
     manifest.dependencies = dependencies;
+}
+
+/// An SPDX expression as a rule. In the early years an object had its name, and a list was a choice.
+fn licence(json: &Value) -> Option<String> {
+    let one = |value: &Value| Some(value.as_str().or_else(|| value.get("type")?.as_str())?.to_owned());
+    match json.get("license").or_else(|| json.get("licenses"))? {
+        Value::Array(choice) => {
+            Some(choice.iter().filter_map(one).collect::<Vec<_>>().join(" OR ")).filter(|all| !all.is_empty())
+        }
+        value => one(value),
+    }
 }
 
 fn hooks(package: &Package, path: &str, folder: &str, json: &Value) -> Vec<Hook> {

@@ -47,6 +47,7 @@ fn metadata(package: &mut Package) {
     let text = String::from_utf8_lossy(&file.bytes);
     let head = text.split("\n\n").next().unwrap_or_default().to_owned();
     let manifest = &mut package.manifest;
+    manifest.licence = licence(&head);
     for line in head.lines() {
         let Some((key, value)) = line.split_once(':') else { continue };
         let value = value.trim();
@@ -64,6 +65,56 @@ fn metadata(package: &mut Package) {
                 manifest.dependencies.insert(name.to_ascii_lowercase(), rest.trim().to_owned());
             }
             _ => {}
+        }
+    }
+}
+
+/// The expression (PEP 639) before the free text that came first, which may be a whole licence, and both before the
+/// names of the classifiers.
+fn licence(head: &str) -> Option<String> {
+    const LONGEST_NAME: usize = 100;
+    let fields =
+        || head.lines().filter_map(|line| line.split_once(':')).map(|(key, value)| (key, value.trim()));
+    let first = |wanted: &str| {
+        fields()
+            .find(|(key, value)| key.eq_ignore_ascii_case(wanted) && !matches!(*value, "" | "UNKNOWN"))
+            .map(|(_, value)| value.to_owned())
+    };
+    let classified = || {
+        let named = fields()
+            .filter(|(key, value)| key.eq_ignore_ascii_case("classifier") && value.starts_with("License ::"));
+        let names: Vec<&str> = named
+            .filter_map(|(_, value)| value.rsplit("::").next())
+            .map(str::trim)
+            .filter(|name| *name != "OSI Approved")
+            .collect();
+        (!names.is_empty()).then(|| names.join("; "))
+    };
+    first("license-expression")
+        .or_else(|| first("license").filter(|text| text.len() <= LONGEST_NAME))
+        .or_else(classified)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::licence;
+
+    #[test]
+    fn a_licence_is_the_expression_else_the_short_text_else_the_classifiers() {
+        let classifiers = "Classifier: License :: OSI Approved :: MIT License\nClassifier: Topic :: Security";
+        let long = "A".repeat(200);
+        for (head, expected) in [
+            (
+                format!("License: BSD\nLicense-Expression: MIT OR Apache-2.0\n{classifiers}"),
+                Some("MIT OR Apache-2.0"),
+            ),
+            (format!("License: BSD\n{classifiers}"), Some("BSD")),
+            (format!("License: UNKNOWN\n{classifiers}"), Some("MIT License")),
+            (format!("License: {long}\n{classifiers}"), Some("MIT License")),
+            ("Classifier: License :: OSI Approved".to_owned(), None),
+            ("Name: a".to_owned(), None),
+        ] {
+            assert_eq!(licence(&head).as_deref(), expected, "{head}");
         }
     }
 }

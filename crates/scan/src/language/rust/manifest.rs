@@ -20,6 +20,7 @@ pub fn manifest(package: &mut Package) {
     package.manifest.version = text("version");
     package.manifest.description = text("description");
     package.manifest.repository = Some(text("repository")).filter(|address| !address.is_empty());
+    package.manifest.licence = Some(text("license")).filter(|licence| !licence.is_empty());
     for section in ["dependencies", "build-dependencies"] {
         let needs = of(section).into_iter().map(|(name, value)| (name, requirement(&value)));
         package.manifest.dependencies.extend(needs);
