@@ -6,13 +6,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 use trustmill_core::Sha256;
 use trustmill_core::port::Coded;
 use trustmill_guard::call::Call;
-use trustmill_guard::catalogue::Catalogue;
-use trustmill_guard::decide::{Decision, Settings, decide};
+use trustmill_guard::decide::{Decision, Rulebook, decide};
 use trustmill_guard::ground::{looks_for_named, mint};
 use trustmill_guard::lease::{Grant, Lease, Plan, Terms};
 use trustmill_guard::record::{Event, Outcome};
@@ -24,13 +23,9 @@ pub const LONGEST_LEASE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The decision point of one folder.
 pub struct Engine {
     inner: Mutex<Inner>,
-    catalogues: BTreeMap<String, Catalogue>,
-    settings: Settings,
+    rules: RwLock<Arc<Rulebook>>,
     clock: fn() -> Timestamp,
 }
-
-/// What is known of a server that the operator does not name: nothing.
-static UNDESCRIBED: Catalogue = Catalogue { about: String::new(), tools: BTreeMap::new() };
 
 struct Inner {
     log: Log,
@@ -128,17 +123,35 @@ impl Coded for EngineError {
 }
 
 impl Engine {
-    /// Opens the decision point of a folder. `catalogues` are by the operator's names of servers.
-    pub fn open(
-        folder: &Path,
-        catalogues: BTreeMap<String, Catalogue>,
-        settings: Settings,
-        clock: fn() -> Timestamp,
-    ) -> Result<Self, LogError> {
+    /// Opens the decision point of a folder, which decides by `rules`.
+    pub fn open(folder: &Path, rules: Rulebook, clock: fn() -> Timestamp) -> Result<Self, LogError> {
         let (log, state) = Log::open(folder)?;
-        let engine = Self { inner: Mutex::new(Inner { log, state }), catalogues, settings, clock };
+        let (inner, rules) = (Mutex::new(Inner { log, state }), Arc::new(rules));
+        let engine = Self { inner, rules: RwLock::new(Arc::clone(&rules)), clock };
         engine.close_interrupted()?;
+        engine.record_rules(&rules)?;
         Ok(engine)
+    }
+
+    /// Decides by other rules from the next call on. The record says so first.
+    pub fn rule_by(&self, rules: Rulebook) -> Result<(), LogError> {
+        let rules = Arc::new(rules);
+        self.record_rules(&rules)?;
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
+        Ok(())
+    }
+
+    fn record_rules(&self, rules: &Rulebook) -> Result<(), LogError> {
+        let mut inner = self.lock();
+        if inner.state.rules != Some(rules.digest()) {
+            self.append(&mut inner, Event::Ruled { digest: rules.digest() })?;
+        }
+        Ok(())
+    }
+
+    /// What it decides by.
+    pub fn rules(&self) -> Arc<Rulebook> {
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What was under way when the last guard ended: nobody knows how it came out, and the record says so.
@@ -178,10 +191,6 @@ impl Engine {
         Ok(record.number)
     }
 
-    fn catalogue(&self, server: &str) -> &Catalogue {
-        self.catalogues.get(server).unwrap_or(&UNDESCRIBED)
-    }
-
     /// Begins a task, read-only but for what the words ask for.
     pub fn begin(&self, session: &str, agent: &str, owner: &str, words: &str) -> Result<(), EngineError> {
         let mut inner = self.lock();
@@ -206,21 +215,15 @@ impl Engine {
 
     /// Decides over a call. Where the decision cannot be recorded, the call is refused.
     pub fn decide(&self, session: &str, call: &Call) -> Answer {
-        let catalogue = self.catalogue(&call.server);
+        let rules = self.rules();
         let mut inner = self.lock();
-        let ruling = decide(&inner.state, session, catalogue, &self.settings, call, (self.clock)());
+        let ruling = decide(&inner.state, session, &rules, call, (self.clock)());
         match self.append(&mut inner, ruling.event) {
             Ok(number) => {
                 let waits = ruling.decision == Decision::Ask;
                 let plan =
                     inner.state.sessions.get(session).filter(|_| waits).map(|session| session.plan.digest());
-                Answer {
-                    decision: ruling.decision,
-                    rule: ruling.rule.into(),
-                    reason: ruling.reason,
-                    number,
-                    plan,
-                }
+                Answer { decision: ruling.decision, rule: ruling.rule, reason: ruling.reason, number, plan }
             }
             Err(error) => Answer {
                 decision: Decision::Deny,
@@ -241,7 +244,7 @@ impl Engine {
         outcome: Outcome,
         answer: Option<&Value>,
     ) -> Result<(), LogError> {
-        let tool = self.catalogue(&call.server).tool(&call.tool);
+        let tool = self.rules().catalogue(&call.server).tool(&call.tool);
         let mut inner = self.lock();
         let Some(found) = inner.state.sessions.get(session) else { return Ok(()) };
         let asked = looks_for_named(call, &found.words);

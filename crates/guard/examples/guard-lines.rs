@@ -10,19 +10,21 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, Write as _};
 use trustmill_guard::call::{Call, Limits};
 use trustmill_guard::catalogue::{Catalogue, SHIPPED};
-use trustmill_guard::decide::{Decision, Settings, decide};
+use trustmill_guard::decide::{Decision, Rulebook, Settings, decide};
 use trustmill_guard::ground::{looks_for_named, mint};
 use trustmill_guard::record::{Event, Outcome};
 use trustmill_guard::session::State;
 
 fn main() {
-    let catalogues: BTreeMap<&str, Catalogue> =
-        SHIPPED.iter().map(|(name, _)| (*name, Catalogue::shipped(name).unwrap().unwrap())).collect();
-    let (mut state, settings) = (State::default(), Settings::default());
+    let catalogues: BTreeMap<String, Catalogue> = SHIPPED
+        .iter()
+        .map(|(name, _)| ((*name).to_owned(), Catalogue::shipped(name).unwrap().unwrap()))
+        .collect();
+    let (mut state, rules) = (State::default(), Rulebook::new(catalogues, Settings::default(), &[]).unwrap());
     let mut out = std::io::stdout().lock();
     for line in std::io::stdin().lock().lines() {
         let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
-        let answer = answer(&mut state, &settings, &catalogues, &line);
+        let answer = answer(&mut state, &rules, &line);
         writeln!(out, "{answer}").unwrap();
         out.flush().unwrap();
     }
@@ -34,12 +36,7 @@ fn append(state: &mut State, event: Event) -> u64 {
     record.number
 }
 
-fn answer(
-    state: &mut State,
-    settings: &Settings,
-    catalogues: &BTreeMap<&str, Catalogue>,
-    line: &Value,
-) -> Value {
+fn answer(state: &mut State, rules: &Rulebook, line: &Value) -> Value {
     let text =
         |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     if let Some(open) = line.get("open") {
@@ -52,10 +49,8 @@ fn answer(
     let (session, server) = (text(asked, "session"), text(asked, "server"));
     let arguments = asked.get("arguments").cloned().unwrap_or_default();
     let call = Call::new(&server, &text(asked, "tool"), arguments, Limits::default()).unwrap();
-    let empty = Catalogue::default();
-    let catalogue = catalogues.get(server.as_str()).unwrap_or(&empty);
     if line.get("call").is_some() {
-        let ruling = decide(state, &session, catalogue, settings, &call, jiff::Timestamp::UNIX_EPOCH);
+        let ruling = decide(state, &session, rules, &call, jiff::Timestamp::UNIX_EPOCH);
         let decision = match ruling.decision {
             Decision::Allow => "allow",
             Decision::Ask => "ask",
@@ -64,7 +59,7 @@ fn answer(
         let number = append(state, ruling.event);
         return json!({ "decision": decision, "rule": ruling.rule, "reason": ruling.reason, "number": number });
     }
-    let tool = catalogue.tool(&call.tool);
+    let tool = rules.catalogue(&server).tool(&call.tool);
     let words = state.sessions.get(&session).map(|session| session.words.clone()).unwrap_or_default();
     let minted = mint(
         &tool.returns,

@@ -78,6 +78,28 @@ pub enum Confidentiality {
     Secret,
 }
 
+impl Confidentiality {
+    /// The word in catalogues, policies and records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Internal => "internal",
+            Self::Confidential => "confidential",
+            Self::Secret => "secret",
+        }
+    }
+
+    /// Its place, from 0 for what anybody may know to 3.
+    pub const fn rank(self) -> i64 {
+        match self {
+            Self::Public => 0,
+            Self::Internal => 1,
+            Self::Confidential => 2,
+            Self::Secret => 3,
+        }
+    }
+}
+
 /// What a tool gives back.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

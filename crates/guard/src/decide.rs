@@ -1,22 +1,24 @@
 //! The decision over one call.
 //!
-//! What is known of the call is put together as [`Facts`]; a short table of rules makes a [`Ruling`] of them. The first
-//! rule that says something decides. A task begins read-only; what the user's words ask for passes while every value that
-//! decides something is grounded well enough; a person is asked for the rest where the rest can be meant, and what nobody
-//! asked for and nothing grounds is refused without a question: people who are asked too often stop reading.
+//! What is known of the call is put together as facts; policies in Cedar have the final say over them
+//! (`policies/guard/`). A task begins read-only; what the user's words ask for passes while every value that decides
+//! something is grounded well enough; a person is asked for the rest where the rest can be meant, and what nobody asked for
+//! and nothing grounds is refused without a question: people who are asked too often stop reading.
 
 mod facts;
-mod rules;
+mod rulebook;
 
-pub use facts::Facts;
+pub use facts::Gathered;
+pub use rulebook::Rulebook;
+pub use trustmill_policy::calls::Decision;
 
 use crate::call::Call;
-use crate::catalogue::Catalogue;
 use crate::lease::{Amount, PlannedCall};
-use crate::record::{CallRecord, Event};
+use crate::record::{Basis, CallRecord, Event};
 use crate::session::State;
 use serde::{Deserialize, Serialize};
 use trustmill_core::{Sha256, Timestamp};
+use trustmill_policy::calls::Asked;
 
 /// What policies may set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,25 +50,13 @@ impl Default for Settings {
     }
 }
 
-/// What becomes of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Decision {
-    /// It is made.
-    Allow,
-    /// It waits for a person.
-    Ask,
-    /// It is not made.
-    Deny,
-}
-
 /// A decision and what it rests on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ruling {
     /// What becomes of the call.
     pub decision: Decision,
     /// The rule.
-    pub rule: &'static str,
+    pub rule: String,
     /// Why, for the agent and its reader.
     pub reason: String,
     /// The event that has to be recorded first.
@@ -74,46 +64,40 @@ pub struct Ruling {
 }
 
 /// Decides.
-pub fn decide(
-    state: &State,
-    session: &str,
-    catalogue: &Catalogue,
-    settings: &Settings,
-    call: &Call,
-    clock: Timestamp,
-) -> Ruling {
-    let tool = catalogue.tool(&call.tool);
-    let facts = Facts::gather(state, session, catalogue, settings, call, &tool, state.now(clock));
-    let (decision, rule, reason) = rules::judge(&facts, settings);
+pub fn decide(state: &State, session: &str, rules: &Rulebook, call: &Call, clock: Timestamp) -> Ruling {
+    let tool = rules.catalogue(&call.server).tool(&call.tool);
+    let known = Gathered::new(state, session, rules, call, &tool, state.now(clock));
+    let name = call.name();
+    let asked = Asked { tool: &name, facts: &known.facts, input: &known.input };
+    let said = rules.policies().decide(&asked);
     let summary = crate::call::summary(call, &tool);
-    let record = CallRecord {
-        tool: call.name(),
-        effect: tool.effect,
-        digest: call.digest(),
-        summary: summary.clone(),
-    };
-    let session = session.to_owned();
-    let event = match decision {
+    let record =
+        CallRecord { tool: name, effect: tool.effect, digest: call.digest(), summary: summary.clone() };
+    let basis = Basis { facts: known.facts.to_json(), input: known.input };
+    let (session, rule, reason) = (session.to_owned(), said.rule.clone(), said.reason.clone());
+    let event = match said.decision {
         Decision::Allow => {
-            let lease: Option<Sha256> = facts.lease.filter(|_| rule == "leased");
-            Event::Allowed { session, call: record, rule: rule.to_owned(), lease, amount: facts.amount }
+            let lease: Option<Sha256> = known.lease.filter(|_| rule == LEASED);
+            Event::Allowed { session, call: record, rule, lease, amount: known.amount, basis }
         }
         Decision::Ask => {
+            let approvers = u32::try_from(known.facts.approvers_needed).unwrap_or(u32::MAX);
             let planned = PlannedCall {
                 digest: record.digest,
                 tool: record.tool,
                 effect: record.effect,
                 summary,
-                why: reason.clone(),
+                why: reason,
                 reversible: tool.reversible,
-                amount: facts.amount,
-                approvers: facts.approvers_needed,
+                amount: known.amount,
+                approvers,
             };
-            Event::Asked { session, call: planned, rule: rule.to_owned() }
+            Event::Asked { session, call: planned, rule, basis }
         }
-        Decision::Deny => {
-            Event::Denied { session, call: record, rule: rule.to_owned(), reason: reason.clone() }
-        }
+        Decision::Deny => Event::Denied { session, call: record, rule, reason, basis },
     };
-    Ruling { decision, rule, reason, event }
+    Ruling { decision: said.decision, rule: said.rule, reason: said.reason, event }
 }
+
+/// The policy that lets through what people leased: a call that it allows is taken from the lease.
+const LEASED: &str = "leased";

@@ -19,6 +19,7 @@ pub mod effect;
 pub mod ground;
 pub mod lease;
 pub mod record;
+pub mod replay;
 pub mod session;
 pub mod value;
 pub mod words;

@@ -9,7 +9,7 @@ use crate::effect::Effect;
 use crate::ground::Minted;
 use crate::lease::{Amount, Lease, PlannedCall};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use trustmill_core::{Sha256, Timestamp};
 
 /// One record.
@@ -37,6 +37,24 @@ pub struct CallRecord {
     pub digest: Sha256,
     /// What a person reads.
     pub summary: String,
+}
+
+/// What a decision rests on, as policies saw it: enough to ask other policies the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Basis {
+    /// What was known ([`trustmill_policy::calls::Facts`]); what is at its default is left out.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub facts: serde_json::Map<String, serde_json::Value>,
+    /// Arguments that decide something.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub input: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Basis {
+    /// Whether nothing is known of it: it was recorded by an older guard.
+    pub fn is_empty(&self) -> bool {
+        self.facts.is_empty()
+    }
 }
 
 /// How a call ended.
@@ -83,6 +101,9 @@ pub enum Event {
         lease: Option<Sha256>,
         /// What it was counted with.
         amount: Option<Amount>,
+        /// What it rests on.
+        #[serde(default, skip_serializing_if = "Basis::is_empty")]
+        basis: Basis,
     },
     /// A call waits for a person.
     Asked {
@@ -92,6 +113,9 @@ pub enum Event {
         call: PlannedCall,
         /// The rule that asks.
         rule: String,
+        /// What it rests on.
+        #[serde(default, skip_serializing_if = "Basis::is_empty")]
+        basis: Basis,
     },
     /// A call was refused.
     Denied {
@@ -103,6 +127,9 @@ pub enum Event {
         rule: String,
         /// Why, for a reader.
         reason: String,
+        /// What it rests on.
+        #[serde(default, skip_serializing_if = "Basis::is_empty")]
+        basis: Basis,
     },
     /// People leased something.
     Granted {
@@ -147,6 +174,11 @@ pub enum Event {
         /// How secret the answer is.
         label: Confidentiality,
     },
+    /// These rules decide from here on: policies, settings and catalogues.
+    Ruled {
+        /// SHA-256 of all of them.
+        digest: Sha256,
+    },
     /// A person saw these definitions.
     Pinned {
         /// By `server/tool`.
@@ -176,7 +208,7 @@ impl Event {
             | Self::Dismissed { session, .. }
             | Self::Ended { session, .. } => Some(session),
             Self::Stopped { session, .. } | Self::Resumed { session, .. } => session.as_deref(),
-            Self::Pinned { .. } | Self::Drifted { .. } => None,
+            Self::Pinned { .. } | Self::Drifted { .. } | Self::Ruled { .. } => None,
         }
     }
 

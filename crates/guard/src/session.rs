@@ -58,6 +58,8 @@ pub struct State {
     pub drifted: BTreeSet<String>,
     /// Whether everybody was told to stop.
     pub stopped: bool,
+    /// The rules that decided last.
+    pub rules: Option<Sha256>,
     /// The last record's hash.
     pub head: Option<Sha256>,
     /// The next record's number.
@@ -124,6 +126,7 @@ impl State {
                     self.drifted.remove(tool);
                 }
             }
+            Event::Ruled { digest } => self.rules = Some(*digest),
             Event::Drifted { tool, .. } => {
                 self.drifted.insert(tool.clone());
             }
@@ -184,7 +187,11 @@ impl Session {
                     minted.iter().for_each(|minted| self.register.enter(minted));
                 }
             }
-            Event::Opened { .. } | Event::Denied { .. } | Event::Pinned { .. } | Event::Drifted { .. } => {}
+            Event::Opened { .. }
+            | Event::Denied { .. }
+            | Event::Pinned { .. }
+            | Event::Drifted { .. }
+            | Event::Ruled { .. } => {}
         }
     }
 }

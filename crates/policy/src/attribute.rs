@@ -77,7 +77,7 @@ impl serde::Serialize for Value {
 }
 
 /// What a field of a record is made of and read back from.
-trait Field: Sized {
+pub(crate) trait Field: Sized {
     fn value(&self) -> Value;
     fn read(json: &serde_json::Value) -> Option<Self>;
 }
@@ -128,6 +128,7 @@ macro_rules! rust_type {
     (Flag) => { bool };
     (Texts) => { Arc<[Arc<str>]> };
 }
+pub(crate) use rust_type;
 
 /// A record, its list of attributes, and access by name.
 macro_rules! record {
@@ -176,6 +177,7 @@ macro_rules! record {
         }
     };
 }
+pub(crate) use record;
 
 record! {
     /// What is known about a release: `resource` in policies.

@@ -84,7 +84,7 @@ fn pairs(
     values.map(|(name, value)| (name.to_owned(), expression(value)))
 }
 
-fn expression(value: Value) -> RestrictedExpression {
+pub(crate) fn expression(value: Value) -> RestrictedExpression {
     match value {
         Value::Text(text) => RestrictedExpression::new_string((*text).to_owned()),
         Value::Whole(number) => RestrictedExpression::new_long(number),

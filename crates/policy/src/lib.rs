@@ -1,12 +1,13 @@
-//! Policies: what may be handed out to whom, decided by Cedar behind types of our own.
+//! Policies: what may be handed out to whom, and what agents may do, decided by Cedar behind types of our own.
 //!
 //! This is the only crate that names Cedar. A policy sees the attributes that [`attribute`] describes, and nothing
 //! else; [`schema`] writes the same description for Cedar's type checker and for readers. [`PolicySet`] differs from
 //! plain Cedar in two ways: a policy says what becomes of a release that it forbids (`@effect`), and a policy that
-//! cannot be evaluated refuses, where Cedar would skip it.
+//! cannot be evaluated refuses, where Cedar would skip it. [`calls`] is the same for tool calls of agents.
 
 mod ages;
 pub mod attribute;
+pub mod calls;
 pub mod cases;
 mod engine;
 mod entity;

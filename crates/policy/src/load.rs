@@ -63,8 +63,8 @@ pub(crate) struct Loaded {
 pub(crate) const NO_CODE: &str = "TM0905";
 
 /// The longest policy file, in bytes, and the most policies of all files.
-const LONGEST_FILE: usize = 1 << 20;
-const MOST_POLICIES: usize = 2000;
+pub(crate) const LONGEST_FILE: usize = 1 << 20;
+pub(crate) const MOST_POLICIES: usize = 2000;
 
 const ANNOTATIONS: [&str; 5] = ["id", "code", "effect", "reason", "doc"];
 
@@ -270,7 +270,7 @@ fn rule(
     })
 }
 
-fn is_id(text: &str) -> bool {
+pub(crate) fn is_id(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     (1..=64).contains(&text.len()) && text.chars().all(plain)
 }
@@ -282,13 +282,17 @@ fn is_code(text: &str) -> bool {
 }
 
 /// Where a policy stands in its file.
-fn place(source: &Source, policy: &str) -> std::ops::Range<usize> {
+pub(crate) fn place(source: &Source, policy: &str) -> std::ops::Range<usize> {
     let start = source.text.find(policy.trim()).unwrap_or(0);
     start..start + policy.lines().next().map_or(0, str::len)
 }
 
 /// Cedar's own words, with the place that it names, else with `fallback`.
-fn diagnosed(source: &Source, error: &(impl Diagnostic + ?Sized), fallback: usize) -> PolicyProblem {
+pub(crate) fn diagnosed(
+    source: &Source,
+    error: &(impl Diagnostic + ?Sized),
+    fallback: usize,
+) -> PolicyProblem {
     let label = error.labels().and_then(|mut labels| labels.next());
     let start = label.as_ref().map_or(fallback, |label| label.offset());
     let length = label.as_ref().map_or(0, |label| label.len());

@@ -1,6 +1,6 @@
 //! The text of a reason, with the names of attributes in braces.
 
-use crate::attribute::{Client, Facts, Settings};
+use crate::attribute::{Client, Facts, Settings, Value};
 use std::fmt::Write as _;
 
 /// A parsed text.
@@ -25,6 +25,14 @@ impl Template {
     /// # Errors
     /// What is wrong: a brace without its other half, or a name that no attribute has.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        Self::parse_of(text, known)
+    }
+
+    /// Parses a text whose names are others.
+    ///
+    /// # Errors
+    /// As for [`Template::parse`].
+    pub(crate) fn parse_of(text: &str, known: impl Fn(&str) -> bool) -> Result<Self, String> {
         let mut pieces = Vec::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
@@ -50,6 +58,23 @@ impl Template {
         self.0.iter().any(|piece| matches!(piece, Piece::Attribute(name) if of_client(name)))
     }
 
+    /// One line, in any script; what moves or hides text becomes a mark.
+    pub(crate) fn fill(&self, value: impl Fn(&str) -> Option<Value>) -> String {
+        let mut line = String::new();
+        for piece in &self.0 {
+            match piece {
+                Piece::Text(text) => line.push_str(text),
+                Piece::Attribute(name) => {
+                    let text = value(name).map(|value| value.to_string()).unwrap_or_default();
+                    line.extend(
+                        text.chars().take(LONGEST_VALUE).map(|c| if hides(c) { '\u{fffd}' } else { c }),
+                    );
+                }
+            }
+        }
+        line
+    }
+
     /// One line of printable ASCII.
     pub(crate) fn render(&self, facts: &Facts, settings: &Settings, client: &Client) -> String {
         let mut line = String::new();
@@ -66,6 +91,13 @@ impl Template {
         line.truncate(LONGEST);
         line
     }
+}
+
+/// Control characters, and those that are not seen or that change the direction of others.
+fn hides(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}'
+            | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 fn known(name: &str) -> bool {

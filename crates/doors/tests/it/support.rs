@@ -7,7 +7,7 @@ use trustmill_core::Timestamp;
 use trustmill_doors::engine::{Answer, Engine};
 use trustmill_guard::call::{Call, Limits};
 use trustmill_guard::catalogue::Catalogue;
-use trustmill_guard::decide::{Decision, Settings};
+use trustmill_guard::decide::{Decision, Rulebook, Settings};
 use trustmill_guard::record::Outcome;
 
 /// What the user of the second incident said.
@@ -25,7 +25,8 @@ pub(crate) fn engine_at(folder: &Path, clock: fn() -> Timestamp) -> Engine {
                 arguments.what = { role = 'item' }";
     mail.extend(Catalogue::parse("test", more).unwrap());
     let settings = Settings { access_approvers: 2, ..Settings::default() };
-    Engine::open(folder, BTreeMap::from([("mail".to_owned(), mail)]), settings, clock).unwrap()
+    let catalogues = BTreeMap::from([("mail".to_owned(), mail)]);
+    Engine::open(folder, Rulebook::new(catalogues, settings, &[]).unwrap(), clock).unwrap()
 }
 
 pub(crate) fn call(tool: &str, arguments: Value) -> Call {

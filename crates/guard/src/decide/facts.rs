@@ -1,86 +1,45 @@
 //! What is known of a call when it is decided.
 
-use super::Settings;
+use super::{Rulebook, Settings};
 use crate::call::{Call, Sink};
-use crate::catalogue::{Catalogue, Confidentiality, Role, Tool};
+use crate::catalogue::{Role, Tool};
 use crate::effect::Effect;
 use crate::ground::Grounding;
 use crate::lease::{Amount, amount};
 use crate::session::{Session, State};
 use crate::value::Kind;
+use std::collections::{BTreeMap, BTreeSet};
 use trustmill_core::{Sha256, Timestamp};
+use trustmill_policy::calls::Facts;
 
-/// Everything that the rules see, and nothing else.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
-    /// What the call does.
-    pub effect: Effect,
-    /// Whether the session is known.
-    pub session: bool,
-    /// Whether the operator's catalogue describes the tool.
-    pub known: bool,
-    /// Whether the server describes the tool otherwise than when a person saw it.
-    pub drifted: bool,
-    /// Whether somebody said stop.
-    pub stopped: bool,
-    /// Whether the user's last words said to wait.
-    pub withheld: bool,
-    /// Whether the user's words ask for the effect.
-    pub mandated: bool,
+/// What is known of a call: what policies see of it, and what a decision takes along.
+#[derive(Debug, Clone)]
+pub struct Gathered {
+    /// What policies see.
+    pub facts: Facts,
+    /// Arguments that decide something, with their values in normal form; no credential.
+    pub input: BTreeMap<String, BTreeSet<String>>,
     /// The lease that covers it.
     pub lease: Option<Sha256>,
-    /// People who approved that lease.
-    pub approvers: u32,
-    /// People who must.
-    pub approvers_needed: u32,
-    /// Whether it can be undone.
-    pub reversible: bool,
-    /// Whether the operator lets this tool do what cannot be undone.
-    pub irreversible_allowed: bool,
-    /// Whether everybody can see what it does.
-    pub public: bool,
-    /// What the session read so far.
-    pub label: Confidentiality,
-    /// The least well grounded value that decides something, with how well it must be.
-    pub weakest: Option<Weak>,
-    /// Whether every value that decides something is at least in a record that the user means.
-    pub all_referred: bool,
-    /// Whether the user named who or what it reaches.
-    pub audience_named: bool,
-    /// An address in the text that nobody gave.
-    pub stray_address: Option<String>,
-    /// Calls of this effect so far, without a person.
-    pub done: u32,
-    /// How many may be.
-    pub ceiling: u32,
     /// What it costs.
     pub amount: Option<Amount>,
-    /// Whether an amount stands there that cannot be read.
-    pub amount_unreadable: bool,
 }
 
 /// A value that is not grounded well enough.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Weak {
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Weak {
     /// The argument.
-    pub argument: String,
-    /// What it decides.
-    pub role: Role,
+    argument: String,
     /// The value, shortened.
-    pub text: String,
-    /// How well it is grounded.
-    pub is: Grounding,
-    /// How well it must be.
-    pub must: Grounding,
+    text: String,
 }
 
-impl Facts {
+impl Gathered {
     /// Puts together what is known.
-    pub(super) fn gather(
+    pub(super) fn new(
         state: &State,
         id: &str,
-        catalogue: &Catalogue,
-        settings: &Settings,
+        rules: &Rulebook,
         call: &Call,
         tool: &Tool,
         now: Timestamp,
@@ -88,6 +47,7 @@ impl Facts {
         let nobody = Session::default();
         let found = state.sessions.get(id);
         let session = found.unwrap_or(&nobody);
+        let settings = &rules.settings;
         let (sinks, content) = call.sinks(tool);
         let mut grounded: Vec<(Grounding, &Sink)> =
             sinks.iter().map(|sink| (ground(session, sink), sink)).collect();
@@ -95,39 +55,59 @@ impl Facts {
         let lease = session.leases.iter().find(|lease| lease.covers(call, tool, now));
         let cost = amount(call, tool);
         let has_amount = sinks.iter().any(|sink| sink.role == Role::Amount);
-        Self {
-            effect: tool.effect,
+        let weak = weakest(tool, &grounded);
+        let asked = mandated(session, tool, &grounded);
+        let per_tool = tool.most.is_some();
+        let done = if per_tool { session.done_by_tool(&call.name()) } else { session.done_of(tool.effect) };
+        let ceiling = tool.most.unwrap_or_else(|| settings.ceiling.get(&tool.effect).copied().unwrap_or(0));
+        let agreed = lease.map_or(usize::from(asked), |lease| lease.by.len());
+        let facts = Facts {
+            agent: session.agent.as_str().into(),
+            owner: session.owner.as_str().into(),
             session: found.is_some(),
-            known: catalogue.knows(&call.tool),
+            known: rules.catalogue(&call.server).knows(&call.tool),
             drifted: state.drifted.contains(&call.name()),
             stopped: state.stopped || session.stopped,
             withheld: session.words.withhold(),
-            mandated: mandated(session, tool, &grounded),
-            lease: lease.map(|lease| lease.id),
-            approvers: lease.map_or(0, |lease| u32::try_from(lease.by.len()).unwrap_or(u32::MAX)),
-            approvers_needed: if tool.effect == Effect::Access {
-                settings.access_approvers.max(1)
-            } else {
-                1
-            },
+            asked,
+            leased: lease.is_some(),
+            approvers: i64::try_from(agreed).unwrap_or(i64::MAX),
+            approvers_needed: i64::from(approvers_needed(settings, tool)),
             reversible: tool.reversible,
             irreversible_allowed: settings.irreversible.contains(&call.name()),
             public: tool.public,
-            label: session.label,
-            weakest: weakest(tool, &grounded),
-            all_referred: grounded.iter().all(|(is, _)| *is >= Grounding::Referred),
+            secrecy: session.label.rank(),
+            label: session.label.as_str().into(),
+            grounded: weak.is_none(),
+            weak_argument: weak.as_ref().map_or("", |weak| weak.argument.as_str()).into(),
+            weak_value: weak.as_ref().map_or("", |weak| weak.text.as_str()).into(),
+            meant: grounded.iter().all(|(is, _)| *is >= Grounding::Referred),
             audience_named: audience(&grounded).all(|(is, _)| *is == Grounding::Named),
-            stray_address: stray(session, tool, &content),
-            done: if tool.most.is_some() {
-                session.done_by_tool(&call.name())
-            } else {
-                session.done_of(tool.effect)
-            },
-            ceiling: tool.most.unwrap_or_else(|| settings.ceiling.get(&tool.effect).copied().unwrap_or(0)),
-            amount: cost,
+            stray_address: stray(session, tool, &content).unwrap_or_default().into(),
+            done: i64::from(done),
+            ceiling: i64::from(ceiling),
+            amount: cost.unwrap_or_default().0,
             amount_unreadable: has_amount && cost.is_none(),
+            pay_most: settings.pay.map_or(i64::MAX, |most| most.0),
+        };
+        Self { facts, input: input(tool, &sinks), lease: lease.map(|lease| lease.id), amount: cost }
+    }
+}
+
+fn approvers_needed(settings: &Settings, tool: &Tool) -> u32 {
+    if tool.effect == Effect::Access { settings.access_approvers.max(1) } else { 1 }
+}
+
+/// What policies see of the arguments. Credentials are nobody's business, and what no catalogue names is in no schema.
+fn input(tool: &Tool, sinks: &[Sink]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut input: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for sink in sinks.iter().filter(|sink| !matches!(sink.role, Role::Credential | Role::Unknown)) {
+        if tool.arguments.contains_key(&sink.argument) {
+            let value = sink.kind.normal(&sink.text).unwrap_or_else(|| shown(sink));
+            input.entry(sink.argument.clone()).or_default().insert(value);
         }
     }
+    input
 }
 
 fn ground(session: &Session, sink: &Sink) -> Grounding {
@@ -179,13 +159,8 @@ fn weakest(tool: &Tool, grounded: &[(Grounding, &Sink)]) -> Option<Weak> {
         .iter()
         .map(|(is, sink)| (*is, needed(tool, sink.role), *sink))
         .filter(|(is, must, _)| is < must);
-    weak.min_by_key(|(is, ..)| *is).map(|(is, must, sink)| Weak {
-        argument: sink.argument.clone(),
-        role: sink.role,
-        text: shown(sink),
-        is,
-        must,
-    })
+    weak.min_by_key(|(is, ..)| *is)
+        .map(|(_, _, sink)| Weak { argument: sink.argument.clone(), text: shown(sink) })
 }
 
 fn shown(sink: &Sink) -> String {

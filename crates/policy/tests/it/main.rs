@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the tests' own setup speaks by panicking")]
 
+mod calls;
 mod decide;
 mod problems;
 mod schema;

@@ -22,16 +22,21 @@ fn the_committed_schema_is_the_generated_one() {
 }
 
 #[test]
-fn the_page_has_the_generated_table() {
+fn the_pages_have_the_generated_tables() {
+    page("docs/policy.md", &schema::table());
+    page("docs/guard-policy.md", &trustmill_policy::calls::schema::table());
+}
+
+fn page(path: &str, generated: &str) {
     const BEGIN: &str = "<!-- attributes: generated -->\n";
     const END: &str = "<!-- attributes: end -->";
-    let path = root("docs/policy.md");
+    let path = root(path);
     let page = std::fs::read_to_string(&path).unwrap();
     let (before, rest) = page.split_once(BEGIN).unwrap();
     let (table, after) = rest.split_once(END).unwrap();
     if writes() {
-        std::fs::write(&path, format!("{before}{BEGIN}{}{END}{after}", schema::table())).unwrap();
+        std::fs::write(&path, format!("{before}{BEGIN}{generated}{END}{after}")).unwrap();
         return;
     }
-    assert_eq!(table, schema::table(), "stale: run this test with TRUSTMILL_WRITE=1");
+    assert_eq!(table, generated, "stale: run this test with TRUSTMILL_WRITE=1");
 }

@@ -1,6 +1,7 @@
 //! `trustmill guard`: what AI agents may do with tools.
 
 mod people;
+mod policy;
 mod run;
 mod setup;
 
@@ -59,6 +60,10 @@ enum Verb {
     Resume(people::Resume),
     /// The record: what was tried, decided, leased, done
     Log(people::Log),
+    /// The policies that decide; `--test` runs their cases
+    Policy(policy::Policy),
+    /// What other policies would have decided over the calls of a record
+    Replay(policy::Replay),
     /// Catalogues: what tools do and what their arguments decide
     Catalogue(people::ShowCatalogue),
 }
@@ -85,6 +90,8 @@ impl Guard {
                 Verb::Stop(verb) => verb.run(&state, json).await,
                 Verb::Resume(verb) => verb.run(&state, json).await,
                 Verb::Log(verb) => verb.run(&state, json),
+                Verb::Policy(verb) => verb.run(&state, json),
+                Verb::Replay(verb) => verb.run(&state, json),
                 Verb::Catalogue(verb) => verb.run(json),
             }
         })

@@ -93,7 +93,7 @@ impl Up {
 
     pub(super) async fn run(self, state: &Path) -> Result<Exit, Failure> {
         let engine = Arc::new(setup::engine(state, &[])?);
-        setup::share(&engine, state);
+        setup::share(&engine, state, &[]);
         if let Some(address) = self.listen {
             self.show_page(&engine, address).await?;
         }

@@ -13,7 +13,8 @@ use trustmill_doors::engine::Engine;
 use trustmill_doors::log::LogError;
 use trustmill_doors::socket::{Remote, Request, answer, paths};
 use trustmill_guard::catalogue::{Catalogue, CatalogueError, SHIPPED};
-use trustmill_guard::decide::Settings;
+use trustmill_guard::decide::{Rulebook, Settings};
+use trustmill_policy::{Mode, PolicyProblems, Source};
 
 /// `guard.toml`.
 #[derive(Debug, Default, Deserialize)]
@@ -21,8 +22,18 @@ use trustmill_guard::decide::Settings;
 struct File {
     /// Catalogues by the operator's names of servers: shipped ones by name, own ones by path.
     servers: BTreeMap<String, Vec<String>>,
-    /// What policies may set.
+    /// Numbers that policies go by.
     settings: Settings,
+    /// Own policies, beside those in `policies/` of the guard's folder.
+    policy: PolicyFiles,
+}
+
+/// `[policy]` of `guard.toml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct PolicyFiles {
+    /// Files in Cedar.
+    files: Vec<PathBuf>,
 }
 
 /// A guard that cannot be set up.
@@ -39,6 +50,9 @@ pub(super) enum SetupError {
     /// A catalogue.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
+    /// Policies.
+    #[error(transparent)]
+    Policy(#[from] PolicyProblems),
     /// No catalogue of that name.
     #[error("there is no catalogue {0:?}")]
     NoCatalogue(String),
@@ -56,6 +70,7 @@ impl Coded for SetupError {
     fn code(&self) -> &'static str {
         match self {
             Self::Catalogue(error) => error.code(),
+            Self::Policy(error) => error.code(),
             Self::File { .. } | Self::NoCatalogue(_) => "TM1301",
             Self::Told { .. } => "TM1308",
         }
@@ -64,6 +79,9 @@ impl Coded for SetupError {
     fn help(&self) -> String {
         match self {
             Self::Catalogue(error) => error.help(),
+            Self::Policy(_) => {
+                "docs/guard-policy.md has what policies see; `trustmill guard policy` checks them".into()
+            }
             Self::File { .. } => "docs/guard.md has every option".into(),
             Self::NoCatalogue(_) => {
                 "`trustmill guard catalogue` lists the shipped ones; another is named by its path".into()
@@ -82,38 +100,122 @@ pub(super) fn catalogue(name: &str) -> Result<Catalogue, SetupError> {
     Ok(Catalogue::parse(name, &text)?)
 }
 
-/// Opens the decision point of a folder. Without a word about it, a server has the shipped catalogue of its own name;
-/// `more` adds catalogues for single servers.
-pub(super) fn engine(state: &Path, more: &[(String, String)]) -> Result<Engine, Failure> {
-    let usage = |error: SetupError| Failure::new(Exit::Usage, error);
+/// A file by which the operator decides. Whoever else can write to it would decide.
+fn read_own(path: &Path) -> Result<String, SetupError> {
+    use std::os::unix::fs::MetadataExt as _;
+    let bad = |why: String| SetupError::File { path: path.to_owned(), why };
+    let looked = std::fs::metadata(path).map_err(|error| bad(error.to_string()))?;
+    let me = std::fs::metadata("/proc/self").map_or(0, |of_process| of_process.uid());
+    if looked.mode() & 0o022 != 0 || (looked.uid() != me && looked.uid() != 0) {
+        return Err(bad("others than the guard's user can write to it: take that right away".into()));
+    }
+    std::fs::read_to_string(path).map_err(|error| bad(error.to_string()))
+}
+
+/// `guard.toml` of a folder; nothing where there is none.
+fn file(state: &Path) -> Result<File, SetupError> {
     let path = state.join("guard.toml");
-    let file: File = match std::fs::read_to_string(&path) {
-        Ok(text) => toml::from_str(&text)
-            .map_err(|error| usage(SetupError::File { path: path.clone(), why: error.to_string() }))?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => File::default(),
-        Err(error) => return Err(usage(SetupError::File { path, why: error.to_string() })),
-    };
+    if !path.try_exists().unwrap_or(true) {
+        return Ok(File::default());
+    }
+    let text = read_own(&path)?;
+    toml::from_str(&text).map_err(|error| SetupError::File { path, why: error.to_string() })
+}
+
+/// The operator's policy files: those of `policies/` in the order of their names, then those that are named.
+fn policy_files(state: &Path, file: &File) -> Vec<PathBuf> {
+    let folder = std::fs::read_dir(state.join("policies")).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = folder
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "cedar"))
+        .collect();
+    files.sort();
+    files.extend(file.policy.files.iter().cloned());
+    files
+}
+
+fn source(path: &Path) -> Result<Source, SetupError> {
+    let (file, text) = (path.display().to_string(), read_own(path)?);
+    Ok(Source { file, text, set: "own".into(), mode: Mode::Enforce })
+}
+
+/// The rulebook of a folder with these policies in place of all others.
+pub(super) fn only(state: &Path, policies: &[PathBuf]) -> Result<Rulebook, SetupError> {
+    let sources = policies.iter().map(|path| source(path)).collect::<Result<Vec<_>, _>>()?;
+    Ok(rulebook(state, &[], &[])?.exchanged(&sources)?)
+}
+
+/// Everything that decides: catalogues, settings, policies. Without a word about it, a server has the shipped catalogue of
+/// its own name; `more` adds catalogues for single servers, `policies` adds policy files.
+pub(super) fn rulebook(
+    state: &Path,
+    more: &[(String, String)],
+    policies: &[PathBuf],
+) -> Result<Rulebook, SetupError> {
+    let file = file(state)?;
+    let paths = policy_files(state, &file);
+    let own = paths.iter().chain(policies).map(|path| source(path)).collect::<Result<Vec<_>, _>>()?;
     let mut named = file.servers;
     for (server, name) in more {
         named.entry(server.clone()).or_default().push(name.clone());
     }
     let mut catalogues: BTreeMap<String, Catalogue> = BTreeMap::new();
     for (name, _) in SHIPPED {
-        catalogues.insert(name.to_owned(), catalogue(name).map_err(usage)?);
+        catalogues.insert(name.to_owned(), catalogue(name)?);
     }
     for (server, names) in named {
         let mut whole = Catalogue::default();
         for name in names {
-            whole.extend(catalogue(&name).map_err(usage)?);
+            whole.extend(catalogue(&name)?);
         }
         catalogues.insert(server, whole);
     }
-    Engine::open(state, catalogues, file.settings, trustmill_core::Timestamp::now).map_err(
-        |error| match error {
-            LogError::Taken { .. } => Failure::new(Exit::Busy, error),
-            other => Failure::from(other),
-        },
-    )
+    Ok(Rulebook::new(catalogues, file.settings, &own)?)
+}
+
+/// Opens the decision point of a folder.
+pub(super) fn engine(state: &Path, more: &[(String, String)]) -> Result<Engine, Failure> {
+    let rules = rulebook(state, more, &[]).map_err(|error| Failure::new(Exit::Usage, error))?;
+    Engine::open(state, rules, trustmill_core::Timestamp::now).map_err(|error| match error {
+        LogError::Taken { .. } => Failure::new(Exit::Busy, error),
+        other => Failure::from(other),
+    })
+}
+
+/// What the operator's files look like: enough to see that one changed.
+fn looks(state: &Path) -> Vec<(PathBuf, Option<(std::time::SystemTime, u64)>)> {
+    let named = file(state).unwrap_or_default();
+    let files = named.servers.values().flatten().map(PathBuf::from).chain(policy_files(state, &named));
+    let files = files.chain([state.join("guard.toml"), state.join("policies")]);
+    files
+        .map(|path| {
+            let look =
+                std::fs::metadata(&path).ok().and_then(|seen| Some((seen.modified().ok()?, seen.len())));
+            (path, look)
+        })
+        .collect()
+}
+
+/// Takes over changes of the operator's files, for as long as the runtime lives. What is wrong is told, and the rules from
+/// before go on.
+fn follow(engine: &Arc<Engine>, state: &Path, more: &[(String, String)]) {
+    let (engine, state, more) = (Arc::clone(engine), state.to_owned(), more.to_vec());
+    tokio::spawn(async move {
+        let mut before = looks(&state);
+        loop {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            let now = looks(&state);
+            if now == before {
+                continue;
+            }
+            before = now;
+            let read = rulebook(&state, &more, &[]).map_err(|error| error.to_string());
+            match read.and_then(|rules| engine.rule_by(rules).map_err(|error| error.to_string())) {
+                Ok(()) => tracing::warn!("the guard's rules were read again"),
+                Err(why) => tracing::error!("the guard goes on by its rules from before: {why}"),
+            }
+        }
+    });
 }
 
 /// Asks as a person: the guard that runs, or the record where none does.
@@ -158,13 +260,14 @@ impl Point {
             return Ok(Self::There(Arc::new(remote)));
         }
         let engine = Arc::new(engine(state, more)?);
-        share(&engine, state);
+        share(&engine, state, more);
         Ok(Self::Here(engine))
     }
 }
 
-/// Answers at both sockets for as long as the runtime lives.
-pub(super) fn share(engine: &Arc<Engine>, state: &Path) {
+/// Answers at both sockets, and follows the operator's files, for as long as the runtime lives.
+pub(super) fn share(engine: &Arc<Engine>, state: &Path, more: &[(String, String)]) {
+    follow(engine, state, more);
     use trustmill_doors::socket::{Side, serve};
     let (people, door) = paths(state);
     for (path, side) in [(people, Side::People), (door, Side::Door)] {

@@ -256,3 +256,43 @@ fn a_hook_that_cannot_ask_denies() {
         assert_eq!(hook(&["hook", "--session", "s"], broken), "deny", "{broken}");
     }
 }
+
+#[test]
+fn the_operators_policies_decide_too_and_others_can_be_tried_on_the_record() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::mailbox();
+    let task = "Please delete the mail with the subject Mail 7 and Mail 8";
+    world.people(&["open", "--task", task, "--session", "inbox"]);
+    let behind = world.behind_guard(&["run", "--server", "mail", "--session", "inbox"], "mail_server.py");
+    let calls = json!([["get_received_emails", {}], ["delete_email", { "email_id": "7" }]]);
+    let lines = world.agent("calls.py", &behind, &calls);
+    assert_eq!(lines[1]["error"], false, "{lines:?}");
+
+    let policy = "@id(\"no-seven\") @effect(\"deny\") @doc(\"x\") @reason(\"{tool}: seven and eight stay\")\n\
+                  forbid (principal, action == Action::\"mail/delete_email\", resource)\n\
+                  when { context.input has email_id && [\"7\", \"8\"].containsAny(context.input.email_id) };\n";
+    let new = world.mill.file("new.cedar", policy);
+    let state = world.state().display().to_string();
+    let replayed = world.people(&["replay", &state, "--policy", &new.display().to_string()]);
+    assert!(replayed.contains("allow -> deny") && replayed.contains("no-seven"), "{replayed}");
+
+    let own = world.state().join("policies");
+    std::fs::create_dir_all(&own).unwrap();
+    let own = own.join("own.cedar");
+    std::fs::write(&own, policy).unwrap();
+    let lines = world.agent("calls.py", &behind, &json!([["delete_email", { "email_id": "8" }]]));
+    assert!(lines[0]["text"].as_str().unwrap().contains("seven and eight stay"), "{lines:?}");
+
+    assert!(world.people(&["policy", "--test"]).contains("0 not as expected"));
+    let fails = |expected: &str| {
+        let command = world.guard(&["policy"]);
+        let output = Command::new(&command[0]).args(&command[1..]).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && told.contains(expected), "{told}");
+    };
+    std::fs::write(&own, policy.replace("mail/delete_email", "mail/remove_email")).unwrap();
+    fails("TM0907");
+    std::fs::write(&own, policy).unwrap();
+    std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o666)).unwrap();
+    fails("TM1301");
+}

@@ -1,0 +1,86 @@
+//! The attributes of a call: one description, for Rust, for Cedar and for people.
+
+use crate::attribute::{Attribute, Field, Type, Value, record, rust_type};
+use std::sync::Arc;
+
+record! {
+    /// What the guard derived of a call: `context` in policies.
+    Facts {
+        /// The agent that makes the call, as the task names it.
+        agent: Text,
+        /// The person for whom it works.
+        owner: Text,
+        /// Whether the task is known.
+        session: Flag,
+        /// Whether the operator's catalogue describes the tool.
+        known: Flag,
+        /// Whether the server describes the tool otherwise than when a person saw it.
+        drifted: Flag,
+        /// Whether somebody said stop.
+        stopped: Flag,
+        /// Whether the user's last words said to wait.
+        withheld: Flag,
+        /// Whether the user's words ask for the effect.
+        asked: Flag,
+        /// Whether a lease of people covers exactly this call.
+        leased: Flag,
+        /// Different people who agreed: those of the lease; without one, the owner where the words ask for it.
+        approvers: Whole,
+        /// People who must agree.
+        approvers_needed: Whole,
+        /// Whether it can be undone.
+        reversible: Flag,
+        /// Whether the operator lets this tool do what cannot be undone.
+        irreversible_allowed: Flag,
+        /// Whether everybody can see what it does.
+        public: Flag,
+        /// How secret what the task read is: 0 public, 1 internal, 2 confidential, 3 secret.
+        secrecy: Whole,
+        /// The same as a word.
+        label: Text,
+        /// Whether every value that decides something is grounded as well as it must be.
+        grounded: Flag,
+        /// The argument of the value that is furthest from it; empty where `grounded` holds.
+        weak_argument: Text,
+        /// That value, shortened; a credential is hidden.
+        weak_value: Text,
+        /// Whether every value that decides something is at least in a record that the user means.
+        meant: Flag,
+        /// Whether the user named everybody whom it reaches.
+        audience_named: Flag,
+        /// An address in the text that neither the user nor a system gave; empty where there is none.
+        stray_address: Text,
+        /// Calls of its effect (of the tool, where that has a limit of its own) that the task made with nobody looking.
+        done: Whole,
+        /// How many may be.
+        ceiling: Whole,
+        /// What it costs; 0 where it costs nothing that the guard can see.
+        amount: Whole in "millionths",
+        /// Whether it has an amount that cannot be read.
+        amount_unreadable: Flag,
+        /// The most that a call pays with nobody looking.
+        pay_most: Whole in "millionths",
+    }
+}
+
+/// How secret something is, as a number and as a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Secrecy(pub i64, pub &'static str);
+
+impl Facts {
+    /// The attributes that are not at their defaults, for a record.
+    pub fn to_json(&self) -> serde_json::Map<String, serde_json::Value> {
+        let nothing = Self::default();
+        let said = self.values().filter(|(name, value)| nothing.get(name).as_ref() != Some(value));
+        said.map(|(name, value)| (name.to_owned(), serde_json::to_value(value).unwrap_or_default())).collect()
+    }
+
+    /// Reads what [`Facts::to_json`] wrote; names that are no attributes any more are left out.
+    pub fn from_json(map: &serde_json::Map<String, serde_json::Value>) -> Self {
+        let mut facts = Self::default();
+        for (name, value) in map {
+            facts.set(name, value);
+        }
+        facts
+    }
+}
