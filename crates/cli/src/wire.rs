@@ -71,6 +71,14 @@ pub(crate) fn sandbox_init() {
     }
 }
 
+/// What speaks HTTP to the servers behind the guard.
+///
+/// # Errors
+/// A sentence.
+pub(crate) fn exchange() -> Result<Arc<dyn trustmill_core::port::exchange::Exchange>, String> {
+    Ok(Arc::new(trustmill_infra::HttpExchange::new(&[])?))
+}
+
 /// Keeps the process small. Before any thread is started.
 pub(crate) fn give_memory_back() {
     trustmill_sandbox::give_memory_back();

@@ -24,6 +24,7 @@ pub mod ruling;
 pub mod scan;
 pub mod shelf;
 pub mod source;
+pub mod sse;
 pub mod token;
 pub mod trusted;
 pub mod verdict;

@@ -3,9 +3,11 @@
 use crate::engine::{Answer, Engine};
 use async_trait::async_trait;
 use serde_json::Value;
+use trustmill_core::Sha256;
 use trustmill_guard::call::Call;
 use trustmill_guard::decide::Decision;
 use trustmill_guard::record::Outcome;
+use trustmill_guard::session::Session;
 
 /// The decision point as doors see it. Nothing here leases, approves or speaks for a person.
 #[async_trait]
@@ -16,8 +18,39 @@ pub trait Desk: Send + Sync {
     /// Tells what came of an allowed call.
     async fn ended(&self, told: Told<'_>);
 
-    /// Tells what a server says of its tools.
-    async fn listed(&self, server: &str, tools: &[(String, Value)]);
+    /// Tells what a server says of its tools; gives the names of those that are held, which agents are not shown.
+    async fn listed(&self, server: &str, tools: &[(String, Value)]) -> Held;
+
+    /// Changes whenever people decide something, where that can be watched.
+    fn changes(&self) -> Option<tokio::sync::watch::Receiver<u64>> {
+        None
+    }
+
+    /// Whether a call still waits for a person, as far as that can be seen.
+    fn waits(&self, _session: &str, _call: &Sha256) -> bool {
+        true
+    }
+}
+
+/// Tools that are held, as `server/tool`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Held {
+    /// These.
+    Some(Vec<String>),
+    /// Nobody knows: all.
+    All,
+}
+
+impl Held {
+    /// Whether a tool is.
+    pub fn holds(&self, server: &str, tool: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(held) => held
+                .iter()
+                .any(|name| name.strip_prefix(server).and_then(|rest| rest.strip_prefix('/')) == Some(tool)),
+        }
+    }
 }
 
 /// What came of a call.
@@ -46,9 +79,18 @@ impl Desk for Engine {
         let _ = Self::ended(self, told.session, told.number, told.call, told.outcome, told.answer);
     }
 
-    async fn listed(&self, server: &str, tools: &[(String, Value)]) {
-        // Calls are refused then as well, since they cannot be recorded either.
-        let _ = Self::listed(self, server, tools);
+    async fn listed(&self, server: &str, tools: &[(String, Value)]) -> Held {
+        // Where pins cannot be recorded, calls cannot either.
+        Self::listed(self, server, tools).map_or(Held::All, Held::Some)
+    }
+
+    fn changes(&self) -> Option<tokio::sync::watch::Receiver<u64>> {
+        Some(Self::changes(self))
+    }
+
+    fn waits(&self, session: &str, call: &Sha256) -> bool {
+        let plan = |session: &Session| session.plan.calls.iter().any(|planned| planned.digest == *call);
+        self.look(|state| state.sessions.get(session).is_some_and(plan))
     }
 }
 

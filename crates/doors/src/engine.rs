@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
+use tokio::sync::watch;
 use trustmill_core::Sha256;
 use trustmill_core::port::Coded;
 use trustmill_guard::call::Call;
@@ -25,17 +26,31 @@ pub struct Engine {
     inner: Mutex<Inner>,
     rules: RwLock<Arc<Rulebook>>,
     clock: fn() -> Timestamp,
+    /// Counts what people decide and what waits for them.
+    changes: watch::Sender<u64>,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     log: Log,
-    state: State,
+    pub(crate) state: State,
 }
 
 impl Inner {
-    fn session(&self, name: &str) -> Result<&Session, EngineError> {
+    pub(crate) fn session(&self, name: &str) -> Result<&Session, EngineError> {
         self.state.sessions.get(name).ok_or_else(|| EngineError::NoSession(name.to_owned()))
     }
+}
+
+/// Whether what people see, or what they allowed, is another after this.
+const fn matters_to_people(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Asked { .. }
+            | Event::Granted { .. }
+            | Event::Dismissed { .. }
+            | Event::Stopped { .. }
+            | Event::Drifted { .. }
+    )
 }
 
 /// What a door is told of a call.
@@ -127,7 +142,8 @@ impl Engine {
     pub fn open(folder: &Path, rules: Rulebook, clock: fn() -> Timestamp) -> Result<Self, LogError> {
         let (log, state) = Log::open(folder)?;
         let (inner, rules) = (Mutex::new(Inner { log, state }), Arc::new(rules));
-        let engine = Self { inner, rules: RwLock::new(Arc::clone(&rules)), clock };
+        let changes = watch::Sender::new(0);
+        let engine = Self { inner, rules: RwLock::new(Arc::clone(&rules)), clock, changes };
         engine.close_interrupted()?;
         engine.record_rules(&rules)?;
         Ok(engine)
@@ -179,16 +195,24 @@ impl Engine {
     }
 
     /// A panic cannot leave the state between two records: it is changed by one call, after the record stands.
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn append(&self, inner: &mut Inner, event: Event) -> Result<u64, LogError> {
+    pub(crate) fn append(&self, inner: &mut Inner, event: Event) -> Result<u64, LogError> {
         let record = inner.state.record((self.clock)(), event);
         inner.log.append(&record)?;
         // It was made from this very state, so it follows.
         let _ = inner.state.apply(&record);
+        if matters_to_people(&record.event) {
+            self.changes.send_modify(|count| *count += 1);
+        }
         Ok(record.number)
+    }
+
+    /// Changes whenever something waits for people, or was decided by them.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// Begins a task, read-only but for what the words ask for.
@@ -379,7 +403,7 @@ impl Engine {
                 }
                 Some(pinned) if *pinned == digest => {}
                 Some(_) => {
-                    if !inner.state.drifted.contains(&name) {
+                    if inner.state.drifted.get(&name) != Some(&digest) {
                         self.append(&mut inner, Event::Drifted { tool: name.clone(), digest })?;
                     }
                     held.push(name);

@@ -4,13 +4,17 @@
 //! * [`engine`] is the decision point: one at a time per folder, whatever door a call comes through;
 //! * [`socket`] lets several doors share it, [`desk`] is what they ask;
 //! * [`stdio`] stands between an MCP client and an MCP server that talk over standard input and output;
+//! * [`mcp`] is one endpoint over HTTP for many MCP servers;
+//! * [`keys`] show which session an agent's requests belong to;
 //! * [`page`] is where people look and decide;
 //! * [`hook`] answers agents that ask before each tool call.
 
 pub mod desk;
 pub mod engine;
 pub mod hook;
+pub mod keys;
 pub mod log;
+pub mod mcp;
 pub mod page;
 pub mod socket;
 pub mod standard;

@@ -3,7 +3,7 @@
 //! There are two. `door.sock` takes what an agent's side may say: calls and their outcomes. `people.sock`, in a folder of
 //! the guard's user alone, takes everything, leases and STOP among it.
 
-use crate::desk::{Desk, Told, unreachable};
+use crate::desk::{Desk, Held, Told, unreachable};
 use crate::engine::{Answer, Engine, EngineError};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -90,6 +90,22 @@ pub enum Request {
         session: String,
         /// What.
         words: String,
+    },
+    /// A new key for a session's agent.
+    Key {
+        /// The session.
+        session: String,
+    },
+    /// Which tools are held because they changed?
+    Drifts,
+    /// A person takes what a server says of a tool now.
+    Accept {
+        /// `server/tool`.
+        tool: String,
+        /// The definition that was looked at, or how its digest begins.
+        seen: String,
+        /// Who.
+        by: String,
     },
     /// What waits?
     Waiting,
@@ -241,6 +257,9 @@ pub async fn answer(engine: &Engine, request: Request) -> Value {
             done(engine.begin(&session, &agent, &owner, &words).map(nothing))
         }
         Request::Hear { session, words } => done(engine.hear(&session, &words).map(nothing)),
+        Request::Key { session } => done(engine.new_key(&session).map(|key| json!(key))),
+        Request::Drifts => json!({ "done": engine.drifts() }),
+        Request::Accept { tool, seen, by } => done(engine.accept(&tool, &seen, &by).map(nothing)),
         Request::Waiting => json!({ "done": waiting(engine) }),
         Request::Sessions => json!({ "done": sessions(engine) }),
         Request::Approve { session, plan, by, keep, seconds } => {
@@ -350,7 +369,10 @@ impl Desk for Remote {
         let _ = self.ask(&request).await;
     }
 
-    async fn listed(&self, server: &str, tools: &[(String, Value)]) {
-        let _ = self.ask(&Request::Listed { server: server.to_owned(), tools: tools.to_vec() }).await;
+    async fn listed(&self, server: &str, tools: &[(String, Value)]) -> Held {
+        let answer = self.ask(&Request::Listed { server: server.to_owned(), tools: tools.to_vec() }).await;
+        let held =
+            answer.ok().and_then(|mut answer| serde_json::from_value(answer.get_mut("done")?.take()).ok());
+        held.map_or(Held::All, Held::Some)
     }
 }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use trustmill_guard::call::{Call, Limits};
+use trustmill_guard::catalogue::RESOURCES;
 use trustmill_guard::decide::Decision;
 use trustmill_guard::record::Outcome;
 
@@ -74,8 +75,8 @@ impl Proxy {
                     let _ = back.send(line(&failure(&Value::Null, -32600, "the message is too long"))).await;
                 }
                 Line::Text(text) => match self.judge(&text).await {
-                    Passing::On => {
-                        to.write_all(&text).await?;
+                    Passing::On(message) => {
+                        to.write_all(&line(&message)).await?;
                         to.flush().await?;
                     }
                     Passing::Back(message) => {
@@ -128,12 +129,12 @@ impl Proxy {
         let id = message.get("id").cloned();
         let Some(method) = message.get("method").and_then(Value::as_str) else {
             // An answer to something that the server asked.
-            return Passing::On;
+            return Passing::On(message);
         };
         let Some(id) = id.filter(|id| !id.is_null()) else {
             // Nobody waits for the answer to a notification, and so none of them may do anything.
             let harmless = method.starts_with("notifications/");
-            return if harmless { Passing::On } else { Passing::Nowhere };
+            return if harmless { Passing::On(message) } else { Passing::Nowhere };
         };
         if !(id.is_string() || id.is_i64() || id.is_u64()) {
             return Passing::Back(failure(&Value::Null, -32600, "an id is a text or a whole number"));
@@ -150,11 +151,15 @@ impl Proxy {
                 Ok(opened) => opened,
                 Err(refused) => return Passing::Back(refused.message(&id)),
             },
+            "resources/read" => match self.read(&message).await {
+                Ok(opened) => opened,
+                Err(refused) => return Passing::Back(refused.error(&id)),
+            },
             "tools/list" => Open::Listing,
             _ => Open::Other,
         };
         self.opened().insert(key, opened);
-        Passing::On
+        Passing::On(message)
     }
 
     /// Decides over a tool call.
@@ -164,6 +169,16 @@ impl Proxy {
             return Err(Refused::Malformed("a tool call names its tool".into()));
         };
         let arguments = params.get("arguments").cloned().unwrap_or_default();
+        self.decide(tool, arguments).await
+    }
+
+    /// Decides over reading a resource.
+    async fn read(&self, message: &Value) -> Result<Open, Refused> {
+        let uri = message.pointer("/params/uri").cloned().unwrap_or_default();
+        self.decide(RESOURCES, json!({ "uri": uri })).await
+    }
+
+    async fn decide(&self, tool: &str, arguments: Value) -> Result<Open, Refused> {
         let call = Call::new(&self.server, tool, arguments, Limits::default())
             .map_err(|error| Refused::Malformed(error.to_string()))?;
         let answer = self.desk.decide(&self.session, &call).await;
@@ -186,13 +201,8 @@ impl Proxy {
         match opened {
             Open::Other => Some(text),
             Open::Listing => {
-                let tools = message.pointer("/result/tools").and_then(Value::as_array);
-                let named = tools
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|tool| Some((tool.get("name")?.as_str()?.to_owned(), tool.clone())));
-                self.desk.listed(&self.server, &named.collect::<Vec<_>>()).await;
-                Some(text)
+                let shown = review(self.desk.as_ref(), &self.server, message).await;
+                Some(shown.map_or(text, |message| line(&message)))
             }
             Open::Call { number, call } => {
                 self.ended(number, &call, &message).await;
@@ -226,22 +236,43 @@ impl Proxy {
     }
 }
 
+/// Has the tools of an answer compared with what was pinned. Where some are held, gives the answer without them: a text
+/// that changed behind a person's back is not shown to the agent either.
+pub(crate) async fn review(desk: &dyn Desk, server: &str, mut message: Value) -> Option<Value> {
+    let tools = message.pointer_mut("/result/tools")?.as_array_mut()?;
+    let name = |tool: &Value| Some(tool.get("name")?.as_str()?.to_owned());
+    let named: Vec<_> = tools.iter().filter_map(|tool| Some((name(tool)?, tool.clone()))).collect();
+    let held = desk.listed(server, &named).await;
+    let before = tools.len();
+    tools.retain(|tool| name(tool).is_none_or(|name| !held.holds(server, &name)));
+    (tools.len() < before).then_some(message)
+}
+
 /// Where a message goes.
 enum Passing {
-    On,
+    /// As it was read here: two members of one name, which two readers take differently, do not survive that.
+    On(Value),
     Back(Value),
     Nowhere,
 }
 
 /// Why a call does not reach its server.
-enum Refused {
+pub(crate) enum Refused {
     Malformed(String),
     Decided(Answer),
 }
 
 impl Refused {
+    /// An error of the protocol, for what has no other way to say so.
+    pub(crate) fn error(&self, id: &Value) -> Value {
+        match self {
+            Self::Malformed(why) => failure(id, -32602, why),
+            Self::Decided(answer) => failure(id, -32000, &told(answer)),
+        }
+    }
+
     /// An error of the protocol for what is malformed; for a decision, a result that the model reads.
-    fn message(&self, id: &Value) -> Value {
+    pub(crate) fn message(&self, id: &Value) -> Value {
         match self {
             Self::Malformed(why) => failure(id, -32602, why),
             Self::Decided(answer) => {
@@ -268,13 +299,14 @@ pub fn told(answer: &Answer) -> String {
 }
 
 /// The value that a result carries: its structured content, else its texts, read as JSON where they are.
-fn answered(result: &Value) -> Value {
+pub(crate) fn answered(result: &Value) -> Value {
     if let Some(value) = result.get("structuredContent").filter(|value| !value.is_null()) {
         // Servers that can only give objects wrap a list.
         let only = value.as_object().filter(|map| map.len() == 1).and_then(|map| map.get("result"));
         return only.unwrap_or(value).clone();
     }
-    let texts = result.get("content").and_then(Value::as_array).into_iter().flatten();
+    let list = |name| result.get(name).and_then(Value::as_array).into_iter().flatten();
+    let texts = list("content").chain(list("contents"));
     let texts: Vec<&str> = texts.filter_map(|item| item.get("text")?.as_str()).collect();
     let read = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
     match texts.as_slice() {
@@ -287,7 +319,7 @@ fn failure(id: &Value, code: i32, message: &str) -> Value {
     json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } })
 }
 
-fn line(message: &Value) -> Vec<u8> {
+pub(crate) fn line(message: &Value) -> Vec<u8> {
     let mut line = message.to_string().into_bytes();
     line.push(b'\n');
     line
@@ -302,14 +334,14 @@ async fn write_all(mut to: impl AsyncWrite + Unpin, mut from: mpsc::Receiver<Vec
 }
 
 /// A line of a peer.
-enum Line {
+pub(crate) enum Line {
     Text(Vec<u8>),
     TooLong,
     End,
 }
 
 /// The next line, its end included. One that is too long is read over and not kept.
-async fn next_line(from: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<Line> {
+pub(crate) async fn next_line(from: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<Line> {
     let mut text = Vec::new();
     let took = (&mut *from).take(LONGEST).read_until(b'\n', &mut text).await?;
     if took == 0 {

@@ -177,14 +177,22 @@ impl trustmill_core::port::Coded for CatalogueError {
     }
 }
 
+/// The name under which reading a resource of the protocol is decided.
+pub const RESOURCES: &str = "resources/read";
+
 /// The catalogues that come with the guard, by name.
-pub const SHIPPED: [(&str, &str); 7] = [
+pub const SHIPPED: [(&str, &str); 12] = [
     ("agent", include_str!("../catalogue/agent.toml")),
     ("bank", include_str!("../catalogue/bank.toml")),
     ("calendar", include_str!("../catalogue/calendar.toml")),
     ("chat", include_str!("../catalogue/chat.toml")),
+    ("everything", include_str!("../catalogue/everything.toml")),
+    ("fetch", include_str!("../catalogue/fetch.toml")),
     ("files", include_str!("../catalogue/files.toml")),
+    ("git", include_str!("../catalogue/git.toml")),
     ("mail", include_str!("../catalogue/mail.toml")),
+    ("memory", include_str!("../catalogue/memory.toml")),
+    ("time", include_str!("../catalogue/time.toml")),
     ("travel", include_str!("../catalogue/travel.toml")),
 ];
 
@@ -226,8 +234,23 @@ impl Catalogue {
     }
 
     /// What a tool does; one that nobody described does the worst, and its every argument decides something.
+    ///
+    /// [`RESOURCES`] is read where nobody says otherwise: that is all the protocol lets it do.
     pub fn tool(&self, name: &str) -> Tool {
-        self.tools.get(name).cloned().unwrap_or(Tool {
+        let known = self.tools.get(name);
+        if name == RESOURCES && known.is_none() {
+            let uri = Argument { role: Role::Query, kind: Kind::Url, active: false };
+            let label =
+                if self.tools.is_empty() { Confidentiality::Confidential } else { Confidentiality::Internal };
+            return Tool {
+                effect: Effect::Read,
+                public: false,
+                arguments: BTreeMap::from([("uri".to_owned(), uri)]),
+                returns: Returns { confidentiality: label, ..Returns::default() },
+                ..self.tool("")
+            };
+        }
+        known.cloned().unwrap_or(Tool {
             effect: Effect::Access,
             reversible: false,
             undo: None,
@@ -242,7 +265,7 @@ impl Catalogue {
 
     /// Whether a tool is described.
     pub fn knows(&self, name: &str) -> bool {
-        self.tools.contains_key(name)
+        name == RESOURCES || self.tools.contains_key(name)
     }
 }
 

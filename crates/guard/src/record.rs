@@ -186,6 +186,13 @@ pub enum Event {
         /// Who.
         by: String,
     },
+    /// Whoever shows this key speaks for the session's agent.
+    Keyed {
+        /// The session.
+        session: String,
+        /// SHA-256 of the key.
+        key: Sha256,
+    },
     /// A server says something else of a tool than what was pinned.
     Drifted {
         /// `server/tool`.
@@ -205,6 +212,7 @@ impl Event {
             | Self::Asked { session, .. }
             | Self::Denied { session, .. }
             | Self::Granted { session, .. }
+            | Self::Keyed { session, .. }
             | Self::Dismissed { session, .. }
             | Self::Ended { session, .. } => Some(session),
             Self::Stopped { session, .. } | Self::Resumed { session, .. } => session.as_deref(),

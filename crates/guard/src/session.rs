@@ -6,7 +6,7 @@ use crate::ground::Register;
 use crate::lease::{Lease, Plan};
 use crate::record::{Event, Outcome, Record};
 use crate::words::Words;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use trustmill_core::{Sha256, Timestamp};
 
 /// A task of an agent for a person.
@@ -54,8 +54,10 @@ pub struct State {
     pub sessions: BTreeMap<String, Session>,
     /// Digests of tools' definitions by `server/tool`, as a person last saw them.
     pub pins: BTreeMap<String, Sha256>,
-    /// Tools whose definition is not the one that was pinned.
-    pub drifted: BTreeSet<String>,
+    /// Tools whose definition is not the one that was pinned, with the one that was seen instead.
+    pub drifted: BTreeMap<String, Sha256>,
+    /// Sessions by the digests of their agents' keys.
+    pub keys: BTreeMap<Sha256, String>,
     /// Whether everybody was told to stop.
     pub stopped: bool,
     /// The rules that decided last.
@@ -127,8 +129,11 @@ impl State {
                 }
             }
             Event::Ruled { digest } => self.rules = Some(*digest),
-            Event::Drifted { tool, .. } => {
-                self.drifted.insert(tool.clone());
+            Event::Drifted { tool, digest } => {
+                self.drifted.insert(tool.clone(), *digest);
+            }
+            Event::Keyed { session, key } => {
+                self.keys.insert(*key, session.clone());
             }
             event => {
                 if let Some(session) = event.session().and_then(|id| self.sessions.get_mut(id)) {
@@ -189,6 +194,7 @@ impl Session {
             }
             Event::Opened { .. }
             | Event::Denied { .. }
+            | Event::Keyed { .. }
             | Event::Pinned { .. }
             | Event::Drifted { .. }
             | Event::Ruled { .. } => {}

@@ -7,6 +7,7 @@
 pub mod advisories;
 pub mod clock;
 pub mod data_dir;
+pub mod exchange;
 pub mod git;
 pub mod http;
 pub mod journal;
@@ -21,6 +22,7 @@ pub mod webhook;
 pub use advisories::AdvisoryStore;
 pub use clock::SystemClock;
 pub use data_dir::{DataDir, DataDirError};
+pub use exchange::HttpExchange;
 pub use git::{GitConfig, GitRepositories, is_usable_for_ssh};
 pub use http::{FetchConfig, HttpFetch};
 pub use journal::SqliteJournal;

@@ -10,6 +10,7 @@
 )]
 
 pub mod advisories;
+pub mod agents;
 pub mod authority;
 pub mod clock;
 pub mod conformance;

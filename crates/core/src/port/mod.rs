@@ -6,6 +6,7 @@ pub mod advisories;
 pub mod blobs;
 pub mod clock;
 pub mod ecosystem;
+pub mod exchange;
 pub mod fetch;
 pub mod gate;
 pub mod journal;

@@ -1,5 +1,6 @@
 //! Who may decide, and who is signed in.
 
+use crate::keys::secret;
 use axum::http::{HeaderMap, header};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,13 +31,6 @@ impl SignedIn {
     pub(super) fn sent(&self, form: &str) -> bool {
         Sha256::of(self.form.as_bytes()) == Sha256::of(form.as_bytes())
     }
-}
-
-/// A secret of 256 bits, in hexadecimal digits.
-fn secret() -> Result<String, getrandom::Error> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)?;
-    Ok(Sha256::from_bytes(bytes).to_hex())
 }
 
 impl People {

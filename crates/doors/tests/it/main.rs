@@ -7,6 +7,7 @@
 )]
 
 mod engine;
+mod mcp;
 mod page;
 mod stdio;
 mod support;

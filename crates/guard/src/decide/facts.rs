@@ -66,7 +66,7 @@ impl Gathered {
             owner: session.owner.as_str().into(),
             session: found.is_some(),
             known: rules.catalogue(&call.server).knows(&call.tool),
-            drifted: state.drifted.contains(&call.name()),
+            drifted: state.drifted.contains_key(&call.name()),
             stopped: state.stopped || session.stopped,
             withheld: session.words.withhold(),
             asked,

@@ -1,6 +1,5 @@
 //! Anthropic's Messages, streamed (<https://docs.anthropic.com/en/api/messages-streaming>; API version 2023-06-01).
 
-use super::sse::Event;
 use super::{Codec, Decoder, Flow, Trouble, Wire, carried, count, cut, failure, json};
 use serde_json::{Map, Value, json as value};
 use std::collections::BTreeMap;
@@ -8,6 +7,7 @@ use trustmill_core::conversation::{
     Arguments, Call, Carried, Message, Piece, Reply, Stop, Tokens, ToolSpec, TurnRequest,
 };
 use trustmill_core::port::model::Listener;
+use trustmill_core::sse::Event;
 
 pub(super) struct Anthropic;
 

@@ -1,7 +1,6 @@
 //! The exchange that every wire format shares: one request, a bounded stream of events, one reply.
 
 use super::failure::{self, Trouble};
-use super::sse::{Broken, Reader};
 use super::{Codec, Endpoint, Flow, KeyHeader, cut};
 use crate::http::retry_after;
 use async_trait::async_trait;
@@ -13,6 +12,7 @@ use trustmill_core::conversation::{Reply, TurnRequest};
 use trustmill_core::port::Coded;
 use trustmill_core::port::model::{Listener, Model, ModelError, Passing};
 use trustmill_core::port::registry::Secret;
+use trustmill_core::sse::{Broken, Reader};
 
 /// For the connection, TLS included.
 const CONNECT: Duration = Duration::from_secs(15);

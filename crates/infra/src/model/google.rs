@@ -1,12 +1,12 @@
 //! Google's `streamGenerateContent` (<https://ai.google.dev/api/generate-content>), as server-sent events.
 
-use super::sse::Event;
 use super::{Codec, Decoder, Flow, Trouble, Wire, carried, count, cut, failure, json};
 use serde_json::{Value, json as value};
 use trustmill_core::conversation::{
     Answer, Arguments, Call, Carried, Message, Piece, Reply, Stop, Tokens, ToolSpec, TurnRequest,
 };
 use trustmill_core::port::model::Listener;
+use trustmill_core::sse::Event;
 
 /// Begins the ids that the mill made, since not every model of Google gives its calls one.
 const OWN_ID: &str = "tm-call-";

@@ -7,17 +7,16 @@ mod google;
 mod key;
 mod openai_chat;
 mod openai_responses;
-mod sse;
 
 pub use exchange::{HttpModel, ModelSetupError};
 pub use key::KeySource;
 
 use failure::Trouble;
 use serde_json::Value;
-use sse::Event;
 use trustmill_core::conversation::{Carried, Reply, TurnRequest};
 use trustmill_core::port::model::Listener;
 use trustmill_core::port::registry::Secret;
+use trustmill_core::sse::Event;
 
 /// A wire format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -1,13 +1,13 @@
 //! Chat Completions, streamed (<https://platform.openai.com/docs/api-reference/chat-streaming>): as OpenAI has them, and
 //! as vLLM, llama.cpp, Ollama and resellers do, who leave out ids, indices, usage or the last line.
 
-use super::sse::Event;
 use super::{Codec, Decoder, Flow, Trouble, count, cut, failure, json};
 use serde_json::{Value, json as value};
 use trustmill_core::conversation::{
     Arguments, Call, Message, Piece, Reply, Stop, Tokens, ToolSpec, TurnRequest,
 };
 use trustmill_core::port::model::Listener;
+use trustmill_core::sse::Event;
 
 /// The most calls of one reply; an index beyond it is nonsense.
 const MOST_CALLS: usize = 64;

@@ -1,7 +1,6 @@
 //! OpenAI's Responses, streamed (<https://platform.openai.com/docs/api-reference/responses>). Nothing is stored there:
 //! every turn carries the whole conversation.
 
-use super::sse::Event;
 use super::{Codec, Decoder, Flow, Trouble, Wire, carried, count, cut, failure, json};
 use serde_json::{Value, json as value};
 use std::collections::BTreeMap;
@@ -9,6 +8,7 @@ use trustmill_core::conversation::{
     Arguments, Call, Carried, Message, Piece, Reply, Stop, Tokens, ToolSpec, TurnRequest,
 };
 use trustmill_core::port::model::Listener;
+use trustmill_core::sse::Event;
 
 pub(super) struct Responses {
     /// Whether thoughts are asked for in encrypted form and given back; models that do not think refuse to be asked.

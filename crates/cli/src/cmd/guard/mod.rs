@@ -2,8 +2,10 @@
 
 mod people;
 mod policy;
+mod review;
 mod run;
 mod setup;
+mod upstreams;
 
 use super::Global;
 use crate::error::Failure;
@@ -54,6 +56,10 @@ enum Verb {
     Deny(people::Deny),
     /// Lease by terms: what a tool's arguments may be, how often, how much
     Lease(people::Lease),
+    /// A new key for the agent of a session, with which it reaches the guard over HTTP
+    Key(review::Key),
+    /// Tools that are held because their servers describe them otherwise than before
+    Review(review::Review),
     /// Let nothing but reading happen, from the next call on
     Stop(people::Halt),
     /// Let effects happen again, with new leases
@@ -87,6 +93,8 @@ impl Guard {
                 Verb::Approve(verb) => verb.run(&state, json).await,
                 Verb::Deny(verb) => verb.run(&state, json).await,
                 Verb::Lease(verb) => verb.run(&state, json).await,
+                Verb::Key(verb) => verb.run(&state, json).await,
+                Verb::Review(verb) => verb.run(&state, json).await,
                 Verb::Stop(verb) => verb.run(&state, json).await,
                 Verb::Resume(verb) => verb.run(&state, json).await,
                 Verb::Log(verb) => verb.run(&state, json),

@@ -16,6 +16,7 @@ use trustmill_core::port::Coded;
 use trustmill_doors::desk::Desk;
 use trustmill_doors::engine::Engine;
 use trustmill_doors::hook::{self, verdict};
+use trustmill_doors::mcp::endpoint::{self, Endpoint, Fence};
 use trustmill_doors::page::People;
 use trustmill_doors::socket::{Remote, Request, paths};
 use trustmill_doors::standard;
@@ -48,9 +49,30 @@ pub(super) struct Up {
     /// Somebody who may decide there: prints their own sign-in link
     #[arg(long, value_name = "NAME", requires = "listen")]
     person: Vec<String>,
-    /// Further host names under which the page is reached, as browsers say them
-    #[arg(long, value_name = "HOST[:PORT]", requires = "listen")]
+    /// Further host names under which these addresses are reached, as clients say them
+    #[arg(long, value_name = "HOST[:PORT]")]
     host: Vec<String>,
+    /// Address at which agents reach the servers of guard.toml, each agent with a key of its session
+    #[arg(long, value_name = "IP:PORT")]
+    agents: Option<SocketAddr>,
+}
+
+/// Agents cannot be listened to.
+#[derive(Debug, thiserror::Error)]
+#[error("agents cannot be listened to at {address}")]
+struct AgentsError {
+    address: SocketAddr,
+    source: std::io::Error,
+}
+
+impl Coded for AgentsError {
+    fn code(&self) -> &'static str {
+        "TM1320"
+    }
+
+    fn help(&self) -> String {
+        "name a free address of this machine with --agents".into()
+    }
 }
 
 /// The page cannot be shown.
@@ -91,14 +113,54 @@ impl Up {
         Ok(())
     }
 
+    /// Answers agents until the runtime ends.
+    async fn listen_to_agents(
+        &self,
+        engine: &Arc<Engine>,
+        state: &Path,
+        address: SocketAddr,
+    ) -> Result<Arc<Endpoint>, Failure> {
+        let failed = |source| Failure::from(AgentsError { address, source });
+        let servers = setup::servers(state)?;
+        let exchange = crate::wire::exchange().map_err(|why| failed(std::io::Error::other(why)))?;
+        let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
+        let bound = listener.local_addr().map_err(failed)?;
+        let page = self.listen.map(|page| match self.host.first() {
+            Some(host) => format!("https://{host}"),
+            None => format!("http://{page}"),
+        });
+        say!("agents: http://{bound}/mcp");
+        servers.keys().for_each(|name| say!("agents: http://{bound}/mcp/{name}"));
+        let endpoint = Endpoint::new(Arc::clone(engine), servers, exchange, page);
+        let router = endpoint::router(Arc::clone(&endpoint), Fence::new(bound, &self.host));
+        tokio::spawn(async move {
+            use axum::serve::ListenerExt as _;
+            let listener = listener.tap_io(|stream| {
+                // A small answer does not wait for a larger one.
+                let _ = stream.set_nodelay(true);
+            });
+            if let Err(error) = axum::serve(listener, router).await {
+                tracing::warn!("agents are no longer listened to: {error}");
+            }
+        });
+        Ok(endpoint)
+    }
+
     pub(super) async fn run(self, state: &Path) -> Result<Exit, Failure> {
         let engine = Arc::new(setup::engine(state, &[])?);
         setup::share(&engine, state, &[]);
         if let Some(address) = self.listen {
             self.show_page(&engine, address).await?;
         }
+        let endpoint = match self.agents {
+            Some(address) => Some(self.listen_to_agents(&engine, state, address).await?),
+            None => None,
+        };
         complain!("the guard decides; its record is {}", state.join("record.jsonl").display());
         let _ = tokio::signal::ctrl_c().await;
+        if let Some(endpoint) = endpoint {
+            endpoint.close().await;
+        }
         Ok(Exit::Success)
     }
 }

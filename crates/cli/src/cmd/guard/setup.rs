@@ -1,6 +1,7 @@
 //! How a guard is set up: `guard.toml` in its folder, the shipped catalogues, and the decision point that is reached
 //! through a socket or opened here.
 
+use super::upstreams::Upstream;
 use crate::error::Failure;
 use crate::exit::Exit;
 use serde::Deserialize;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use trustmill_core::port::Coded;
 use trustmill_doors::engine::Engine;
 use trustmill_doors::log::LogError;
+use trustmill_doors::mcp::upstream::Server;
 use trustmill_doors::socket::{Remote, Request, answer, paths};
 use trustmill_guard::catalogue::{Catalogue, CatalogueError, SHIPPED};
 use trustmill_guard::decide::{Rulebook, Settings};
@@ -22,6 +24,8 @@ use trustmill_policy::{Mode, PolicyProblems, Source};
 struct File {
     /// Catalogues by the operator's names of servers: shipped ones by name, own ones by path.
     servers: BTreeMap<String, Vec<String>>,
+    /// Servers behind the guard's own address, by the operator's names.
+    upstreams: BTreeMap<String, Upstream>,
     /// Numbers that policies go by.
     settings: Settings,
     /// Own policies, beside those in `policies/` of the guard's folder.
@@ -143,6 +147,14 @@ fn source(path: &Path) -> Result<Source, SetupError> {
 pub(super) fn only(state: &Path, policies: &[PathBuf]) -> Result<Rulebook, SetupError> {
     let sources = policies.iter().map(|path| source(path)).collect::<Result<Vec<_>, _>>()?;
     Ok(rulebook(state, &[], &[])?.exchanged(&sources)?)
+}
+
+/// The servers behind the guard's own address.
+pub(super) fn servers(state: &Path) -> Result<BTreeMap<String, Server>, Failure> {
+    let usage = |error: SetupError| Failure::new(Exit::Usage, error);
+    let wrong = |why| usage(SetupError::File { path: state.join("guard.toml"), why });
+    let described = file(state).map_err(usage)?.upstreams.into_iter();
+    described.map(|(name, upstream)| Ok((name.clone(), upstream.server(&name).map_err(wrong)?))).collect()
 }
 
 /// Everything that decides: catalogues, settings, policies. Without a word about it, a server has the shipped catalogue of

@@ -6,16 +6,18 @@ const LONGEST: usize = 4 << 20;
 
 /// One event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Event {
+pub struct Event {
     /// `event:`; empty where there is none.
-    pub(super) name: String,
+    pub name: String,
     /// The lines of `data:`, joined.
-    pub(super) data: String,
+    pub data: String,
+    /// `id:`, by which a stream that broke off is taken up again; empty where there is none.
+    pub id: String,
 }
 
 /// Why bytes are no stream of events.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Broken {
+pub enum Broken {
     /// A line is no UTF-8.
     Encoding,
     /// An event is longer than the limit.
@@ -24,7 +26,7 @@ pub(super) enum Broken {
 
 /// Puts pieces together. A piece may end within a character, within a line break, anywhere.
 #[derive(Debug, Default)]
-pub(super) struct Reader {
+pub struct Reader {
     line: Vec<u8>,
     event: Event,
     has_data: bool,
@@ -35,7 +37,10 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Takes a piece; events that are whole come out.
-    pub(super) fn push(&mut self, piece: &[u8]) -> Result<Vec<Event>, Broken> {
+    ///
+    /// # Errors
+    /// [`Broken`]; the stream cannot be read on.
+    pub fn push(&mut self, piece: &[u8]) -> Result<Vec<Event>, Broken> {
         let mut events = Vec::new();
         if piece.is_empty() {
             return Ok(events);
@@ -61,7 +66,7 @@ impl Reader {
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<(), Broken> {
-        if self.line.len() + self.event.data.len() + bytes.len() > LONGEST {
+        if self.line.len() + self.event.data.len() + self.event.id.len() + bytes.len() > LONGEST {
             return Err(Broken::TooLong);
         }
         self.line.extend_from_slice(bytes);
@@ -89,7 +94,8 @@ impl Reader {
                 }
                 self.event.data.push_str(value);
             }
-            // A comment, `id`, `retry`, or something new.
+            "id" if !value.contains('\0') => value.clone_into(&mut self.event.id),
+            // A comment, `retry`, or something new.
             _ => {}
         }
         Ok(None)
@@ -111,13 +117,14 @@ mod tests {
     }
 
     fn event(name: &str, data: &str) -> Event {
-        Event { name: name.into(), data: data.into() }
+        Event { name: name.into(), data: data.into(), id: String::new() }
     }
 
     #[test]
     fn events_are_read_as_the_specification_has_them() {
         let text = "\u{feff}: ping\n\nevent: a\r\ndata: one\r\ndata:two\r\n\r\nid: 7\rdata\r\rretry: 1\n\ndata:  x\n\n";
-        let all = [event("a", "one\ntwo"), event("", ""), event("", " x")];
+        let seventh = Event { id: "7".into(), ..event("", "") };
+        let all = [event("a", "one\ntwo"), seventh, event("", " x")];
         assert_eq!(read(&[text.as_bytes()]).unwrap(), all);
     }
 
