@@ -9,5 +9,8 @@ mod pages;
 pub mod pypi;
 mod rendered;
 mod rulings;
+pub mod rust;
 mod scheme;
+mod settled;
 mod stop;
+mod tested;

@@ -1,7 +1,7 @@
 //! How many vulnerable releases get their fix by strategies alone, and how many sabotaged patches the oracle accepts.
 //!
-//! `cargo xtask bench repair [work|held-out]` runs `trustmill repair` over `bench/repair/pypi.toml`; `sabotage` spoils the
-//! repairs that were proven and puts them before the oracle again. `TRUSTMILL_OSV` names the advisory archive,
+//! `cargo xtask bench repair [work|held-out] [pypi|npm|crates]` runs `trustmill repair` over the lists in `bench/repair`;
+//! `sabotage` spoils the repairs that were proven and puts them before the oracle again. `TRUSTMILL_OSV` names the advisory archive,
 //! `TRUSTMILL_CONFIG` a configuration whose mirrors reach the repositories. Results go to `target/bench/repair`, one line
 //! each, and what is there already is not run again.
 
@@ -26,7 +26,13 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 struct Case {
     purl: String,
     advisory: String,
+    /// What hits it, where no archive of advisories says so: since when, and the release that fixes it.
+    range: Option<(String, String)>,
+    summary: String,
 }
+
+/// The lists.
+const LISTS: [&str; 3] = ["pypi", "npm", "crates"];
 
 impl Case {
     fn key(&self) -> String {
@@ -83,7 +89,12 @@ fn main() -> Result<()> {
     if argument.as_deref() == Some("sabotage") {
         return sabotage::run(&bench);
     }
-    let cases = cases(&root.join("bench/repair/pypi.toml"))?;
+    let only = std::env::args().nth(2);
+    let mut cases = Vec::new();
+    for list in LISTS.iter().filter(|list| only.as_deref().is_none_or(|only| only == **list)) {
+        cases.extend(self::cases(&root.join(format!("bench/repair/{list}.toml")))?);
+    }
+    told(&bench, &cases)?;
     let wanted = |case: &&Case| match argument.as_deref() {
         Some("held-out") => case.is_held_out(),
         Some("work") => !case.is_held_out(),
@@ -107,9 +118,51 @@ fn cases(path: &Path) -> Result<Vec<Case>> {
     let table: toml::Table = fs::read_to_string(path)?.parse()?;
     let all = table.get("case").and_then(toml::Value::as_array).into_iter().flatten();
     let text = |case: &toml::Value, key: &str| case.get(key).and_then(toml::Value::as_str).map(str::to_owned);
-    Ok(all
-        .filter_map(|case| Some(Case { purl: text(case, "purl")?, advisory: text(case, "advisory")? }))
-        .collect())
+    let read = |case: &toml::Value| {
+        Some(Case {
+            purl: text(case, "purl")?,
+            advisory: text(case, "advisory")?,
+            range: text(case, "introduced").zip(text(case, "fixed")),
+            summary: text(case, "summary").unwrap_or_default(),
+        })
+    };
+    Ok(all.filter_map(read).collect())
+}
+
+/// Records in the OSV schema of the ranges that stand in lists, in a feed of their own.
+fn told(bench: &Bench, cases: &[Case]) -> Result<()> {
+    let mut records: BTreeMap<&str, (String, Vec<Value>)> = BTreeMap::new();
+    for case in cases {
+        let Some((introduced, fixed)) = &case.range else { continue };
+        let name = case.purl.strip_prefix("pkg:npm/").and_then(|rest| rest.rsplit_once('@'));
+        let Some((name, _)) = name else { continue };
+        let events = [serde_json::json!({"introduced": introduced}), serde_json::json!({"fixed": fixed})];
+        let range = serde_json::json!({
+            "package": {"ecosystem": "npm", "name": name.replace("%40", "@")},
+            "ranges": [{"type": "SEMVER", "events": events}],
+        });
+        let (_, ranges) = records.entry(&case.advisory).or_insert_with(|| (case.summary.clone(), Vec::new()));
+        if !ranges.contains(&range) {
+            ranges.push(range);
+        }
+    }
+    if records.is_empty() {
+        return Ok(());
+    }
+    let folder = bench.folder.join("listed");
+    fs::create_dir_all(&folder)?;
+    for (id, (summary, affected)) in records {
+        let record = serde_json::json!({
+            "schema_version": "1.6.0",
+            "id": id,
+            "modified": "2026-01-01T00:00:00Z",
+            "summary": summary,
+            "affected": affected,
+        });
+        fs::write(folder.join(format!("{id}.json")), record.to_string())?;
+    }
+    bench.text(&["advisories", "update", "--from", &folder.display().to_string(), "listed"])?;
+    Ok(())
 }
 
 /// What was found before.

@@ -128,6 +128,9 @@ pub(crate) struct Row {
     pub(crate) repaired: Option<Repaired>,
     /// Why there is none.
     pub(crate) missed: Option<Miss>,
+    /// What a user writes to get it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) install: Vec<String>,
     /// The session of the model that worked on it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) session: Option<String>,
@@ -163,6 +166,7 @@ impl Repair {
                 if let Some(router) = &router {
                     self.by_agent(&repairs, &finding, router, &mut row).await?;
                 }
+                row.install = install(&mill, &row);
                 rows.push(row);
             }
         }
@@ -235,6 +239,18 @@ impl Repair {
     }
 }
 
+/// How the repaired release of a row is got from this mill.
+fn install(mill: &Mill, row: &Row) -> Vec<String> {
+    let lines = || {
+        let repaired = row.repaired.as_ref()?;
+        let release = &repaired.release;
+        let ecosystem = mill.world.ecosystem(release).ok()?;
+        let mount = format!("http://{}/{}", mill.config.serve.listen, release.ty());
+        Some(ecosystem.workshop()?.install_lines(release, repaired.repaired.version()?, &mount))
+    };
+    lines().unwrap_or_default()
+}
+
 /// How a session stands, in one sentence.
 fn said(ended: &Ended) -> String {
     match ended {
@@ -283,6 +299,7 @@ async fn row(
         summary,
         repaired,
         missed,
+        install: Vec::new(),
         session: None,
         agent: None,
     })

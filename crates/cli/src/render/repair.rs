@@ -18,6 +18,9 @@ pub(crate) fn print(rows: &[RepairRow]) {
         }
         if let Some(repaired) = &row.repaired {
             about(repaired);
+            for line in &row.install {
+                say!("    {line}");
+            }
             say!("  see the difference: trustmill repair show {}", repaired.repaired);
         }
         if let Some(miss) = &row.missed {

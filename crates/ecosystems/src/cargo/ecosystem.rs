@@ -2,7 +2,9 @@
 
 use super::build::{self, PublishedCrate};
 use super::upstream::Upstream;
+use super::workshop::{Settled, Tests};
 use super::{lockfile, plan, recipe, source};
+use crate::settled::Settlements;
 use async_trait::async_trait;
 use std::io;
 use std::path::Path;
@@ -14,6 +16,7 @@ use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::ecosystem::{Build, BuildRequest, Ecosystem, Evidence, Plan, PlanError, Published};
 use trustmill_core::port::fetch::FetchError;
 use trustmill_core::port::sandbox::SandboxError;
+use trustmill_core::port::workshop::Workshop;
 use trustmill_core::recipe::Recipe;
 use trustmill_core::release::Project;
 use trustmill_core::source::SourceClaim;
@@ -22,12 +25,21 @@ use trustmill_core::source::SourceClaim;
 pub struct Cargo {
     upstream: Arc<Upstream>,
     blobs: Arc<dyn Blobs>,
+    pub(super) tests: Option<Tests>,
+    pub(super) settlements: Settlements<Settled>,
 }
 
 impl Cargo {
     /// The ecosystem over an index; `blobs` is where the factory puts published crates.
     pub fn new(upstream: Arc<Upstream>, blobs: Arc<dyn Blobs>) -> Self {
-        Self { upstream, blobs }
+        Self { upstream, blobs, tests: None, settlements: Settlements::new(None) }
+    }
+
+    /// The same, with what repairing crates takes.
+    #[must_use]
+    pub fn with_tests(self, tests: Tests) -> Self {
+        let settlements = Settlements::new(Some(tests.settled.clone()));
+        Self { tests: Some(tests), settlements, ..self }
     }
 }
 
@@ -73,6 +85,10 @@ impl Ecosystem for Cargo {
 
     fn generated(&self, path: &str, bytes: &[u8]) -> Option<&'static str> {
         source::generated(path, bytes)
+    }
+
+    fn workshop(&self) -> Option<&dyn Workshop> {
+        self.tests.is_some().then_some(self)
     }
 
     fn next_recipe(&self, evidence: &Evidence<'_>, tried: &[Attempt]) -> Option<Recipe> {

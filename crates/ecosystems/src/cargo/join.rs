@@ -1,10 +1,11 @@
 //! crates.io as the mill's list of ecosystems has it.
 
-use super::Cargo;
 use super::registry::{CargoRegistry, RegistryPorts};
 use super::upstream::{BadIndexUrl, Discovered, Upstream, UpstreamOptions, index_url, redact};
+use super::{Cargo, Tests};
 use crate::join::{BadAddress, Family, Found, Given, Opened, Ports, in_address};
 use crate::page_store::FolderStore;
+use crate::rust::{Rust, Search};
 use std::path::PathBuf;
 use std::sync::Arc;
 use trustmill_core::port::ecosystem::Ecosystem;
@@ -63,11 +64,22 @@ fn open(url: url::Url, ports: &Ports) -> Opened {
     };
     let registry = Arc::new(CargoRegistry::new(Arc::clone(&upstream), registry));
     let probed = Arc::clone(&upstream);
-    let cargo: Arc<dyn Ecosystem> = Arc::new(Cargo::new(upstream, ports.blobs));
     Opened {
         registry,
         // Every index has this file.
         probe: Box::new(move || Box::pin(async move { probed.config().await.map(drop) })),
-        ecosystem: Box::new(move |_| Box::pin(async move { Ok(cargo) })),
+        ecosystem: Box::new(move |workshop| {
+            let rust = Rust::new(
+                ports.data.join("tested-crates"),
+                Arc::clone(&workshop.sandbox),
+                workshop.gateways,
+                Search { path: std::env::var_os("PATH"), home: std::env::var_os("HOME").map(PathBuf::from) },
+            );
+            let (sandbox, limits) = (workshop.sandbox, workshop.limits);
+            let settled = ports.data.join("benches/cargo");
+            let tests = Tests { rust, sandbox, clock: ports.clock, limits, settled };
+            let cargo: Arc<dyn Ecosystem> = Arc::new(Cargo::new(upstream, ports.blobs).with_tests(tests));
+            Box::pin(async move { Ok(cargo) })
+        }),
     }
 }

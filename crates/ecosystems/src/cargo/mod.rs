@@ -13,5 +13,7 @@ pub mod recipe;
 pub mod registry;
 mod source;
 pub mod upstream;
+mod workshop;
 
 pub use ecosystem::Cargo;
+pub use workshop::Tests;

@@ -4,7 +4,9 @@ use super::build::{Builder, Kept};
 use super::lockfile::{self, Target};
 use super::toolchain::{Projects, Toolchains};
 use super::upstream::Upstream;
+use super::workshop::Settled;
 use super::{infer, plan};
+use crate::settled::Settlements;
 use async_trait::async_trait;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::ecosystem::{Build, BuildRequest, Ecosystem, Evidence, Plan, PlanError, Published};
 use trustmill_core::port::fetch::{Fetch, FetchError};
 use trustmill_core::port::sandbox::{Gateways, Limits, Sandbox, SandboxError};
+use trustmill_core::port::workshop::Workshop;
 use trustmill_core::recipe::Recipe;
 use trustmill_core::release::Project;
 use trustmill_core::source::SourceClaim;
@@ -48,6 +51,7 @@ pub struct Npm {
     limits: Limits,
     toolchains: Toolchains,
     kept: Kept,
+    pub(super) settlements: Settlements<Settled>,
 }
 
 #[async_trait]
@@ -63,7 +67,24 @@ impl Npm {
         let NpmParts { projects, sandbox, gateways, fetch, blobs, target, limits, data } = parts;
         let toolchains = Toolchains::new(data.join("tools"), projects.clone(), fetch, blobs);
         let kept = Kept::new(data.join("unpacked"));
-        Self { projects, sandbox, gateways, target, limits, toolchains, kept }
+        let settlements = Settlements::new(Some(data.join("benches/npm")));
+        Self { projects, sandbox, gateways, target, limits, toolchains, kept, settlements }
+    }
+}
+
+impl Npm {
+    pub(super) fn builder(&self) -> Builder<'_> {
+        Builder {
+            toolchains: &self.toolchains,
+            kept: &self.kept,
+            gateways: &*self.gateways,
+            sandbox: &*self.sandbox,
+            limits: self.limits,
+        }
+    }
+
+    pub(super) const fn limits(&self) -> Limits {
+        self.limits
     }
 }
 
@@ -105,14 +126,11 @@ impl Ecosystem for Npm {
         infer::next_recipe(evidence, tried)
     }
 
+    fn workshop(&self) -> Option<&dyn Workshop> {
+        Some(self)
+    }
+
     async fn build(&self, request: BuildRequest<'_>) -> Result<Build, SandboxError> {
-        let builder = Builder {
-            toolchains: &self.toolchains,
-            kept: &self.kept,
-            gateways: &*self.gateways,
-            sandbox: &*self.sandbox,
-            limits: self.limits,
-        };
-        builder.run(request).await
+        self.builder().run(request).await
     }
 }

@@ -14,4 +14,5 @@ pub mod registry;
 pub mod toolchain;
 pub mod upstream;
 pub mod version;
+mod workshop;
 pub use ecosystem::{Npm, NpmParts};

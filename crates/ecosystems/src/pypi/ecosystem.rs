@@ -6,11 +6,11 @@ use super::environment::{Environments, Projects};
 use super::interpreter::Interpreters;
 use super::lockfile::{self, Target};
 use super::platform::Platform;
-use super::rust::{Rust, Search};
 use super::upstream::Upstream;
 use super::uv::{self, Uv, UvError};
 use super::workshop::Benches;
 use super::{claim, from_git, infer, plan};
+use crate::rust::{Rust, Search};
 use async_trait::async_trait;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -72,7 +72,6 @@ pub struct Pypi {
     rust: Rust,
     uv: OnceCell<Uv>,
     benches: Benches,
-    benches_folder: PathBuf,
 }
 
 #[async_trait]
@@ -107,8 +106,7 @@ impl Pypi {
             environments,
             rust,
             uv: OnceCell::new(),
-            benches: Benches::default(),
-            benches_folder: parts.data.join("pypi").join("benches"),
+            benches: Benches::new(parts.data.join("pypi").join("benches")),
         }
     }
 
@@ -135,11 +133,6 @@ impl Pypi {
     /// What repairs remember.
     pub(super) const fn benches(&self) -> &Benches {
         &self.benches
-    }
-
-    /// Where they keep it.
-    pub(super) fn benches_folder(&self) -> &Path {
-        &self.benches_folder
     }
 
     /// The pinned uv, as a phase of the sandbox wants it.

@@ -80,7 +80,7 @@ async fn ecosystem(upstream: Arc<Upstream>, ports: Ports, workshop: Workshop) ->
         target: target(&interpreters),
         platform: Platform::of_this_machine(&interpreters).filter(|_| workshop.native),
         interpreters,
-        rust: super::rust::Search {
+        rust: crate::rust::Search {
             path: std::env::var_os("PATH"),
             home: std::env::var_os("HOME").map(PathBuf::from),
         },

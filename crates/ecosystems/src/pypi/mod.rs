@@ -19,7 +19,6 @@ pub mod page;
 pub mod plan;
 pub mod platform;
 pub mod registry;
-pub mod rust;
 pub mod upstream;
 pub mod uv;
 pub mod version;

@@ -16,8 +16,8 @@ use trustmill_core::{Purl, Sha256};
 use trustmill_ecosystems::pypi::build::Builder;
 use trustmill_ecosystems::pypi::environment::{Environments, Projects};
 use trustmill_ecosystems::pypi::hooks::{Hooks, drop_step, replace_step};
-use trustmill_ecosystems::pypi::rust::{Rust, Search};
 use trustmill_ecosystems::pypi::uv::Uv;
+use trustmill_ecosystems::rust::{Rust, Search};
 
 /// No environment of these tests has a requirement: nothing may be asked of the index.
 struct NoIndex;

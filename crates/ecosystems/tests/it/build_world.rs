@@ -116,7 +116,7 @@ impl Mill {
             definitions: Definitions::load(&[]).unwrap(),
             target: Target::cpython_linux("3.11".parse().unwrap()),
             platform: None,
-            rust: trustmill_ecosystems::pypi::rust::Search::default(),
+            rust: trustmill_ecosystems::rust::Search::default(),
             data: path,
             limits: trustmill_core::port::sandbox::Limits::default(),
         });

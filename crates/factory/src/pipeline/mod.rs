@@ -183,9 +183,17 @@ pub(crate) async fn source_archive(
     purl: &Purl,
     artifact: &trustmill_core::package::Artifact,
 ) -> Result<Result<Archive, String>, StepError> {
-    use trustmill_inspect::archive::{Limits, sdist};
-    let read = |name: &str, bytes: &bytes::Bytes| sdist::read(name, bytes, &Limits::default());
-    Ok(match fetch::open(world, purl, artifact, read).await? {
+    use trustmill_inspect::archive::{Limits, published, sdist};
+    // Where no source is uploaded, what is published is all the source that there is.
+    let is_built = |name: &str| [".tgz", ".crate"].iter().any(|ending| name.ends_with(ending));
+    let opened = if is_built(&artifact.filename) {
+        let read = |name: &str, bytes: &bytes::Bytes| published::read(name, bytes, &Limits::default());
+        fetch::open(world, purl, artifact, read).await?
+    } else {
+        let read = |name: &str, bytes: &bytes::Bytes| sdist::read(name, bytes, &Limits::default());
+        fetch::open(world, purl, artifact, read).await?
+    };
+    Ok(match opened {
         fetch::Opened::Archive(archive) => Ok(*archive),
         fetch::Opened::Hostile(refused) => Err(format!("the source archive is refused: {}", refused.why)),
     })

@@ -1,6 +1,6 @@
 //! What strategies missed, a model may mend: the task as a workbench for the loop, with the same oracle.
 
-use super::oracle::Files;
+use super::oracle::{self, Files};
 use super::{Miss, Oracle, Outcome, Repairs, Task, publish, task};
 use crate::StepError;
 use crate::agent::{
@@ -249,7 +249,7 @@ impl<'a> RepairBench<'a> {
             return Ok(Some(taken));
         }
         let oracle = Oracle::new(&self.repairs.world, self.workshop);
-        let (judgement, files) = oracle.examine(self.task, candidate).await?;
+        let oracle::Examined { judgement, files, .. } = oracle.examine(self.task, candidate).await?;
         Ok(files.filter(|_| judgement.ruling() != Ruling::Refused).map(|files| (judgement, files)))
     }
 }
@@ -293,7 +293,7 @@ impl Workbench for RepairBench<'_> {
     async fn judge(&self, candidate: &Candidate) -> Result<Judgement, BenchError> {
         let oracle = Oracle::new(&self.repairs.world, self.workshop);
         let examined = oracle.examine(self.task, candidate).await;
-        let (judgement, files) = examined.map_err(|error| BenchError::of(&error))?;
+        let oracle::Examined { judgement, files, .. } = examined.map_err(|error| BenchError::of(&error))?;
         let holds = judgement.checks.iter().all(|checked| checked.outcome != CheckOutcome::Broken);
         if let Some(files) = files.filter(|_| holds) {
             *self.taken.lock().unwrap_or_else(PoisonError::into_inner) = Some((judgement.clone(), files));

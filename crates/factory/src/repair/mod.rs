@@ -179,14 +179,16 @@ impl Repairs {
             Ok(candidate) => candidate,
             Err(why) => return self.missed(finding, MissClass::NotCarried, why, None).await,
         };
-        let (judgement, packed) = Oracle::new(&self.world, workshop).examine(&task, &candidate).await?;
-        match packed.filter(|_| judgement.ruling() != Ruling::Refused) {
+        let mut examined = Oracle::new(&self.world, workshop).examine(&task, &candidate).await?;
+        let accepted = examined.judgement.ruling() != Ruling::Refused;
+        match examined.files.take().filter(|_| accepted) {
             Some(packed) => {
+                let judgement = examined.judgement;
                 let done = publish::keep(&self.world, &task, &candidate, judgement, packed).await?;
                 Ok(Outcome::Repaired(Box::new(done)))
             }
             None => {
-                let failed = Failed::of(&judgement);
+                let failed = Failed::of(&examined);
                 self.missed(finding, failed.class, failed.why, failed.log).await
             }
         }
@@ -209,14 +211,14 @@ impl Repairs {
             }
             let shown = proposal.candidate.proposer.shown();
             self.step(task, format!("judge candidate {} ({shown})", number + 1));
-            let (judgement, packed) = oracle.examine(task, &proposal.candidate).await?;
-            match (judgement.ruling(), packed) {
-                (Ruling::Proven, Some(packed)) => return Ok(Ok((proposal, judgement, packed))),
+            let mut examined = oracle.examine(task, &proposal.candidate).await?;
+            match (examined.judgement.ruling(), examined.files.take()) {
+                (Ruling::Proven, Some(packed)) => return Ok(Ok((proposal, examined.judgement, packed))),
                 (Ruling::Unproven, Some(packed)) => {
-                    unproven.get_or_insert((proposal, judgement, packed));
+                    unproven.get_or_insert((proposal, examined.judgement, packed));
                 }
                 _ => {
-                    let failed = Failed::of(&judgement);
+                    let failed = Failed::of(&examined);
                     let ends = matches!(failed.class, MissClass::NoTests | MissClass::DoesNotBuild);
                     worst.get_or_insert(failed);
                     if ends {
@@ -276,7 +278,8 @@ struct Failed {
 }
 
 impl Failed {
-    fn of(judgement: &Judgement) -> Self {
+    fn of(examined: &oracle::Examined) -> Self {
+        let judgement = &examined.judgement;
         // Where nothing is broken, it is what was to be shown and is not.
         let open = |c: &&trustmill_core::repair::Checked| c.outcome != CheckOutcome::Held;
         let stopped = judgement.broken().or_else(|| judgement.checks.iter().find(open));
@@ -293,6 +296,10 @@ impl Failed {
             Check::Capability => MissClass::NewCapability,
             Check::Complete => MissClass::Incomplete,
         };
-        Self { class, why: format!("{}: {}", stopped.check.as_str(), stopped.detail), log: None }
+        Self {
+            class,
+            why: format!("{}: {}", stopped.check.as_str(), stopped.detail),
+            log: Some(examined.log.clone()),
+        }
     }
 }

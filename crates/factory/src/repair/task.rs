@@ -79,7 +79,7 @@ pub(super) async fn make(
     let release = &finding.release;
     let wanted = release.version().unwrap_or_default();
     repairs_step(repairs, release, "fetch the release");
-    let source = match find::releases::source(world, release, wanted).await? {
+    let source = match find::releases::source(world, workshop, release, wanted).await? {
         Ok(source) => source,
         Err(why) => return Ok(Err((MissClass::NoSource, why))),
     };

@@ -177,6 +177,17 @@ impl Release {
         }
     }
 
+    /// The release that repairs this one: the same line with another version and digest, and not yanked.
+    pub fn repaired(&self, version: &str, sha256: Sha256) -> Option<Self> {
+        let mut value: serde_json::Value = serde_json::from_slice(&self.line).ok()?;
+        let object = value.as_object_mut()?;
+        object.insert("vers".to_owned(), version.into());
+        object.insert("cksum".to_owned(), sha256.to_hex().into());
+        object.insert("yanked".to_owned(), false.into());
+        let line = Bytes::from(value.to_string());
+        Some(Self { line, version: version.to_owned(), sha256, yanked: false, ..self.clone() })
+    }
+
     /// The line with `yanked` set: so an open requirement passes the release over, and a lock still finds it.
     pub fn yanked_line(&self) -> Bytes {
         if self.yanked {

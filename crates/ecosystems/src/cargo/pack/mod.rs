@@ -154,6 +154,18 @@ pub fn pack(order: &Order<'_>) -> Result<(Bytes, BTreeMap<String, Member>), Pack
     Ok((bytes, members))
 }
 
+/// The `.crate` of files as they stand.
+///
+/// # Errors
+/// [`PackError::Archive`]: a path that no tar holds.
+pub(in crate::cargo) fn crate_of(
+    name: &str,
+    version: &str,
+    members: &BTreeMap<String, Member>,
+) -> Result<Bytes, PackError> {
+    archive::write(&format!("{name}-{version}"), members)
+}
+
 /// The style in which the commit's manifest comes out as it was published: byte for byte, else in every value,
 /// else the one that newer versions of cargo write.
 ///

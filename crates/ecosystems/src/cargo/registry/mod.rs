@@ -80,9 +80,16 @@ pub struct RegistryPorts {
 /// The serving side of crates.io.
 pub struct CargoRegistry {
     inner: Arc<Inner>,
+    /// The same with repaired releases, for those who ask for them.
+    repaired: Arc<Inner>,
 }
 
+/// The folder below the mount under which repaired releases are seen.
+const REPAIRED: &str = "remediated";
+
 struct Inner {
+    /// Whether repaired releases are in the place of those that they repair.
+    repaired: bool,
     upstream: Arc<Upstream>,
     ports: RegistryPorts,
     rulings: Rulings,
@@ -146,8 +153,9 @@ impl CargoRegistry {
 
     /// A registry with every setting.
     pub fn with_options(upstream: Arc<Upstream>, ports: RegistryPorts, options: RegistryOptions) -> Self {
-        let inner = Inner {
-            upstream,
+        let view = |repaired: bool, ports: RegistryPorts, options: RegistryOptions| Inner {
+            repaired,
+            upstream: Arc::clone(&upstream),
             rulings: Rulings::new(ports.gate.clone(), ports.clock.clone()),
             ports,
             states: Cache::with_weighter(1024, STATE_MEMORY, StateWeight),
@@ -156,7 +164,8 @@ impl CargoRegistry {
             ids: AtomicU64::new(0),
             options,
         };
-        Self { inner: Arc::new(inner) }
+        let repaired = Arc::new(view(true, ports.clone(), options.clone()));
+        Self { inner: Arc::new(view(false, ports, options)), repaired }
     }
 }
 
@@ -191,9 +200,13 @@ impl Registry for CargoRegistry {
     }
 
     async fn answer(&self, request: &Request) -> Answer {
-        let inner = &self.inner;
-        match route(&request.path) {
-            Route::Config => inner.config(request),
+        let (inner, path, folder) =
+            match request.path.strip_prefix(REPAIRED).and_then(|rest| rest.strip_prefix('/')) {
+                Some(rest) => (&self.repaired, rest, format!("/{REPAIRED}")),
+                None => (&self.inner, request.path.as_str(), String::new()),
+            };
+        match route(path) {
+            Route::Config => inner.config(request, &folder),
             Route::Index(name) => inner.index(&Asker::new(name, request), request.as_of).await,
             Route::File(name, version) => {
                 let asker = Asker::new(&name.to_ascii_lowercase(), request);
@@ -211,11 +224,11 @@ impl Registry for CargoRegistry {
 
 impl Inner {
     /// `config.json`. Its addresses are whole, in the client's own words, so it is made for each request.
-    fn config(&self, request: &Request) -> Answer {
+    fn config(&self, request: &Request, folder: &str) -> Answer {
         let Some(origin) = &request.origin else {
             return Answer::NotFound("the request names no plain host, which config.json must name".into());
         };
-        let base = format!("{origin}{}", request.mount);
+        let base = format!("{origin}{}{folder}", request.mount);
         let mut config = serde_json::json!({
             "dl": format!("{base}/files/{{crate}}/{{crate}}-{{version}}.crate"),
             "api": base,
@@ -289,7 +302,7 @@ impl Inner {
         let revision = self.ports.records.revision(&Purl::project("cargo", &listing.file.name));
         let same = known.filter(|known| {
             let state = &known.state;
-            Arc::ptr_eq(&state.file, &listing.file)
+            Arc::ptr_eq(&state.upstream, &listing.file)
                 && state.revision == revision
                 && state.stale == listing.stale
         });
@@ -297,7 +310,8 @@ impl Inner {
             Some(known) => known.state,
             None => {
                 let id = self.ids.fetch_add(1, Ordering::Relaxed);
-                let built = State::build(id, self.ports.records.as_ref(), listing.file, listing.stale).await;
+                let records = self.ports.records.as_ref();
+                let built = State::build(id, records, listing.file, listing.stale, self.repaired).await;
                 let state = Arc::new(built.map_err(|error| broken(&error))?);
                 self.raise_alarms(&state).await?;
                 state

@@ -7,7 +7,7 @@ use crate::cargo::index::{IndexFile, Release};
 use crate::cargo::names;
 use crate::stop::Stop;
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use trustmill_core::fact::Fact;
 use trustmill_core::port::records::{Records, RecordsError};
@@ -32,12 +32,15 @@ pub(super) struct State {
     /// The crate.
     pub(super) project: Purl,
     /// Upstream's index file.
+    pub(super) upstream: Arc<IndexFile>,
+    /// The same, or where repaired releases are seen, with these in the place of those that they repair.
     pub(super) file: Arc<IndexFile>,
     /// The records' revision before the facts were read.
     pub(super) revision: u64,
     /// Whether upstream is down and the file is what it said before.
     pub(super) stale: bool,
     overlays: HashMap<String, Overlay>,
+    repaired: HashSet<String>,
     served: Mutex<HashMap<String, FileAnswer>>,
 }
 
@@ -51,6 +54,7 @@ impl State {
         records: &dyn Records,
         file: Arc<IndexFile>,
         stale: bool,
+        with_repaired: bool,
     ) -> Result<Self, RecordsError> {
         let project = Purl::project("cargo", &file.name);
         // Before the facts: one that is appended meanwhile makes this state old, not invisible.
@@ -60,7 +64,13 @@ impl State {
             apply_shelf(&mut overlays, &fact);
         }
         apply_locks(&mut overlays, records, &file).await?;
-        Ok(Self { id, project, file, revision, stale, overlays, served: Mutex::default() })
+        let (mut shown, mut repaired) = (Arc::clone(&file), HashSet::new());
+        if with_repaired {
+            let facts = records.facts(&project, Some(Shelf::REPAIRED)).await?;
+            (shown, repaired) = with_repaired_releases(&file, &facts, &mut overlays);
+        }
+        let served = Mutex::default();
+        Ok(Self { id, project, upstream: file, file: shown, revision, stale, overlays, repaired, served })
     }
 
     /// Every release as the gate is asked about it, in the index's order.
@@ -72,6 +82,11 @@ impl State {
             ..Listed::default()
         };
         self.file.releases.iter().map(listed).collect()
+    }
+
+    /// Whether it is a repaired release: what records say of the one that it repairs is not said of it.
+    pub(super) fn is_repaired(&self, version: &str) -> bool {
+        self.repaired.contains(version)
     }
 
     /// What the mill says of a release's file by itself.
@@ -111,6 +126,40 @@ impl State {
     fn overlay(&self, version: &str) -> Option<&Overlay> {
         self.overlays.get(&names::filename(&self.file.name, version))
     }
+}
+
+/// The index with repaired releases. Cargo takes two releases that differ in their build number alone for one that it
+/// cannot choose between, so that a repaired release is in the place of the one that it repairs.
+fn with_repaired_releases(
+    file: &Arc<IndexFile>,
+    facts: &[Fact],
+    overlays: &mut HashMap<String, Overlay>,
+) -> (Arc<IndexFile>, HashSet<String>) {
+    let mut newest: HashMap<String, (String, Sha256)> = HashMap::new();
+    for fact in facts {
+        let (Some(version), Ok(shelf)) = (fact.about.version(), Shelf::read(fact)) else { continue };
+        let Some((of, _)) =
+            version.rsplit_once(['+', '.']).and_then(|(rest, _)| rest.rsplit_once(['+', '.']))
+        else {
+            continue;
+        };
+        apply_shelf(overlays, fact);
+        match shelf.own.filter(|_| shelf.refuse.is_none()) {
+            Some(own) => newest.insert(of.to_owned(), (version.to_owned(), own.sha256)),
+            // What was withdrawn leaves its place to what was published.
+            None => newest.remove(of),
+        };
+    }
+    let mut shown = (**file).clone();
+    let mut repaired = HashSet::new();
+    for release in &mut shown.releases {
+        let Some((version, digest)) = newest.get(&release.version) else { continue };
+        if let Some(one) = release.repaired(version, *digest) {
+            repaired.insert(version.clone());
+            *release = one;
+        }
+    }
+    (Arc::new(shown), repaired)
 }
 
 /// The newest entry per file counts; one that this version cannot read refuses the file.

@@ -6,6 +6,7 @@
 //   driver.cjs work-tree FOLDER COMMIT makes FOLDER a work tree of git at COMMIT, without its objects
 //   driver.cjs part FOLDER SCRIPT N    runs the Nth (from 0) of the commands that && joins in a declared script
 //   driver.cjs bin FOLDER NAME ARG...  runs a program that the project in FOLDER has installed
+//   driver.cjs in FOLDER PROGRAM ARG... runs a program in FOLDER
 //   driver.cjs crlf FOLDER             gives text files the line ends of Windows
 //   driver.cjs write FILE FIELD VALUE [bare]  sets a text field of a package.json, as npm itself writes one; bare
 //                                      leaves out the newline at the end
@@ -98,6 +99,8 @@ if (verb === 'steps') {
   finish(spawnSync(process.env.npm_config_script_shell, ['-c', part], { stdio: 'inherit', cwd: file, env }));
 } else if (verb === 'bin') {
   finish(spawnSync(field, process.argv.slice(5), { stdio: 'inherit', cwd: file, env: withPrograms(file) }));
+} else if (verb === 'in') {
+  finish(spawnSync(field, process.argv.slice(5), { stdio: 'inherit', cwd: file }));
 } else if (verb === 'crlf') {
   const walk = (folder) => {
     for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {

@@ -19,7 +19,7 @@ const SCRIPT_SHELL: &str = "/build/mill/script-shell";
 /// Where the driver finds its steps.
 const STEPS: &str = "/build/mill/steps.json";
 /// What the fetch phase hands on.
-const UNPACKED: &str = "/build/mill/unpacked.tgz";
+pub(super) const UNPACKED: &str = "/build/mill/unpacked.tgz";
 /// Its name as it comes back.
 pub(super) const HANDED_ON: &str = "unpacked.tgz";
 /// What the fetch phase says of install scripts: a list of `core::attempt::InstallScript`.
@@ -133,7 +133,7 @@ impl Parts<'_> {
         self.recipe.steps.iter().filter(|step| wanted(step)).map(|step| step.argv.clone()).collect()
     }
 
-    fn job(&self, steps: &[Vec<String>], mut inputs: Vec<InputFile>, network: Network) -> Job {
+    pub(super) fn job(&self, steps: &[Vec<String>], mut inputs: Vec<InputFile>, network: Network) -> Job {
         inputs.push(file(DRIVER, Bytes::from_static(DRIVER_TEXT.as_bytes())));
         inputs.push(InputFile {
             mode: 0o755,
@@ -199,7 +199,7 @@ impl Parts<'_> {
         self.source.members.iter().map(|(path, member)| self.source_file(path, member)).collect()
     }
 
-    fn source_file(&self, path: &str, member: &Member) -> InputFile {
+    pub(super) fn source_file(&self, path: &str, member: &Member) -> InputFile {
         InputFile {
             path: format!("{SOURCE}/{path}"),
             bytes: member.bytes.clone(),
@@ -227,6 +227,6 @@ fn shims(pm: Pm) -> Vec<InputFile> {
     names.iter().map(shim).collect()
 }
 
-fn file(path: &str, bytes: Bytes) -> InputFile {
+pub(super) fn file(path: &str, bytes: Bytes) -> InputFile {
     InputFile { path: path.to_owned(), bytes, mode: 0o644, mtime: None }
 }

@@ -5,8 +5,10 @@ mod classify;
 pub(crate) mod commands;
 mod job;
 mod kept;
+mod trial;
 
 pub(super) use kept::Kept;
+pub(super) use trial::Trial;
 
 use super::names;
 use super::toolchain::{Tool, ToolError, Toolchains};
@@ -19,6 +21,7 @@ use trustmill_core::port::ecosystem::{Build, BuildFailure, BuildRequest};
 use trustmill_core::port::sandbox::{
     Exit, Gateways, Layer, Limits, OutputFile, Report, Sandbox, SandboxError,
 };
+use trustmill_core::recipe::Recipe;
 use trustmill_core::{Purl, Sha256};
 
 /// What the mill was made with, whichever recipe runs.
@@ -79,7 +82,7 @@ impl Builder<'_> {
             build.result = Err(BuildFailure { class: FailureClass::BadSource, detail });
             return Ok(build);
         };
-        let tools = match self.tools(request).await {
+        let tools = match self.tools_of(request.recipe).await {
             Ok(tools) => tools,
             Err(error) if error.is_about_the_recipe() => {
                 let detail = error.to_string();
@@ -117,17 +120,8 @@ impl Builder<'_> {
         let mut unpacked = None;
         let mut log = String::new();
         let mut layers = None;
-        if let Some(key) = parts.fetch_key() {
-            let fetched = match self.kept.get(key).await {
-                Some(fetched) => fetched,
-                None => match self.fetch(parts, build).await? {
-                    Some(fetched) => {
-                        self.kept.put(key, &fetched).await;
-                        fetched
-                    }
-                    None => return Ok(()),
-                },
-            };
+        let Some(fetched) = self.unpacked(parts, build).await? else { return Ok(()) };
+        if let Some(fetched) = fetched {
             build.materials.extend(materials(&fetched.requests));
             build.requests = fetched.requests;
             if parts.runs_install_scripts() {
@@ -146,6 +140,22 @@ impl Builder<'_> {
         build.build_usage = report.usage;
         build.log = Bytes::from([log.as_bytes(), &report.log].concat());
         Ok(())
+    }
+
+    /// What the fetch phase of a recipe unpacks, from what is kept or now; `Some(None)` where it has no such phase, `None`
+    /// where it failed, and then `build` says why.
+    async fn unpacked(
+        &self,
+        parts: &Parts<'_>,
+        build: &mut Build,
+    ) -> Result<Option<Option<Fetched>>, SandboxError> {
+        let Some(key) = parts.fetch_key() else { return Ok(Some(None)) };
+        if let Some(fetched) = self.kept.get(key).await {
+            return Ok(Some(Some(fetched)));
+        }
+        let Some(fetched) = self.fetch(parts, build).await? else { return Ok(None) };
+        self.kept.put(key, &fetched).await;
+        Ok(Some(Some(fetched)))
     }
 
     /// Runs the fetch phase; `None` where it failed, and then `build` says why.
@@ -182,12 +192,12 @@ impl Builder<'_> {
         Ok(None)
     }
 
-    async fn tools(&self, request: BuildRequest<'_>) -> Result<Tools, ToolError> {
-        let wanted = |tool: &str| request.recipe.tools.get(tool).map_or("", String::as_str);
+    async fn tools_of(&self, recipe: &Recipe) -> Result<Tools, ToolError> {
+        let wanted = |tool: &str| recipe.tools.get(tool).map_or("", String::as_str);
         let node = self.toolchains.node(wanted("node")).await?;
         let mut managers = Vec::new();
         for pm in [Pm::Npm, Pm::Pnpm, Pm::YarnClassic, Pm::YarnBerry] {
-            if let Some(version) = request.recipe.tools.get(pm.package()) {
+            if let Some(version) = recipe.tools.get(pm.package()) {
                 managers.push((pm, self.toolchains.package(pm.package(), version).await?));
             }
         }

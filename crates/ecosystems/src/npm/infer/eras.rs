@@ -24,19 +24,19 @@ const LINES: &[Line] = &[
 ];
 
 /// Node and npm of the newest line with long-term support at `when`.
-pub(super) fn at(when: Timestamp) -> (u32, &'static str) {
+pub(in crate::npm) fn at(when: Timestamp) -> (u32, &'static str) {
     let since = |line: &&Line| line.since.parse::<Timestamp>().is_ok_and(|since| since <= when);
     LINES.iter().find(since).map_or((10, "6"), |line| (line.node, line.npm))
 }
 
 /// The npm lines whose pack rules differ: what is always included, and how ignore files are read.
-pub(super) const NPMS: [&str; 4] = ["10", "6", "8", "11"];
+pub(in crate::npm) const NPMS: [&str; 4] = ["10", "6", "8", "11"];
 
 /// The oldest Node that is installed from npm.
-pub(super) const NODE_OLDEST: u32 = 10;
+pub(in crate::npm) const NODE_OLDEST: u32 = 10;
 
 /// The newest line that tools of any age are tried on.
-pub(super) const NODE_NEWEST: u32 = 22;
+pub(in crate::npm) const NODE_NEWEST: u32 = 22;
 
 /// Lines of pnpm by the day of their first release, newest first.
 const PNPMS: [(&str, &str); 5] = [
@@ -48,13 +48,13 @@ const PNPMS: [(&str, &str); 5] = [
 ];
 
 /// The newest line of pnpm at `when`.
-pub(super) fn pnpm_at(when: Timestamp) -> &'static str {
+pub(in crate::npm) fn pnpm_at(when: Timestamp) -> &'static str {
     let since = |(since, _): &&(&str, &str)| since.parse::<Timestamp>().is_ok_and(|since| since <= when);
     PNPMS.iter().find(since).map_or("5", |(_, line)| line)
 }
 
 /// The npm that reads a lockfile of this version: `npm`, unless the lockfile is newer than it.
-pub(super) fn npm_for(lock: u32, npm: &str) -> &str {
+pub(in crate::npm) fn npm_for(lock: u32, npm: &str) -> &str {
     match npm.split('.').next().and_then(|major| major.parse::<u32>().ok()) {
         Some(0..=6) if lock >= 2 => "8",
         _ => npm,
@@ -63,7 +63,7 @@ pub(super) fn npm_for(lock: u32, npm: &str) -> &str {
 
 /// The first line from that of `when` on that a range of `engines` allows; `None` where the range is not understood
 /// or no line fits.
-pub(super) fn allowed(when: Timestamp, range: &str) -> Option<u32> {
+pub(in crate::npm) fn allowed(when: Timestamp, range: &str) -> Option<u32> {
     let (from, _) = at(when);
     // A line's newest release stands for the line: a range that wants more than a line's first has it then.
     let fits = |node: u32| {
@@ -89,7 +89,7 @@ fn requirement(text: &str) -> Option<semver::VersionReq> {
 }
 
 /// A Node that runs an npm of this version: what npm itself asks for in `engines`.
-pub(super) fn node_for(npm: &str) -> u32 {
+pub(in crate::npm) fn node_for(npm: &str) -> u32 {
     match npm.split('.').next().and_then(|major| major.parse::<u32>().ok()) {
         Some(0..=6) => 12,
         Some(7..=8) => 16,

@@ -5,7 +5,7 @@
 
 mod builds;
 mod claim;
-mod eras;
+pub(in crate::npm) mod eras;
 mod manager;
 mod manifest;
 mod node;

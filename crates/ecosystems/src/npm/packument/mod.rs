@@ -9,11 +9,13 @@ mod object;
 mod project;
 mod read;
 mod render;
+mod repaired;
 #[cfg(test)]
 mod tests;
 
 pub use read::{PackumentError, fuzz, parse};
 pub(crate) use render::{Form, Rendering, Shown};
+pub(crate) use repaired::Repaired;
 
 use super::names;
 use crate::pages::Parsed;

@@ -101,7 +101,7 @@ pub fn fuzz(data: &[u8]) -> Option<Packument> {
     parse("a", &registry, Bytes::copy_from_slice(data)).ok()
 }
 
-fn order_of(versions: &[Listed]) -> Vec<u32> {
+pub(super) fn order_of(versions: &[Listed]) -> Vec<u32> {
     // There are no more versions than an object has keys.
     let mut order: Vec<u32> = (0..u32::try_from(versions.len()).unwrap_or(u32::MAX)).collect();
     let text = |index: &u32| versions.get(*index as usize).map_or("", |listed| &*listed.version);

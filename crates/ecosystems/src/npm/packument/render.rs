@@ -193,13 +193,13 @@ fn write_map<'a>(out: &mut String, entries: impl Iterator<Item = (&'a str, &'a s
 }
 
 /// Writes an object, field by field.
-struct Writer<'a> {
+pub(super) struct Writer<'a> {
     out: &'a mut String,
     first: bool,
 }
 
 impl<'a> Writer<'a> {
-    fn object(out: &'a mut String) -> Self {
+    pub(super) fn object(out: &'a mut String) -> Self {
         out.push('{');
         Self { out, first: true }
     }
@@ -212,17 +212,17 @@ impl<'a> Writer<'a> {
         self.out.push(':');
     }
 
-    fn string(&mut self, key: &str, value: &str) {
+    pub(super) fn string(&mut self, key: &str, value: &str) {
         self.key(key);
         quote(self.out, value);
     }
 
-    fn raw(&mut self, key: &str, value: &str) {
+    pub(super) fn raw(&mut self, key: &str, value: &str) {
         self.key(key);
         self.out.push_str(value);
     }
 
-    fn end(self) {
+    pub(super) fn end(self) {
         self.out.push('}');
     }
 }

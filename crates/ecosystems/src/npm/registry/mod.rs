@@ -11,6 +11,7 @@ mod pages;
 mod route;
 mod state;
 
+use super::packument::Packument;
 use super::upstream::Upstream;
 use crate::flights::Flights;
 use crate::rulings::{Asker, Rulings};
@@ -22,7 +23,7 @@ use judged::Judged;
 use pages::{PageKey, PageWeight, Rendered};
 use quick_cache::sync::Cache;
 use route::{Route, route};
-use state::State;
+use state::{Repairs, State};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,6 +39,7 @@ use trustmill_core::port::registry::{
     Answer, Method, NoReleases, Registry, Releases, Request, StatusAnswer, Takes,
 };
 use trustmill_core::ruling::Listed;
+use trustmill_core::shelf::Shelf;
 use trustmill_core::{Purl, Timestamp};
 
 /// How the registry serves.
@@ -82,9 +84,17 @@ pub struct RegistryPorts {
 /// The serving side of npm.
 pub struct NpmRegistry {
     inner: Arc<Inner>,
+    /// The same with repaired releases, for those who ask for them.
+    repaired: Arc<Inner>,
 }
 
+/// The folder below the mount under which repaired releases are seen. No package has a name with nothing behind it that
+/// would be taken for one: `remediated` alone is still the package of that name.
+const REPAIRED: &str = "remediated/";
+
 struct Inner {
+    /// Whether repaired releases are among what it serves.
+    repaired: bool,
     upstream: Arc<Upstream>,
     records: Arc<dyn Records>,
     blobs: Arc<dyn Blobs>,
@@ -130,8 +140,9 @@ impl NpmRegistry {
 
     /// A registry with every setting.
     pub fn with_options(upstream: Arc<Upstream>, ports: RegistryPorts, options: RegistryOptions) -> Self {
-        let inner = Inner {
-            upstream,
+        let view = |repaired: bool, ports: RegistryPorts, options: RegistryOptions| Inner {
+            repaired,
+            upstream: Arc::clone(&upstream),
             records: ports.records,
             blobs: ports.blobs,
             fetch: ports.fetch,
@@ -145,7 +156,8 @@ impl NpmRegistry {
             rendering: Semaphore::new(RENDERING as usize),
             options,
         };
-        Self { inner: Arc::new(inner) }
+        let repaired = Arc::new(view(true, ports.clone(), options.clone()));
+        Self { inner: Arc::new(view(false, ports, options)), repaired }
     }
 }
 
@@ -183,7 +195,18 @@ impl Registry for NpmRegistry {
     }
 
     async fn answer(&self, request: &Request) -> Answer {
-        let (inner, as_of) = (&self.inner, request.as_of);
+        if let Some(below) = request.path.strip_prefix(REPAIRED) {
+            let mount = format!("{}/{}", request.mount, REPAIRED.trim_end_matches('/'));
+            let request = Request { path: below.to_owned(), mount, ..request.clone() };
+            return Self::answered(&self.repaired, &request).await;
+        }
+        Self::answered(&self.inner, request).await
+    }
+}
+
+impl NpmRegistry {
+    async fn answered(inner: &Arc<Inner>, request: &Request) -> Answer {
+        let as_of = request.as_of;
         match request.method {
             Method::Get => {}
             Method::Post if audit::is_asked(&request.path) && inner.gate.has_advisories() => {
@@ -269,7 +292,7 @@ impl Inner {
         let revision = self.records.revision(&project);
         let same = known.filter(|known| {
             let state = &known.state;
-            Arc::ptr_eq(&state.packument, &listing.page)
+            Arc::ptr_eq(&state.upstream, &listing.page)
                 && state.revision == revision
                 && state.stale == listing.stale
         });
@@ -278,7 +301,8 @@ impl Inner {
             None => {
                 let id = self.ids.fetch_add(1, Ordering::Relaxed);
                 let records = self.records.as_ref();
-                let built = State::build(id, records, &project, listing.page, listing.stale).await;
+                let repairs = self.repairs(&project, &listing.page).await?;
+                let built = State::build(id, records, &project, listing.page, listing.stale, repairs).await;
                 let state = Arc::new(built.map_err(|error| broken(&error))?);
                 self.raise_alarms(&project, &state).await?;
                 state
@@ -290,6 +314,20 @@ impl Inner {
         let current = Current { state, since: now, until };
         self.states.insert(name.to_owned(), current.clone());
         Ok(current)
+    }
+
+    /// What this view adds to what upstream lists.
+    async fn repairs(&self, project: &Purl, page: &Packument) -> Result<Repairs, Answer> {
+        if !self.repaired {
+            return Ok(Repairs::default());
+        }
+        let facts = self.records.facts(project, Some(Shelf::REPAIRED)).await;
+        let facts = facts.map_err(|error| broken(&error))?;
+        if facts.is_empty() {
+            return Ok(Repairs::default());
+        }
+        let body = self.upstream.body(page).await.map_err(failed)?;
+        Ok(Repairs::new(page, &body, facts))
     }
 
     /// One alarm per file and digest that upstream moved; those that were raised before stay as they are.

@@ -4,8 +4,9 @@
 //! lists what the file then contradicts.
 
 use crate::npm::names;
-use crate::npm::packument::{Listed, Packument, Tarball};
+use crate::npm::packument::{Listed, Packument, Repaired, Tarball};
 use crate::stop::Stop;
+use bytes::Bytes;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +15,7 @@ use trustmill_core::fact::Fact;
 use trustmill_core::port::records::{Records, RecordsError};
 use trustmill_core::port::registry::FileAnswer;
 use trustmill_core::ruling;
-use trustmill_core::shelf::Shelf;
+use trustmill_core::shelf::{OwnFile, Shelf};
 use trustmill_core::{Purl, Sha256};
 
 /// What the mill knows of one version's file.
@@ -35,7 +36,11 @@ pub(super) struct State {
     /// The package.
     pub(super) project: Purl,
     /// Upstream's words.
+    pub(super) upstream: Arc<Packument>,
+    /// The same, or where repaired releases are seen, with these beside them.
     pub(super) packument: Arc<Packument>,
+    /// The repaired releases among them, by version.
+    pub(super) repaired: HashMap<String, OwnFile>,
     /// The records' revision before the facts were read.
     pub(super) revision: u64,
     /// Whether upstream is down and the packument is what it said before.
@@ -54,9 +59,12 @@ impl State {
         id: u64,
         records: &dyn Records,
         project: &Purl,
-        packument: Arc<Packument>,
+        upstream: Arc<Packument>,
         stale: bool,
+        with: Repairs,
     ) -> Result<Self, RecordsError> {
+        let Repairs { packument, facts, own } = with;
+        let packument = packument.unwrap_or_else(|| Arc::clone(&upstream));
         // Before the facts: one that is appended meanwhile makes this state old, not invisible.
         let revision = records.revision(project);
         let mut overlays = HashMap::new();
@@ -68,11 +76,15 @@ impl State {
             }
         }
         for fact in records.facts(project, Some(Shelf::KIND)).await? {
-            apply_shelf(&mut overlays, &packument, &fact);
+            apply_shelf(&mut overlays, &packument, &fact, false);
+        }
+        for fact in &facts {
+            apply_shelf(&mut overlays, &packument, fact, true);
         }
         apply_locks(&mut overlays, records, &packument).await?;
         let project = project.clone();
-        Ok(Self { id, project, packument, revision, stale, overlays, served: Mutex::default() })
+        let served = Mutex::default();
+        Ok(Self { id, project, upstream, packument, repaired: own, revision, stale, overlays, served })
     }
 
     /// The releases as the gate is asked about them, in the packument's order.
@@ -112,8 +124,48 @@ impl State {
     }
 }
 
+/// What the view of repaired releases adds to a package.
+#[derive(Debug, Default)]
+pub(super) struct Repairs {
+    /// The packument with them, where there are any.
+    packument: Option<Arc<Packument>>,
+    facts: Vec<Fact>,
+    own: HashMap<String, OwnFile>,
+}
+
+impl Repairs {
+    /// The repaired releases that are on the shelf; `body` is that of `upstream`.
+    pub(super) fn new(upstream: &Packument, body: &Bytes, facts: Vec<Fact>) -> Self {
+        let mut own = HashMap::new();
+        for fact in &facts {
+            let (Some(version), Ok(shelf)) = (fact.about.version(), Shelf::read(fact)) else { continue };
+            match shelf.own.filter(|_| shelf.refuse.is_none()) {
+                Some(file) => own.insert(version.to_owned(), file),
+                // It was withdrawn.
+                None => own.remove(version),
+            };
+        }
+        let releases = own.iter().filter_map(|(version, file)| {
+            let (rest, _) = version.rsplit_once('.')?;
+            let (of, _) = rest.rsplit_once(['-', '.'])?;
+            Some(Repaired { version: version.clone(), of: of.to_owned(), sha256: file.sha256 })
+        });
+        let mut releases: Vec<Repaired> = releases.collect();
+        releases.sort_by(|a, b| a.version.cmp(&b.version));
+        let packument = upstream.with_repaired(body, &releases).map(Arc::new);
+        let listed = |fact: &Fact| fact.about.version().is_some_and(|version| own.contains_key(version));
+        let facts = facts.into_iter().filter(listed).collect();
+        Self { packument, facts, own }
+    }
+}
+
 /// The newest entry per file counts; one that this version cannot read refuses the file.
-fn apply_shelf(overlays: &mut HashMap<usize, Overlay>, packument: &Packument, fact: &Fact) {
+fn apply_shelf(
+    overlays: &mut HashMap<usize, Overlay>,
+    packument: &Packument,
+    fact: &Fact,
+    is_repaired: bool,
+) {
     let filename = fact.subject.as_deref().unwrap_or_default();
     let Some((index, listed)) = packument.find_file(filename) else {
         tracing::warn!(
@@ -125,7 +177,7 @@ fn apply_shelf(overlays: &mut HashMap<usize, Overlay>, packument: &Packument, fa
     };
     let overlay = match Shelf::read(fact) {
         // One version has one file here, and its digest stands in lockfiles: other bytes would break them all.
-        Ok(shelf) if shelf.own.is_some() => {
+        Ok(shelf) if shelf.own.is_some() && !is_repaired => {
             let stop = Stop::new("TM0705", "the mill's own build cannot stand for a published npm file");
             Overlay { stop: Some(stop), ..Overlay::default() }
         }

@@ -3,7 +3,7 @@
 use crate::pypi::environment::Environment;
 use crate::pypi::hooks::{self, ASKED, DRIVER, DRIVER_PATH, FIXED_ENV, HOME, OUT, PYTHON, STEPS_PATH};
 use crate::pypi::interpreter::Interpreter;
-use crate::pypi::rust::{self, Crates};
+use crate::rust::{self, Crates};
 use bytes::Bytes;
 use trustmill_core::content::{Contents, Member};
 use trustmill_core::port::sandbox::{InputFile, Job, Limits, Network};

@@ -68,7 +68,7 @@ pub struct Prepared<T = Environment> {
 }
 
 impl<T> Prepared<T> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let none = BuildFailure { class: FailureClass::Other, detail: "nothing ran".into() };
         Self {
             result: Err(none),
@@ -79,14 +79,14 @@ impl<T> Prepared<T> {
         }
     }
 
-    pub(super) fn absorb(&mut self, report: &Report, requests: &[RecordedRequest]) {
+    pub(crate) fn absorb(&mut self, report: &Report, requests: &[RecordedRequest]) {
         self.requests.extend_from_slice(requests);
         self.usage += report.usage;
         self.log.extend_from_slice(&report.log);
         self.layers = Some(common(self.layers.take(), &report.layers));
     }
 
-    pub(super) fn ended(mut self, result: Result<T, BuildFailure>) -> Self {
+    pub(crate) fn ended(mut self, result: Result<T, BuildFailure>) -> Self {
         self.result = result;
         self
     }

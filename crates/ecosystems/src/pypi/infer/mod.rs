@@ -9,7 +9,7 @@ mod first;
 mod next;
 mod range;
 #[cfg(test)]
-pub(super) mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 

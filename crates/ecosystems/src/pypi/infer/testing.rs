@@ -13,7 +13,7 @@ use trustmill_core::source::{Source, Sources};
 use trustmill_core::{Purl, Sha256};
 
 /// Contents from paths and texts.
-pub(in crate::pypi) fn contents(files: &[(&str, &str)]) -> Contents {
+pub(crate) fn contents(files: &[(&str, &str)]) -> Contents {
     let mut out = Contents::default();
     for (path, text) in files {
         insert(&mut out, path, text);

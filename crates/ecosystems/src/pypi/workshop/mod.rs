@@ -4,6 +4,7 @@
 //! the upload first, and a year later if too little passes, because what was needed was often published as source only,
 //! or soon after. Which one it was is kept, so that every later run of the same release is comparable.
 
+mod missing;
 mod pack;
 mod renumber;
 mod role;
@@ -18,6 +19,8 @@ use super::environment::{Environment, Wanted, requirement};
 use super::infer::python_of;
 use super::interpreter::{Interpreter, WantedPython};
 use super::uv::Uv;
+use crate::settled::Settlements;
+use crate::tested::{self, count};
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
@@ -25,14 +28,16 @@ use pack::Packed;
 use run::{Run, Runner};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 use trustmill_core::attempt::FailureClass;
 use trustmill_core::content::Contents;
-use trustmill_core::port::ecosystem::BuildFailure;
+use trustmill_core::package::Artifact;
+use trustmill_core::port::ecosystem::{BuildFailure, Plan};
 use trustmill_core::port::sandbox::{Limits, SandboxError};
-use trustmill_core::port::workshop::{Bench, Workshop};
+use trustmill_core::port::workshop::{Bench, Stated, Workshop};
 use trustmill_core::repair::{Role, TestOutcome, TestReport};
 use trustmill_core::{Purl, Sha256};
 use wants::Wants;
@@ -45,12 +50,21 @@ const DAY: i64 = 24;
 const YEAR: i64 = 365 * DAY;
 /// How often requirements of tests are given up until the rest can be resolved.
 const MOST_DROPPED: usize = 8;
+/// How often an environment is completed by what a run shows to be missing.
+const MOST_COMPLETED: usize = 3;
 
 /// What is remembered between runs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Benches {
     packed: Mutex<HashMap<Sha256, Arc<Packed>>>,
-    settled: Mutex<HashMap<Sha256, Settled>>,
+    settled: Settlements<Settled>,
+}
+
+impl Benches {
+    /// Kept below `folder`.
+    pub(super) fn new(folder: PathBuf) -> Self {
+        Self { packed: Mutex::default(), settled: Settlements::new(Some(folder)) }
+    }
 }
 
 /// How the tests of a release are run.
@@ -68,6 +82,10 @@ impl Workshop for Pypi {
         "pypi"
     }
 
+    fn source(&self, plan: &Plan) -> Option<Artifact> {
+        plan.source.clone()
+    }
+
     fn role(&self, path: &str) -> Role {
         role::of(path)
     }
@@ -79,6 +97,31 @@ impl Workshop for Pypi {
 
     fn renumbered(&self, tree: &Contents, release: &Purl, version: &str) -> Result<Contents, BuildFailure> {
         renumber::renumbered(tree, release.version().unwrap_or_default(), version)
+    }
+
+    fn is_built(&self, filename: &str) -> bool {
+        filename.ends_with(".whl")
+    }
+
+    fn stated(&self, filename: &str, contents: &Contents) -> Result<Stated, String> {
+        wheel::stated(filename, contents)
+    }
+
+    fn is_run(&self, path: &str) -> bool {
+        path.ends_with(".py")
+    }
+
+    fn chooses_tests(&self, path: &str) -> bool {
+        path.rsplit('/').next() == Some("conftest.py")
+    }
+
+    fn leaving_out(&self) -> &'static [&'static str] {
+        &role::LEAVING_OUT
+    }
+
+    fn install_lines(&self, release: &Purl, repaired: &str, mount: &str) -> Vec<String> {
+        let name = release.name();
+        vec![format!("pip install --index-url {mount}/remediated/simple/ '{name}=={repaired}'")]
     }
 
     async fn test(
@@ -94,21 +137,14 @@ impl Workshop for Pypi {
                 return Ok(TestReport { problem: Some(problem), ..TestReport::default() });
             }
         };
-        let key = Sha256::of(bench.release.to_string().as_bytes());
-        let known = self.benches().settled.lock().await.get(&key).cloned();
-        let known = match known {
-            Some(known) => Some(known),
-            None => self.remembered(&key).await,
-        };
-        if let Some(settled) = known {
+        if let Some(settled) = self.benches().settled.get(bench.release).await {
             return self.run(tree, &packed, &settled, only).await;
         }
         let (settled, report) = self.settle(bench, tree, &packed, only).await?;
         // What was tried on a part of the tests, or worked nowhere, may be settled better the next time.
         let late = report.problem.as_deref().is_some_and(|problem| problem.contains("longer"));
         if only.is_none() && (report.problem.is_none() || late) {
-            self.remember(&key, &settled).await;
-            self.benches().settled.lock().await.insert(key, settled);
+            self.benches().settled.put(bench.release, settled).await;
         }
         Ok(report)
     }
@@ -179,13 +215,13 @@ impl Pypi {
                 }
             };
             for runner in runners(tree) {
-                let settled = Settled {
+                let first = Settled {
                     python: python.clone(),
                     as_of,
                     requirements: requirements.clone(),
                     runner: runner.clone(),
                 };
-                let report = self.run(tree, packed, &settled, only).await?;
+                let (settled, report) = self.completed(tree, packed, first, only).await?;
                 let (passed, failed) =
                     (count(&report, TestOutcome::Passed), count(&report, TestOutcome::Failed));
                 tracing::debug!(release = %bench.release, %python, %as_of, passed, failed, problem = ?report.problem, "tests were tried");
@@ -200,6 +236,35 @@ impl Pypi {
             }
         }
         best.map(|(_, settled, report)| (settled, report)).ok_or_else(nothing)
+    }
+
+    /// A run, and where it shows that something is missing which the project's own files name, one with that.
+    async fn completed(
+        &self,
+        tree: &Contents,
+        packed: &Packed,
+        mut settled: Settled,
+        only: Option<&[String]>,
+    ) -> Result<(Settled, TestReport), SandboxError> {
+        let mut report = self.run(tree, packed, &settled, only).await?;
+        let declared = packed.wheel.fields("Requires-Dist");
+        for _ in 0..MOST_COMPLETED {
+            let missing = missing::of(&report.log, tree, &declared, &settled.requirements);
+            let Some(interpreter) = self.interpreter(&settled.python).filter(|_| !missing.is_empty()) else {
+                break;
+            };
+            let all: Vec<String> = settled.requirements.iter().cloned().chain(missing).collect();
+            if self.environment(interpreter, settled.as_of, &all).await?.is_err() {
+                break;
+            }
+            let more = Settled { requirements: all, ..settled.clone() };
+            let better = self.run(tree, packed, &more, only).await?;
+            if count(&better, TestOutcome::Passed) < count(&report, TestOutcome::Passed) {
+                break;
+            }
+            (settled, report) = (more, better);
+        }
+        Ok((settled, report))
     }
 
     /// The requirements that can be met: all of them, or without those of the tests that cannot be.
@@ -265,7 +330,7 @@ impl Pypi {
             limits,
         };
         let report = self.sandbox().run(run.job()).await?;
-        Ok(run::outcome(&report))
+        Ok(tested::outcome(&report))
     }
 
     fn interpreter(&self, python: &str) -> Option<&Interpreter> {
@@ -283,25 +348,6 @@ impl Pypi {
         let wanted = Wanted { requirements, constraints: &[], as_of, interpreter };
         Ok(self.environments().prepare(wanted, uv).await?.result)
     }
-
-    async fn remembered(&self, key: &Sha256) -> Option<Settled> {
-        let path = self.benches_folder().join(format!("{key}.json"));
-        serde_json::from_slice(&tokio::fs::read(path).await.ok()?).ok()
-    }
-
-    /// What cannot be kept is looked for again.
-    async fn remember(&self, key: &Sha256, settled: &Settled) {
-        let folder = self.benches_folder();
-        let write = async {
-            tokio::fs::create_dir_all(&folder).await?;
-            let part = folder.join(format!("{key}.part"));
-            tokio::fs::write(&part, serde_json::to_vec(settled)?).await?;
-            tokio::fs::rename(part, folder.join(format!("{key}.json"))).await
-        };
-        if let Err(error) = write.await {
-            tracing::warn!(%error, "how a release's tests are run could not be kept");
-        }
-    }
 }
 
 fn nothing() -> SandboxError {
@@ -311,10 +357,6 @@ fn nothing() -> SandboxError {
 fn no_python() -> BuildFailure {
     let detail = "no Python of that version is on this machine".to_owned();
     BuildFailure { class: FailureClass::MissingTool, detail }
-}
-
-fn count(report: &TestReport, outcome: TestOutcome) -> usize {
-    report.tests.values().filter(|one| **one == outcome).count()
 }
 
 /// The interpreters and instants that are tried, the likeliest first. A release was rarely tested with a Python that

@@ -65,6 +65,20 @@ const WORKSHOP: [&str; 16] = [
     "renovate.json",
 ];
 
+/// Words by which a test is left out.
+pub(super) const LEAVING_OUT: [&str; 10] = [
+    "skip",
+    "xfail",
+    "collect_ignore",
+    "pytest_ignore_collect",
+    "pytestmark",
+    "expectedfailure",
+    "deselect",
+    "__test__",
+    "pytest_collection",
+    "exit(",
+];
+
 /// What the file at `path` is.
 pub(super) fn of(path: &str) -> Role {
     let lower = path.to_ascii_lowercase();

@@ -6,11 +6,9 @@ use crate::pypi::hooks::{FIXED_ENV, HOME, OUT, PYTHON};
 use crate::pypi::interpreter::Interpreter;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::time::Duration;
 use trustmill_core::content::Contents;
-use trustmill_core::port::sandbox::{Exit, InputFile, Job, Limits, Network, Report};
-use trustmill_core::repair::{TestOutcome, TestReport};
+use trustmill_core::port::sandbox::{InputFile, Job, Limits, Network};
 
 /// The harness.
 const HARNESS: &str = include_str!("harness.py");
@@ -19,12 +17,6 @@ const HARNESS_PATH: &str = "/build/mill/harness.py";
 const SITE: &str = "/build/mill/site";
 /// The source tree.
 const TREE: &str = "/build/tree";
-/// The report.
-const REPORT: &str = "tests.jsonl";
-/// The most tests that are remembered of one run.
-const MOST_TESTS: usize = 200_000;
-/// The end of the log that a report carries.
-const LOG: usize = 64 << 10;
 
 /// What starts the tests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,79 +135,9 @@ fn below(root: &str, path: &str) -> String {
     if root.is_empty() { path.to_owned() } else { format!("{root}/{path}") }
 }
 
-/// A line of the report.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Line {
-    runner: Option<String>,
-    test: Option<String>,
-    outcome: Option<TestOutcome>,
-    uncollected: Option<String>,
-    end: Option<i64>,
-    late: bool,
-}
-
-/// What a run found.
-pub(super) fn outcome(report: &Report) -> TestReport {
-    let file = report.files.iter().find(|file| file.path.ends_with(REPORT));
-    let text = file.map(|file| String::from_utf8_lossy(&file.bytes)).unwrap_or_default();
-    let mut tests: BTreeMap<String, TestOutcome> = BTreeMap::new();
-    let (mut runner, mut ended, mut uncollected) = (String::new(), None, Vec::new());
-    for line in text.lines().take(2 * MOST_TESTS) {
-        // The project's code ran beside the harness: what it wrote over the report is not understood, and left.
-        let Ok(line) = serde_json::from_str::<Line>(line) else { continue };
-        runner = line.runner.unwrap_or(runner);
-        if let (Some(test), Some(outcome)) = (line.test, line.outcome) {
-            tests.insert(test, outcome);
-        }
-        uncollected.extend(line.uncollected);
-        ended = line.end.map(|code| (code, line.late)).or(ended);
-    }
-    let log = report.log.get(report.log.len().saturating_sub(LOG)..).unwrap_or_default();
-    let log = String::from_utf8_lossy(log).into_owned();
-    // A file that cannot be read fails as a whole: it may be what the patch broke.
-    tests.extend(uncollected.into_iter().map(|file| (file, TestOutcome::Failed)));
-    let none = !tests.values().any(|outcome| *outcome == TestOutcome::Passed);
-    let problem = match (ended, report.exit) {
-        (_, Exit::TimedOut) | (Some((_, true)), _) => Some("the tests take longer than they may".to_owned()),
-        (None, exit) => Some(format!("the runner ended early ({exit:?}): {}", last_error(&log))),
-        (Some(_), _) if tests.is_empty() => Some(format!("no tests were found: {}", last_error(&log))),
-        (Some(_), _) if none => Some("no test passes".to_owned()),
-        (Some(_), _) => None,
-    };
-    TestReport { tests, problem, runner, usage: report.usage, log }
-}
-
-/// The line of a log that says most of why it ends: the last that names an error, else the last.
-fn last_error(log: &str) -> String {
-    let lines = || log.lines().map(str::trim).filter(|line| !line.is_empty());
-    let line =
-        lines().rfind(|line| line.contains("Error")).or_else(|| lines().next_back()).unwrap_or_default();
-    line.chars().filter(|c| !c.is_control()).take(200).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use trustmill_core::attempt::Usage;
-    use trustmill_core::port::sandbox::OutputFile;
-
-    fn report(lines: &str, exit: Exit) -> Report {
-        let bytes = Bytes::copy_from_slice(lines.as_bytes());
-        let file = OutputFile { path: "out/tests.jsonl".into(), bytes, mode: 0o644 };
-        Report { exit, log: Bytes::new(), files: vec![file], usage: Usage::default(), layers: Vec::new() }
-    }
-
-    #[test]
-    fn a_complete_run_has_no_problem_and_a_cut_one_has() {
-        let lines = "{\"runner\":\"pytest 7\"}\n{\"test\":\"a::b\",\"outcome\":\"passed\"}\nnoise\n{\"uncollected\":\"t/x.py\"}\n";
-        let whole = outcome(&report(&format!("{lines}{{\"end\":0,\"late\":false}}\n"), Exit::Code(0)));
-        assert_eq!((whole.problem, whole.runner.as_str()), (None, "pytest 7"));
-        assert_eq!(whole.tests.get("t/x.py"), Some(&TestOutcome::Failed));
-        assert!(outcome(&report(lines, Exit::Code(1))).problem.is_some());
-        assert!(outcome(&report(lines, Exit::TimedOut)).problem.unwrap().contains("longer"));
-        assert!(outcome(&report("{\"end\":5}\n", Exit::Code(0))).problem.unwrap().contains("no tests"));
-    }
 
     #[test]
     fn a_label_is_a_module_below_the_scripts_folder() {

@@ -126,6 +126,11 @@ pub(super) struct Wants {
     pub(super) tests: Vec<String>,
 }
 
+/// Whether a distribution is one that words in tests are known to mean.
+pub(super) fn is_sign(name: &str) -> bool {
+    SIGNS.iter().any(|(_, known)| *known == name)
+}
+
 /// Reads what the tests of `tree` need; `declared` is `Requires-Dist` of its metadata.
 pub(super) fn of(tree: &Contents, declared: &[String], own: &str) -> Wants {
     let mut wants = Wants::default();

@@ -3,11 +3,34 @@
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read as _};
+use trustmill_core::content::Contents;
+use trustmill_core::port::workshop::Stated;
 
 /// The most bytes that a wheel inflates to.
 const MOST_BYTES: u64 = 512 << 20;
 /// The most members.
 const MOST_MEMBERS: usize = 50_000;
+
+/// What the metadata of a wheel says.
+pub(super) fn stated(filename: &str, contents: &Contents) -> Result<Stated, String> {
+    let text = |file: &str| {
+        let ending = format!(".dist-info/{file}");
+        let mut found = contents.members.iter().filter(|(path, _)| path.ends_with(&ending));
+        found.find(|(path, _)| path.matches('/').count() == 1).and_then(|(_, member)| member.text())
+    };
+    let metadata = text("METADATA").ok_or_else(|| format!("{filename} has no METADATA"))?;
+    let field = |name: &str| {
+        let head = metadata.lines().take_while(|line| !line.is_empty());
+        let values = head.filter_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
+        values.collect::<Vec<_>>().join("\n")
+    };
+    let named = |name: &str| (name.to_owned(), field(name));
+    let mut other: BTreeMap<String, String> =
+        ["Name", "Requires-Python", "Provides-Extra"].map(named).into_iter().collect();
+    other.insert("entry_points.txt".to_owned(), text("entry_points.txt").unwrap_or_default().to_owned());
+    let dependencies = BTreeMap::from([named("Requires-Dist")]);
+    Ok(Stated { version: field("Version"), dependencies, other })
+}
 
 /// A wheel, read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

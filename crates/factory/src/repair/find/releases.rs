@@ -11,14 +11,15 @@ use trustmill_core::port::workshop::Workshop;
 /// Opens the source archive of a release; why there is none, in words, where there is none.
 pub(crate) async fn source(
     world: &World,
+    workshop: &dyn Workshop,
     release: &Purl,
     version: &str,
 ) -> Result<Result<Archive, String>, StepError> {
     let ecosystem = world.ecosystem(release)?;
     let project = ecosystem.project(&release.name()).await?;
     let plan = ecosystem.plan(&project, version)?;
-    let Some(artifact) = plan.source else {
-        return Ok(Err("the release publishes no source archive".to_owned()));
+    let Some(artifact) = workshop.source(&plan) else {
+        return Ok(Err("the release publishes nothing that a patch could be applied to".to_owned()));
     };
     source_archive(world, &release.without_version().at(&plan.version), &artifact).await
 }
@@ -49,7 +50,8 @@ pub(super) async fn difference(
         let is_before = |one: &&&str| scheme.is_prerelease(one) == scheme.is_prerelease(fixed);
         let before = versions.get(..at).unwrap_or_default().iter().rev().find(is_before);
         let Some(before) = before else { continue };
-        let (old, new) = (source(world, release, before).await?, source(world, release, fixed).await?);
+        let old = source(world, workshop, release, before).await?;
+        let new = source(world, workshop, release, fixed).await?;
         let (Ok(old), Ok(new)) = (old, new) else { continue };
         let origin =
             format!("{} to {}", release.without_version().at(before), release.without_version().at(fixed));

@@ -45,7 +45,7 @@ pub(super) async fn check(oracle: &Oracle<'_>, task: &Task, candidate: &Candidat
         let Some((_, other)) = before.iter().find(|(other, _)| other == name) else {
             return Ok(Err(format!("{name} comes out, and the unpatched release does not give it")));
         };
-        if is_source(name) {
+        if !oracle.workshop.is_built(name) {
             continue;
         }
         let (new, old) = match (read(name, bytes), read(name, other)) {
@@ -77,11 +77,6 @@ fn with_packed_tests(task: &Task, candidate: &Candidate, trees: &Trees) -> Conte
         }
     }
     tree
-}
-
-/// Whether a file is a source archive, by its name.
-pub(super) fn is_source(name: &str) -> bool {
-    name.ends_with(".tar.gz")
 }
 
 fn files_of(pairs: &[(String, Contents, Contents)]) -> String {

@@ -2,7 +2,7 @@
 //! comes that starts programs, reaches the network or runs text, unless upstream's fix has it.
 
 use super::Oracle;
-use super::builds::{Built, is_source};
+use super::builds::Built;
 use crate::StepError;
 use crate::repair::Task;
 use std::collections::BTreeMap;
@@ -58,7 +58,7 @@ pub(super) async fn check(
         let detail = "the scanner is off: nothing is repaired unscanned ([scanner] mode)".to_owned();
         return Ok(done(CheckOutcome::Untried, detail));
     };
-    for (name, bytes) in built.files.iter().filter(|(name, _)| !is_source(name)) {
+    for (name, bytes) in built.files.iter().filter(|(name, _)| oracle.workshop.is_built(name)) {
         let Some((_, before)) = built.unpatched.iter().find(|(other, _)| other == name) else { continue };
         let job = |bytes: &bytes::Bytes| Job {
             ecosystem: task.release.ty().to_owned(),

@@ -80,7 +80,14 @@ fn look(task: &Task, material: &Material, patched: &Contents, workshop: &dyn Wor
                 let there = path_in(&task.tree, path, before);
                 let texts = there.and_then(|there| Some((task.tree.text(&there)?, patched.text(&there)?)));
                 match texts {
-                    Some((old, new)) => file(path, [before, after, old, new], &mut found),
+                    Some((old, new)) => {
+                        // Tests beside the code are no part of what users run.
+                        let code = |text: &str| {
+                            workshop.without_tests(path, text).unwrap_or_else(|| text.to_owned())
+                        };
+                        let texts = [before, after, old, new].map(code);
+                        file(path, texts.each_ref().map(String::as_str), &mut found);
+                    }
                     None => found.absent.push(path.clone()),
                 }
             }

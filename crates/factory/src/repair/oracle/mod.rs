@@ -38,18 +38,14 @@ impl<'a> Oracle<'a> {
     /// # Errors
     /// The mill or the world around it failed: nothing is said of the candidate then.
     pub async fn judge(&self, task: &Task, candidate: &Candidate) -> Result<Judgement, StepError> {
-        self.examine(task, candidate).await.map(|(judgement, _)| judgement)
+        self.examine(task, candidate).await.map(|examined| examined.judgement)
     }
 
-    /// As [`Self::judge`], with the files that were built on the way; `None` where it did not come to that.
-    pub(super) async fn examine(
-        &self,
-        task: &Task,
-        candidate: &Candidate,
-    ) -> Result<(Judgement, Option<Files>), StepError> {
+    /// As [`Self::judge`], with what came about on the way.
+    pub(super) async fn examine(&self, task: &Task, candidate: &Candidate) -> Result<Examined, StepError> {
         let mut notes = Notes::default();
         let files = self.look(task, candidate, &mut notes).await?;
-        Ok((notes.0, files))
+        Ok(Examined { judgement: notes.0, files, log: notes.1 })
     }
 
     async fn look(
@@ -58,8 +54,10 @@ impl<'a> Oracle<'a> {
         candidate: &Candidate,
         notes: &mut Notes,
     ) -> Result<Option<Files>, StepError> {
-        let Some(trees) = notes.take(Check::Applies, applies(task, candidate)) else { return Ok(None) };
-        let paths = paths::check(task, candidate, self.workshop);
+        let Some(trees) = notes.take(Check::Applies, applies(task, candidate, self.workshop)) else {
+            return Ok(None);
+        };
+        let paths = paths::check(task, candidate, &trees.patched, self.workshop);
         if notes.take(Check::Paths, paths).is_none() {
             return Ok(None);
         }
@@ -69,7 +67,7 @@ impl<'a> Oracle<'a> {
         }
         let built = builds::check(self, task, candidate, &trees).await?;
         let Some(built) = notes.take(Check::Builds, built) else { return Ok(None) };
-        if notes.take(Check::Metadata, metadata::check(task, candidate, &built)).is_none() {
+        if notes.take(Check::Metadata, metadata::check(task, candidate, &built, self.workshop)).is_none() {
             return Ok(None);
         }
         let capability = capability::check(self, task, candidate, &built).await?;
@@ -87,25 +85,49 @@ struct Trees {
     patched: Contents,
     /// The published one with the repository's tests and the candidate's changes to tests, and without the fix.
     tests_only: Contents,
+    /// Files of code whose own tests the fix changes.
+    inline: Vec<String>,
 }
 
-fn applies(task: &Task, candidate: &Candidate) -> Result<(Trees, String), String> {
+fn applies(task: &Task, candidate: &Candidate, workshop: &dyn Workshop) -> Result<(Trees, String), String> {
     if candidate.fix.is_empty() {
         return Err("nothing that users run is changed".to_owned());
     }
     let patched = candidate.fix.apply(&task.tree).map_err(|misfit| misfit.to_string())?;
     let with_tests = task.with_tests(&task.tree);
-    let tests_only = candidate.tests.apply(&with_tests).map_err(|misfit| misfit.to_string())?;
+    let mut tests_only = candidate.tests.apply(&with_tests).map_err(|misfit| misfit.to_string())?;
+    let mut inline = Vec::new();
+    for path in candidate.fix.edits.keys() {
+        let Some(text) = changed_tests(&task.tree, &patched, path, workshop) else { continue };
+        tests_only.set(path, Some(text.into()));
+        inline.push(path.clone());
+    }
     let count = candidate.fix.edits.len();
     Ok((
-        Trees { patched, tests_only },
+        Trees { patched, tests_only, inline },
         format!("{count} {} changed", if count == 1 { "file is" } else { "files are" }),
     ))
 }
 
-/// A judgement as it comes about.
+/// A file as it was with the tests that stand in it after the change; `None` where these are as they were.
+fn changed_tests(old: &Contents, new: &Contents, path: &str, workshop: &dyn Workshop) -> Option<String> {
+    let (before, after) = (old.text(path)?, new.text(path)?);
+    workshop.inline_tests(path, before, after).filter(|text| text != before)
+}
+
+/// A judgement, and what came about on the way to it.
+pub(super) struct Examined {
+    /// The judgement.
+    pub(super) judgement: Judgement,
+    /// The files that were built; `None` where it did not come to that.
+    pub(super) files: Option<Files>,
+    /// The end of what the tests printed that stopped it; empty where none did.
+    pub(super) log: String,
+}
+
+/// A judgement as it comes about, and the log that shows why it ends.
 #[derive(Default)]
-struct Notes(Judgement);
+struct Notes(Judgement, String);
 
 impl Notes {
     /// Notes a check that holds with a sentence, or is broken for a reason.

@@ -2,32 +2,25 @@
 
 use crate::repair::{Material, Task};
 use bytes::Bytes;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use trustmill_core::content::Contents;
 use trustmill_core::port::workshop::Workshop;
 use trustmill_core::repair::{Candidate, Edit, Patch, Proposer, Role};
 use trustmill_patch::lines::Lines;
 use trustmill_patch::symbol::{Kind, Language, Symbol, symbols};
 
-/// Words by which a test is left out.
-const LEAVING_OUT: [&str; 10] = [
-    "skip",
-    "xfail",
-    "collect_ignore",
-    "pytest_ignore_collect",
-    "pytestmark",
-    "expectedfailure",
-    "deselect",
-    "__test__",
-    "pytest_collection",
-    "exit(",
-];
-
 pub(super) fn check(
     task: &Task,
     candidate: &Candidate,
+    patched: &Contents,
     workshop: &dyn Workshop,
 ) -> Result<((), String), String> {
     fix(&candidate.fix, &candidate.proposer, workshop)?;
+    for path in candidate.fix.edits.keys() {
+        let Some(text) = super::changed_tests(&task.tree, patched, path, workshop) else { continue };
+        let before = task.tree.text(path).unwrap_or_default();
+        says_what_upstream_says(path, before, &text, &upstream(task, path))?;
+    }
     for (path, edit) in &candidate.tests.edits {
         test(task, path, edit, workshop)?;
     }
@@ -64,15 +57,20 @@ fn test(task: &Task, path: &str, edit: &Edit, workshop: &dyn Workshop) -> Result
     let text = |bytes: &Bytes| std::str::from_utf8(bytes).ok().map(str::to_owned);
     let Some(after) = text(after) else { return Ok(()) };
     let upstream = upstream(task, path);
-    let name = path.rsplit('/').next().unwrap_or_default();
-    if name == "conftest.py" && !upstream.iter().any(|one| one.as_str() == after) {
+    if workshop.chooses_tests(path) && !upstream.iter().any(|one| one.as_str() == after) {
         return Err(format!(
             "{path} decides which tests run, and is changed otherwise than upstream changed it"
         ));
     }
     let before = edit.before.as_ref().and_then(text).unwrap_or_default();
-    leaves_nothing_out(path, &before, &after, &upstream)?;
-    if Language::of(path).is_some() { weakens_nothing(path, &before, &after, &upstream) } else { Ok(()) }
+    leaves_nothing_out(path, &before, &after, &upstream, workshop.leaving_out())?;
+    if Language::of(path).is_some() {
+        weakens_nothing(path, &before, &after, &upstream)
+    } else if workshop.is_run(path) {
+        says_what_upstream_says(path, &before, &after, &upstream)
+    } else {
+        Ok(())
+    }
 }
 
 /// What the fix made of a test file, in every version of it that is known.
@@ -86,16 +84,54 @@ fn upstream(task: &Task, path: &str) -> Vec<String> {
 }
 
 /// No line comes that leaves a test out, unless it comes from upstream.
-fn leaves_nothing_out(path: &str, before: &str, after: &str, upstream: &[String]) -> Result<(), String> {
+fn leaves_nothing_out(
+    path: &str,
+    before: &str,
+    after: &str,
+    upstream: &[String],
+    words: &[&str],
+) -> Result<(), String> {
     let old: BTreeSet<&str> = before.lines().map(str::trim).collect();
     let theirs: BTreeSet<&str> = upstream.iter().flat_map(|text| text.lines()).map(str::trim).collect();
     let comes = after.lines().map(str::trim).find(|line| {
         let lower = line.to_ascii_lowercase();
-        !old.contains(line) && !theirs.contains(line) && LEAVING_OUT.iter().any(|word| lower.contains(word))
+        !old.contains(line) && !theirs.contains(line) && words.iter().any(|word| lower.contains(word))
     });
     match comes {
         Some(line) => {
             Err(format!("{path} would leave tests out: {}", line.chars().take(80).collect::<String>()))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Where functions are not told apart: of a file that is there no line goes that upstream keeps, and none comes that
+/// upstream does not have.
+fn says_what_upstream_says(path: &str, before: &str, after: &str, upstream: &[String]) -> Result<(), String> {
+    let counted = |text: &str| -> BTreeMap<String, usize> {
+        let mut lines = BTreeMap::new();
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            *lines.entry(line.to_owned()).or_default() += 1;
+        }
+        lines
+    };
+    let (old, new) = (counted(before), counted(after));
+    let theirs: Vec<BTreeMap<String, usize>> = upstream.iter().map(|text| counted(text)).collect();
+    let of = |lines: &BTreeMap<String, usize>, line: &String| lines.get(line).copied().unwrap_or(0);
+    let shown = |line: &str| line.chars().take(80).collect::<String>();
+    let goes = |(line, count): &(&String, &usize)| {
+        let left = of(&new, line);
+        left < **count && !theirs.iter().any(|lines| of(lines, line) <= left)
+    };
+    if let Some((line, _)) = old.iter().find(goes) {
+        return Err(format!("{path} would lose a line that upstream keeps: {}", shown(line)));
+    }
+    let comes = |(line, count): &(&String, &usize)| {
+        **count > of(&old, line) && !theirs.iter().any(|lines| of(lines, line) >= **count)
+    };
+    match new.iter().find(comes).filter(|_| !before.is_empty()) {
+        Some((line, _)) => {
+            Err(format!("{path} would get a line that upstream does not have: {}", shown(line)))
         }
         None => Ok(()),
     }

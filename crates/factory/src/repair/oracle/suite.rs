@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use trustmill_core::content::Contents;
-use trustmill_core::repair::{Candidate, Check, CheckOutcome, Checked, TestOutcome, TestReport};
+use trustmill_core::port::workshop::Workshop;
+use trustmill_core::repair::{Candidate, Check, CheckOutcome, Checked, Role, TestOutcome, TestReport};
 use trustmill_core::{Purl, Sha256};
 
 /// What the unpatched release does, twice.
@@ -22,6 +23,9 @@ struct Baseline {
     problem: Option<String>,
     /// The runner.
     runner: String,
+    /// The end of what it printed, where there is no complete run.
+    #[serde(default)]
+    log: String,
 }
 
 impl Baseline {
@@ -43,13 +47,14 @@ pub(super) async fn check(
     // A suite that takes longer than it may is run as far as it is near the change.
     let mut near: Option<Vec<String>> = None;
     if before.problem.as_deref().is_some_and(|problem| problem.contains(LATE)) {
-        let files = nearby(task, candidate);
+        let files = nearby(task, candidate, oracle.workshop);
         if !files.is_empty() {
             before = baseline(oracle, task, Some(&files)).await?;
             near = Some(files);
         }
     }
     if let Some(problem) = &before.problem {
+        notes.1.clone_from(&before.log);
         let detail = format!("{UNPATCHED}, the tests of this release do not run here: {problem}");
         return Ok(notes.put(Checked { check: Check::NoNewFailures, outcome: CheckOutcome::Broken, detail }));
     }
@@ -61,7 +66,8 @@ pub(super) async fn check(
     let version = task.repaired.version().unwrap_or_default();
     let shipped = oracle.workshop.renumbered(&patched, &task.release, version).unwrap_or(patched);
     let with_new = near.as_ref().map(|files| {
-        let own = candidate.tests.edits.keys().filter(|path| path.ends_with(".py") && !files.contains(*path));
+        let is_run = |path: &&String| oracle.workshop.is_run(path) && !files.contains(*path);
+        let own = candidate.tests.edits.keys().filter(is_run);
         files.iter().chain(own).cloned().collect::<Vec<_>>()
     });
     let after = oracle.workshop.test(&task.bench(), &shipped, with_new.as_deref()).await?;
@@ -79,6 +85,7 @@ pub(super) async fn check(
         failing = still;
     }
     if let Some(first) = failing.first() {
+        notes.1.clone_from(&after.log);
         let detail = format!("{} tests no longer pass: {first}", failing.len());
         return Ok(notes.put(Checked { check: Check::NoNewFailures, outcome: CheckOutcome::Broken, detail }));
     }
@@ -100,7 +107,7 @@ const MOST_NEAR: usize = 30;
 
 /// The test files that speak of what the candidate changes: its own, those named after a changed file, those that name
 /// its module.
-fn nearby(task: &Task, candidate: &Candidate) -> Vec<String> {
+fn nearby(task: &Task, candidate: &Candidate, workshop: &dyn Workshop) -> Vec<String> {
     let tree = task.with_tests(&task.tree);
     let stem = |path: &str| {
         let name = path.rsplit('/').next().unwrap_or_default();
@@ -117,10 +124,10 @@ fn nearby(task: &Task, candidate: &Candidate) -> Vec<String> {
         candidate.tests.edits.iter().filter(|(_, edit)| edit.before.is_some()).map(|(path, _)| path.clone());
     let named = tree.members.keys().filter(|path| {
         let name = path.rsplit('/').next().unwrap_or_default();
-        let is_test = name.starts_with("test") && name.ends_with(".py");
+        let is_test = workshop.role(path) == Role::Test && workshop.is_run(path);
         is_test && stems.iter().any(|stem| name.contains(stem.as_str()))
     });
-    let all: BTreeSet<String> = own.chain(named.cloned()).filter(|path| path.ends_with(".py")).collect();
+    let all: BTreeSet<String> = own.chain(named.cloned()).filter(|path| workshop.is_run(path)).collect();
     all.into_iter().take(MOST_NEAR).collect()
 }
 
@@ -160,11 +167,11 @@ async fn regression(
     notes: &mut Notes,
 ) -> Result<Checked, StepError> {
     let done = |outcome, detail: String| Checked { check: Check::Regression, outcome, detail };
-    if candidate.tests.is_empty() {
+    if candidate.tests.is_empty() && trees.inline.is_empty() {
         return Ok(done(CheckOutcome::Untried, "no test of the fix could be brought along".to_owned()));
     }
-    let files: Vec<String> =
-        candidate.tests.edits.keys().filter(|path| path.ends_with(".py")).cloned().collect();
+    let brought = candidate.tests.edits.keys().filter(|path| oracle.workshop.is_run(path));
+    let files: Vec<String> = brought.chain(&trees.inline).cloned().collect();
     let only = if files.is_empty() { None } else { Some(files.as_slice()) };
     let without = oracle.workshop.test(&task.bench(), &trees.tests_only, only).await?;
     // A file that could not even be read is no evidence of its tests one by one.
@@ -208,14 +215,23 @@ async fn baseline(oracle: &Oracle<'_>, task: &Task, only: Option<&[String]>) -> 
         return Ok(known);
     }
     let first = oracle.workshop.test(&task.bench(), &tree, only).await?;
-    let mut baseline =
-        Baseline { tests: first.tests, flaky: BTreeSet::new(), problem: first.problem, runner: first.runner };
+    let mut baseline = Baseline {
+        tests: first.tests,
+        flaky: BTreeSet::new(),
+        problem: first.problem,
+        runner: first.runner,
+        log: first.log,
+    };
     if baseline.problem.is_none() {
         let second = oracle.workshop.test(&task.bench(), &tree, only).await?;
         let alike = |(name, outcome): &(&String, &TestOutcome)| second.tests.get(*name) == Some(outcome);
         baseline.flaky =
             baseline.tests.iter().filter(|one| !alike(one)).map(|(name, _)| name.clone()).collect();
         baseline.problem = second.problem;
+        baseline.log = second.log;
+    }
+    if baseline.problem.is_none() {
+        baseline.log.clear();
     }
     keep(oracle.world, &task.release, "baseline", &key, &baseline).await?;
     Ok(baseline)

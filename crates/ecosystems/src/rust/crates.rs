@@ -117,11 +117,6 @@ impl Set<'_> {
     /// all of them. The source comes without the files by which a project configures cargo or
     /// chooses a toolchain: they can name programs to run.
     fn job(&self, home: &Path, network: Network) -> Job {
-        let configures = |path: &str| {
-            let mut parts = path.rsplit('/');
-            let name = parts.next().unwrap_or_default();
-            name.starts_with("rust-toolchain") || parts.any(|folder| folder == ".cargo")
-        };
         let members = self.source.members.iter().filter(|(path, _)| !configures(path));
         let inputs = members.map(|(path, member)| InputFile {
             path: format!("{SOURCE}/{path}"),
@@ -158,6 +153,13 @@ impl Set<'_> {
             umask: 0o022,
         }
     }
+}
+
+/// Whether a project configures cargo or chooses a toolchain by this file.
+pub(crate) fn configures(path: &str) -> bool {
+    let mut parts = path.rsplit('/');
+    let name = parts.next().unwrap_or_default();
+    name.starts_with("rust-toolchain") || parts.any(|folder| folder == ".cargo")
 }
 
 fn setup(step: &str, source: io::Error) -> SandboxError {

@@ -7,10 +7,11 @@
 mod crates;
 mod toolchain;
 
+pub(crate) use crates::configures;
 pub use toolchain::Search;
 
-use super::environment::{Prepared, Wheel};
 use crate::flights::Flights;
+use crate::pypi::environment::{Prepared, Wheel};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
@@ -22,25 +23,25 @@ use trustmill_core::port::ecosystem::BuildFailure;
 use trustmill_core::port::sandbox::{Gateways, Mount, Sandbox, SandboxError};
 
 /// Where cargo's home stands inside, in both phases.
-pub(super) const HOME: &str = "/crates";
+pub(crate) const HOME: &str = "/crates";
 
 /// Back ends and helpers that call cargo.
 const CALLERS: [&str; 4] = ["maturin", "setuptools-rust", "hatch-rust-builder", "rustimport"];
 
 /// Whether a build with these wheels and this source calls cargo.
-pub(super) fn is_needed(wheels: &[Wheel], source: &Contents) -> bool {
+pub(crate) fn is_needed(wheels: &[Wheel], source: &Contents) -> bool {
     wheels.iter().any(|wheel| CALLERS.contains(&wheel.name.as_str())) && crates::manifest(source).is_some()
 }
 
 /// What a build in Rust gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Crates {
+pub(crate) struct Crates {
     /// Toolchain and crates, read-only.
-    pub(super) mounts: Vec<Mount>,
+    pub(crate) mounts: Vec<Mount>,
     /// The folder of the toolchain's programs inside.
-    pub(super) programs: String,
+    pub(crate) programs: String,
     /// Toolchain and crates by digest.
-    pub(super) materials: Vec<Material>,
+    pub(crate) materials: Vec<Material>,
 }
 
 /// Gets crates, each set once.
@@ -69,7 +70,7 @@ impl Rust {
     /// # Errors
     /// [`SandboxError`] where nothing can be said of the source: a job could not be run, the registry is out of
     /// reach, the data folder cannot be written.
-    pub(super) async fn prepare(
+    pub(crate) async fn prepare(
         &self,
         source: &Contents,
         as_of: Timestamp,

@@ -1,0 +1,197 @@
+//! Repairing at crates.io: which files may be changed, how a version is given, how tests are run, what is packed.
+//!
+//! What is published is the source. The crates that tests need are got by `cargo fetch` through the gateway, as the index
+//! was at the upload; where the compiler of this machine is too new for those, as it is today.
+
+mod inline;
+mod manifest;
+mod role;
+mod run;
+
+use super::pack::crate_of;
+use super::{Cargo, names};
+use crate::rust::{Crates, Rust};
+use crate::tested::count;
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use run::Targets;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::sync::Arc;
+use trustmill_core::Purl;
+use trustmill_core::attempt::FailureClass;
+use trustmill_core::content::Contents;
+use trustmill_core::package::Artifact;
+use trustmill_core::port::clock::Clock;
+use trustmill_core::port::ecosystem::{BuildFailure, Plan};
+use trustmill_core::port::sandbox::{Limits, Sandbox, SandboxError};
+use trustmill_core::port::workshop::{Bench, Stated, Workshop};
+use trustmill_core::repair::{Role, TestOutcome, TestReport};
+
+/// What testing crates takes.
+pub struct Tests {
+    /// The toolchain, and the crates that are compiled.
+    pub rust: Rust,
+    /// Where tests run.
+    pub sandbox: Arc<dyn Sandbox>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// The bounds of a run.
+    pub limits: Limits,
+    /// Where it is kept how the tests of releases are run.
+    pub settled: PathBuf,
+}
+
+/// How the tests of a release are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Settled {
+    as_of: Timestamp,
+    targets: Targets,
+}
+
+#[async_trait]
+impl Workshop for Cargo {
+    fn ty(&self) -> &'static str {
+        "cargo"
+    }
+
+    fn source(&self, plan: &Plan) -> Option<Artifact> {
+        plan.subjects.first()?.artifact.clone()
+    }
+
+    fn role(&self, path: &str) -> Role {
+        role::of(path)
+    }
+
+    fn repaired(&self, version: &str, n: u32) -> String {
+        let joint = if version.contains('+') { '.' } else { '+' };
+        format!("{version}{joint}tm.{n}")
+    }
+
+    fn renumbered(&self, tree: &Contents, release: &Purl, version: &str) -> Result<Contents, BuildFailure> {
+        manifest::renumbered(tree, &release.name(), release.version().unwrap_or_default(), version)
+    }
+
+    fn is_built(&self, _filename: &str) -> bool {
+        true
+    }
+
+    fn stated(&self, filename: &str, contents: &Contents) -> Result<Stated, String> {
+        manifest::stated(filename, contents)
+    }
+
+    fn is_run(&self, path: &str) -> bool {
+        path.ends_with(".rs")
+    }
+
+    fn chooses_tests(&self, _path: &str) -> bool {
+        false
+    }
+
+    fn leaving_out(&self) -> &'static [&'static str] {
+        &role::LEAVING_OUT
+    }
+
+    fn inline_tests(&self, path: &str, before: &str, after: &str) -> Option<String> {
+        path.ends_with(".rs").then(|| inline::transplanted(before, after))?
+    }
+
+    fn without_tests(&self, path: &str, text: &str) -> Option<String> {
+        path.ends_with(".rs").then(|| inline::without(text))
+    }
+
+    fn install_lines(&self, release: &Purl, repaired: &str, mount: &str) -> Vec<String> {
+        vec![
+            "# .cargo/config.toml".to_owned(),
+            "[registries.repaired]".to_owned(),
+            format!("index = \"sparse+{mount}/remediated/\""),
+            "# Cargo.toml, then `cargo update`".to_owned(),
+            "[patch.crates-io]".to_owned(),
+            format!("{} = {{ version = \"={repaired}\", registry = \"repaired\" }}", release.name()),
+        ]
+    }
+
+    async fn test(
+        &self,
+        bench: &Bench<'_>,
+        tree: &Contents,
+        only: Option<&[String]>,
+    ) -> Result<TestReport, SandboxError> {
+        if let Some(settled) = self.settlements.get(bench.release).await {
+            return self.tried(tree, settled, only).await;
+        }
+        let mut best: Option<(usize, Settled, TestReport)> = None;
+        for settled in self.rungs(bench.as_of) {
+            let report = self.tried(tree, settled, only).await?;
+            let (passed, failed) = (count(&report, TestOutcome::Passed), count(&report, TestOutcome::Failed));
+            tracing::debug!(release = %bench.release, ?settled, passed, failed, problem = ?report.problem, "tests were tried");
+            if best.as_ref().is_none_or(|(most, _, _)| passed > *most) {
+                best = Some((passed, settled, report));
+            }
+            if passed > 0 && failed * 10 <= passed {
+                break;
+            }
+        }
+        let Some((_, settled, report)) = best else {
+            return Err(SandboxError::BadJob("no way to run the tests was tried".to_owned()));
+        };
+        if only.is_none() && report.problem.is_none() {
+            self.settlements.put(bench.release, settled).await;
+        }
+        Ok(report)
+    }
+
+    async fn pack(
+        &self,
+        bench: &Bench<'_>,
+        tree: &Contents,
+    ) -> Result<Result<Vec<(String, Bytes)>, BuildFailure>, SandboxError> {
+        let bad = |detail: String| BuildFailure { class: FailureClass::BadSource, detail };
+        let name = bench.release.name();
+        let version = match manifest::stated("the crate", tree) {
+            Ok(stated) => stated.version,
+            Err(why) => return Ok(Err(bad(why))),
+        };
+        let packed = crate_of(&name, &version, &tree.members);
+        let packed = packed.map(|bytes| vec![(names::filename(&name, &version), bytes)]);
+        Ok(packed.map_err(|error| bad(error.to_string())))
+    }
+}
+
+impl Cargo {
+    /// What is tried, the likeliest first.
+    fn rungs(&self, uploaded: Timestamp) -> Vec<Settled> {
+        let week = SignedDuration::from_hours(7 * 24);
+        let then = uploaded.checked_add(week).unwrap_or(uploaded);
+        let now = self.tests.as_ref().map_or(then, |tests| tests.clock.now());
+        let of = |as_of: Timestamp, targets: Targets| Settled { as_of, targets };
+        vec![
+            of(then, Targets::All),
+            of(now, Targets::All),
+            of(then, Targets::Library),
+            of(now, Targets::Library),
+        ]
+    }
+
+    async fn tried(
+        &self,
+        tree: &Contents,
+        settled: Settled,
+        only: Option<&[String]>,
+    ) -> Result<TestReport, SandboxError> {
+        let Some(tests) = &self.tests else {
+            return Err(SandboxError::BadJob("tests of crates have no sandbox".to_owned()));
+        };
+        let crates: Crates = match tests.rust.prepare(tree, settled.as_of).await?.result {
+            Ok(crates) => crates,
+            Err(failure) => {
+                let problem = format!("no crates for the tests: {}", failure.detail);
+                return Ok(TestReport { problem: Some(problem), ..TestReport::default() });
+            }
+        };
+        let job = run::job(tree, &crates, settled.targets, only, tests.limits);
+        let report = tests.sandbox.run(job).await?;
+        Ok(run::outcome(tree, &report))
+    }
+}

@@ -1,0 +1,187 @@
+//! What a package's `package.json` says, with another version, and as far as tests need it.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use trustmill_core::attempt::FailureClass;
+use trustmill_core::content::Contents;
+use trustmill_core::port::ecosystem::BuildFailure;
+use trustmill_core::port::workshop::Stated;
+
+pub(super) const MANIFEST: &str = "package.json";
+/// Fields that say what a package needs.
+const DEPENDENCIES: [&str; 6] = [
+    "dependencies",
+    "optionalDependencies",
+    "peerDependencies",
+    "peerDependenciesMeta",
+    "bundledDependencies",
+    "bundleDependencies",
+];
+/// Programs that start tests, by the package that has them.
+const RUNNERS: [&str; 12] = [
+    "mocha",
+    "jest",
+    "tape",
+    "tap",
+    "lab",
+    "@hapi/lab",
+    "ava",
+    "vows",
+    "nodeunit",
+    "jasmine",
+    "jasmine-node",
+    "expresso",
+];
+
+/// The object in `package.json`.
+pub(super) fn read(tree: &Contents) -> Option<Map<String, Value>> {
+    let text = tree.text(MANIFEST)?.trim_start_matches('\u{feff}');
+    serde_json::from_str::<Value>(text).ok()?.as_object().cloned()
+}
+
+/// The tree with another version in its `package.json`, and not one more byte changed.
+pub(super) fn renumbered(tree: &Contents, old: &str, version: &str) -> Result<Contents, BuildFailure> {
+    let failed = || {
+        let detail = "package.json does not state the version in the usual way".to_owned();
+        BuildFailure { class: FailureClass::BadSource, detail }
+    };
+    let (text, manifest) = tree.text(MANIFEST).zip(read(tree)).ok_or_else(failed)?;
+    let mut wanted = manifest;
+    wanted.insert("version".to_owned(), version.into());
+    let (quoted, new) = (format!("\"{old}\""), format!("\"{version}\""));
+    let places = text.match_indices("\"version\"").take(64);
+    let found = places.into_iter().find_map(|(at, _)| {
+        let (head, rest) = text.split_at_checked(at)?;
+        let changed = format!("{head}{}", rest.replacen(&quoted, &new, 1));
+        let read: Value = serde_json::from_str(changed.trim_start_matches('\u{feff}')).ok()?;
+        (read.as_object() == Some(&wanted)).then_some(changed)
+    });
+    let mut tree = tree.clone();
+    tree.set(MANIFEST, Some(Bytes::from(found.ok_or_else(failed)?)));
+    Ok(tree)
+}
+
+/// What `package.json` says.
+pub(super) fn stated(filename: &str, contents: &Contents) -> Result<Stated, String> {
+    let manifest = read(contents).ok_or_else(|| format!("the package.json of {filename} cannot be read"))?;
+    let mut stated = Stated::default();
+    for (key, value) in &manifest {
+        let entry = (key.clone(), value.to_string());
+        if key == "version" {
+            value.as_str().unwrap_or_default().clone_into(&mut stated.version);
+        } else if DEPENDENCIES.contains(&key.as_str()) {
+            stated.dependencies.insert(entry.0, entry.1);
+        } else {
+            stated.other.insert(entry.0, entry.1);
+        }
+    }
+    Ok(stated)
+}
+
+/// How much of what a package wants for its development is unpacked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::npm) enum Wanted {
+    /// What the command of the tests and the tests themselves name.
+    Named,
+    /// Everything.
+    All,
+}
+
+/// The `package.json` from which the dependencies of tests are resolved.
+pub(super) fn for_tests(tree: &Contents, wanted: Wanted) -> Option<Bytes> {
+    let mut manifest = read(tree)?;
+    let scripts: String = manifest.get("scripts").map(Value::to_string).unwrap_or_default();
+    for field in ["scripts", "bin", "workspaces", "engines", "os", "cpu", "packageManager"] {
+        manifest.remove(field);
+    }
+    let tests = tree.members.iter().filter(|(path, _)| super::role::of(path) == super::Role::Test);
+    let texts: Vec<&str> = tests.filter_map(|(_, member)| member.text()).collect();
+    let is_named = |name: &str| {
+        RUNNERS.contains(&name)
+            || scripts.contains(name)
+            || texts.iter().any(|text| {
+                ['\'', '"', '`'].iter().any(|quote| {
+                    text.contains(&format!("{quote}{name}{quote}"))
+                        || text.contains(&format!("{quote}{name}/"))
+                })
+            })
+    };
+    // What is fetched from elsewhere than the registry is not reached.
+    let is_listed = |range: &Value| range.as_str().is_some_and(|range| !range.contains(['/', ':']));
+    for field in ["dependencies", "devDependencies", "optionalDependencies"] {
+        let Some(Value::Object(all)) = manifest.get_mut(field) else { continue };
+        let is_dev = field == "devDependencies";
+        all.retain(|name, range| is_listed(range) && (!is_dev || wanted == Wanted::All || is_named(name)));
+    }
+    serde_json::to_vec(&Value::Object(manifest)).ok().map(Bytes::from)
+}
+
+/// The range in `engines.node`.
+pub(super) fn engine(tree: &Contents) -> Option<String> {
+    Some(read(tree)?.get("engines")?.get("node")?.as_str()?.to_owned())
+}
+
+/// The lines by which a user of each package manager gets a repaired release.
+pub(super) fn overrides(name: &str, repaired: &str, mount: &str) -> Vec<String> {
+    let entry = |field: &str| serde_json::json!({ field: BTreeMap::from([(name, repaired)]) }).to_string();
+    vec![
+        format!("npm config set registry {mount}/remediated/ --location=project"),
+        format!("package.json, npm:  {}", entry("overrides")),
+        format!("package.json, yarn: {}", entry("resolutions")),
+        format!("package.json, pnpm: {{\"pnpm\":{}}}", entry("overrides")),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(files: &[(&str, &str)]) -> Contents {
+        let mut tree = Contents::default();
+        for (path, text) in files {
+            tree.set(path, Some(Bytes::copy_from_slice(text.as_bytes())));
+        }
+        tree
+    }
+
+    #[test]
+    fn only_the_packages_own_version_changes() {
+        let text = "{\n  \"config\": {\"version\": \"1.2.0\"},\n  \"name\": \"kit\",\n  \"version\" : \"1.2.0\"\n}\n";
+        let after = renumbered(&tree(&[(MANIFEST, text)]), "1.2.0", "1.2.0-tm.1").unwrap();
+        assert_eq!(
+            after.text(MANIFEST).unwrap(),
+            text.replace("\"version\" : \"1.2.0\"", "\"version\" : \"1.2.0-tm.1\"")
+        );
+        assert!(renumbered(&tree(&[(MANIFEST, "{}")]), "1.2.0", "2").is_err());
+        assert!(renumbered(&tree(&[]), "1.2.0", "2").is_err());
+    }
+
+    #[test]
+    fn tests_need_what_they_name() {
+        let files = [
+            (
+                MANIFEST,
+                r#"{"name":"kit","scripts":{"test":"nyc mocha"},"dependencies":{"a":"^1","g":"git://h/x"},"devDependencies":{"mocha":"1","nyc":"1","should":"1","eslint":"1","x":"o/r"}}"#,
+            ),
+            ("test/a.js", "require('should/as-function')"),
+        ];
+        let names = |wanted| {
+            let bytes = for_tests(&tree(&files), wanted).unwrap();
+            let value: Value = serde_json::from_slice(&bytes).unwrap();
+            assert_eq!(value["dependencies"].as_object().unwrap().len(), 1);
+            value["devDependencies"].as_object().unwrap().keys().cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(names(Wanted::Named), ["mocha", "nyc", "should"]);
+        assert_eq!(names(Wanted::All).len(), 4);
+    }
+
+    #[test]
+    fn overrides_are_json() {
+        let lines = overrides("@a/kit", "1.2.0-tm.1", "http://m/npm");
+        assert_eq!(lines[1], r#"package.json, npm:  {"overrides":{"@a/kit":"1.2.0-tm.1"}}"#);
+        assert_eq!(lines[3], r#"package.json, pnpm: {"pnpm":{"overrides":{"@a/kit":"1.2.0-tm.1"}}}"#);
+    }
+}

@@ -1,0 +1,196 @@
+//! Repairing at npm: which files may be changed, how a version is given, how tests are run, what is packed.
+//!
+//! What is published is what users run, so that it is what is patched: nothing is built. What tests need is unpacked in a
+//! fetch phase, as the registry was at the upload, without running an install script.
+
+mod harness;
+mod manifest;
+mod pack;
+mod role;
+
+use super::build::{Builder, Trial};
+use super::infer::eras;
+use super::{Npm, names};
+use crate::tested::{count, outcome};
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use manifest::Wanted;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use trustmill_core::Purl;
+use trustmill_core::attempt::FailureClass;
+use trustmill_core::content::Contents;
+use trustmill_core::package::Artifact;
+use trustmill_core::port::ecosystem::{BuildFailure, Plan};
+use trustmill_core::port::sandbox::{Limits, SandboxError};
+use trustmill_core::port::workshop::{Bench, Stated, Workshop};
+use trustmill_core::repair::{Role, TestOutcome, TestReport};
+
+/// How long a suite may take.
+const LONGEST: Duration = Duration::from_secs(240);
+
+/// How the tests of a release are run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Settled {
+    as_of: Timestamp,
+    node: u32,
+    npm: String,
+    wanted: Wanted,
+}
+
+#[async_trait]
+impl Workshop for Npm {
+    fn ty(&self) -> &'static str {
+        "npm"
+    }
+
+    fn source(&self, plan: &Plan) -> Option<Artifact> {
+        plan.subjects.first()?.artifact.clone()
+    }
+
+    fn role(&self, path: &str) -> Role {
+        role::of(path)
+    }
+
+    fn repaired(&self, version: &str, n: u32) -> String {
+        let joint = if version.contains('-') { '.' } else { '-' };
+        format!("{version}{joint}tm.{n}")
+    }
+
+    fn renumbered(&self, tree: &Contents, release: &Purl, version: &str) -> Result<Contents, BuildFailure> {
+        manifest::renumbered(tree, release.version().unwrap_or_default(), version)
+    }
+
+    fn is_built(&self, _filename: &str) -> bool {
+        true
+    }
+
+    fn stated(&self, filename: &str, contents: &Contents) -> Result<Stated, String> {
+        manifest::stated(filename, contents)
+    }
+
+    fn is_run(&self, path: &str) -> bool {
+        [".js", ".cjs", ".mjs", ".ts", ".coffee"].iter().any(|ending| path.ends_with(ending))
+    }
+
+    fn chooses_tests(&self, path: &str) -> bool {
+        role::chooses(path)
+    }
+
+    fn leaving_out(&self) -> &'static [&'static str] {
+        &role::LEAVING_OUT
+    }
+
+    fn install_lines(&self, release: &Purl, repaired: &str, mount: &str) -> Vec<String> {
+        manifest::overrides(&release.name(), repaired, mount)
+    }
+
+    async fn test(
+        &self,
+        bench: &Bench<'_>,
+        tree: &Contents,
+        only: Option<&[String]>,
+    ) -> Result<TestReport, SandboxError> {
+        if let Some(settled) = self.settlements.get(bench.release).await {
+            return self.tried(tree, &settled, only).await;
+        }
+        let mut best: Option<(usize, Settled, TestReport)> = None;
+        for settled in rungs(bench.as_of, tree) {
+            let report = self.tried(tree, &settled, only).await?;
+            let (passed, failed) = (count(&report, TestOutcome::Passed), count(&report, TestOutcome::Failed));
+            tracing::debug!(release = %bench.release, ?settled, passed, failed, problem = ?report.problem, "tests were tried");
+            if best.as_ref().is_none_or(|(most, _, _)| passed > *most) {
+                best = Some((passed, settled, report));
+            }
+            if passed > 0 && failed * 10 <= passed {
+                break;
+            }
+        }
+        let Some((_, settled, report)) = best else {
+            return Err(SandboxError::BadJob("no way to run the tests was tried".to_owned()));
+        };
+        if only.is_none() && report.problem.is_none() {
+            self.settlements.put(bench.release, settled).await;
+        }
+        Ok(report)
+    }
+
+    async fn pack(
+        &self,
+        bench: &Bench<'_>,
+        tree: &Contents,
+    ) -> Result<Result<Vec<(String, Bytes)>, BuildFailure>, SandboxError> {
+        let version = match manifest::stated("the package", tree) {
+            Ok(stated) => stated.version,
+            Err(detail) => return Ok(Err(BuildFailure { class: FailureClass::BadSource, detail })),
+        };
+        let name = names::filename(&bench.release.name(), &version);
+        let tarball = pack::tarball(tree);
+        let failed = |error: std::io::Error| BuildFailure {
+            class: FailureClass::BadSource,
+            detail: format!("the tarball cannot be written: {error}"),
+        };
+        Ok(tarball.map(|bytes| vec![(name, bytes)]).map_err(failed))
+    }
+}
+
+impl Npm {
+    async fn tried(
+        &self,
+        tree: &Contents,
+        settled: &Settled,
+        only: Option<&[String]>,
+    ) -> Result<TestReport, SandboxError> {
+        let problem = |problem: String| TestReport { problem: Some(problem), ..TestReport::default() };
+        let Some(wanted) = manifest::for_tests(tree, settled.wanted) else {
+            return Ok(problem("package.json cannot be read".to_owned()));
+        };
+        let limits = Limits { wall: LONGEST, cpu_seconds: 900, processes: 512, ..self.limits() };
+        let builder = Builder { limits, ..self.builder() };
+        let trial = Trial {
+            manifest: wanted,
+            as_of: settled.as_of,
+            node: settled.node.to_string(),
+            npm: settled.npm.clone(),
+            files: tree,
+            extra: harness::files(),
+            argv: harness::argv(limits.wall, only),
+        };
+        Ok(match builder.try_out(trial).await? {
+            Ok(report) => outcome(&report),
+            Err(failure) => problem(format!("no environment for the tests: {}", failure.detail)),
+        })
+    }
+}
+
+/// What is tried, the likeliest first: the line of Node of the upload, or one that the package asks for; what tests name,
+/// then all that development wants, then what came soon after.
+fn rungs(uploaded: Timestamp, tree: &Contents) -> Vec<Settled> {
+    let hours = |days: i64| SignedDuration::from_hours(24 * days);
+    let later = |days: i64| uploaded.checked_add(hours(days)).unwrap_or(uploaded);
+    let asked = manifest::engine(tree).and_then(|range| eras::allowed(uploaded, &range));
+    let of = |as_of: Timestamp, wanted: Wanted| {
+        let (node, npm) = eras::at(as_of);
+        let node = asked.unwrap_or(node).max(node.min(eras::NODE_NEWEST));
+        Settled { as_of, node, npm: npm.to_owned(), wanted }
+    };
+    vec![
+        of(later(7), Wanted::Named),
+        of(later(7), Wanted::All),
+        of(later(365), Wanted::Named),
+        of(later(4 * 365), Wanted::Named),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_packages_are_tried_on_the_oldest_node() {
+        let rungs = rungs("2014-01-01T00:00:00Z".parse().unwrap(), &Contents::default());
+        assert_eq!((rungs[0].node, rungs[0].npm.as_str()), (10, "6"));
+        assert_eq!(rungs[0].as_of.to_string(), "2014-01-08T00:00:00Z");
+    }
+}
