@@ -64,6 +64,27 @@ const KINDS: [(&str, Spoil); 6] = [
     ("wrong-place", wrong_place),
 ];
 
+/// What is written otherwise in each language.
+struct Words {
+    comment: &'static str,
+    program: &'static str,
+}
+
+/// The words of the language of a file of a difference.
+fn words(lines: &[String]) -> Words {
+    let path = lines.first().map(String::as_str).unwrap_or_default();
+    if [".js", ".cjs", ".mjs", ".ts"].iter().any(|ending| path.ends_with(ending)) {
+        return Words { comment: "// checked", program: "require('child_process').execSync('id');" };
+    }
+    if path.ends_with(".rs") {
+        return Words {
+            comment: "// checked",
+            program: "let _ = std::process::Command::new(\"id\").status();",
+        };
+    }
+    Words { comment: "# checked", program: "__import__('subprocess').call(['id'])" }
+}
+
 /// The difference by files: whether it is one of tests, and its lines.
 fn files(difference: &str) -> Vec<(bool, Vec<String>)> {
     let mut files: Vec<(bool, Vec<String>)> = Vec::new();
@@ -125,12 +146,13 @@ fn fix_missing(difference: &str) -> Option<String> {
     let mut all = files(difference);
     for (_, lines) in all.iter_mut().filter(|(is_test, _)| !is_test) {
         let mut said = false;
+        let comment = words(lines).comment;
         let kept: Vec<String> = lines
             .iter()
             .filter_map(|line| match line {
                 line if is_added(line) && !said => {
                     said = true;
-                    Some("+# checked".to_owned())
+                    Some(format!("+{comment}"))
                 }
                 line if is_added(line) => None,
                 line if is_removed(line) => line.strip_prefix('-').map(|rest| format!(" {rest}")),
@@ -177,7 +199,8 @@ fn new_capability(difference: &str) -> Option<String> {
     let at = lines.iter().position(|line| is_added(line))?;
     let line = lines.get(at)?;
     let indent: String = line.trim_start_matches('+').chars().take_while(|c| *c == ' ').collect();
-    lines.insert(at, format!("+{indent}__import__('subprocess').call(['id'])"));
+    let program = words(lines).program;
+    lines.insert(at, format!("+{indent}{program}"));
     *lines = counted(lines);
     Some(joined(all))
 }
@@ -208,21 +231,48 @@ fn half(difference: &str) -> Option<String> {
     Some(joined(all))
 }
 
-/// The lines of the fix stand three lines too early.
+/// Lines of the fix stand before the block that they belong in, or before the one that they follow. Imports and comments
+/// may stand anywhere, so that they are not what is moved.
 fn wrong_place(difference: &str) -> Option<String> {
     let mut all = files(difference);
-    let (_, lines) =
-        all.iter_mut().find(|(is_test, lines)| !is_test && lines.iter().any(|line| is_added(line)))?;
-    let head = lines.iter().position(|line| line.starts_with("@@ -"))?;
-    let first = lines.iter().position(|line| is_added(line))?;
-    let count = lines.iter().skip(first).take_while(|line| is_added(line)).count();
-    if first <= head + 1 {
-        return None;
-    }
-    let moved: Vec<String> = lines.drain(first..first + count).collect();
+    let (_, lines) = all.iter_mut().find(|(is_test, lines)| !is_test && movable(lines).is_some())?;
+    let (to, run) = movable(lines)?;
+    let moved: Vec<String> = lines.drain(run).collect();
     for (offset, line) in moved.into_iter().enumerate() {
-        lines.insert(head + 1 + offset, line);
+        lines.insert(to + offset, line);
     }
     *lines = counted(lines);
     Some(joined(all))
+}
+
+/// A run of added lines that does something, and a place above it, in the same hunk, on the other side of where a block
+/// begins.
+fn movable(lines: &[String]) -> Option<(usize, std::ops::Range<usize>)> {
+    let mut at = 0;
+    while let Some(first) = lines.iter().skip(at).position(|line| is_added(line)).map(|offset| at + offset) {
+        let count = lines.iter().skip(first).take_while(|line| is_added(line)).count();
+        let run = first..first + count;
+        let head = lines.iter().take(first).rposition(|line| line.starts_with("@@ -"))?;
+        let above = lines.iter().enumerate().take(first).skip(head + 1);
+        let opener =
+            above.into_iter().filter(|(_, line)| line.starts_with(' ') && opens(line)).map(|(at, _)| at);
+        let does = lines.iter().skip(first).take(count).any(|line| does_something(line));
+        match opener.last().filter(|_| does) {
+            Some(to) => return Some((to, run)),
+            None => at = first + count,
+        }
+    }
+    None
+}
+
+/// Whether a block begins at the line's end.
+fn opens(line: &str) -> bool {
+    let code = line.trim();
+    (code.ends_with(':') || code.ends_with('{')) && !code.starts_with(['#', '/', '*', '"', '\''])
+}
+
+fn does_something(line: &str) -> bool {
+    let code = line.trim_start_matches('+').trim();
+    let idle = ["import ", "from ", "use ", "#", "//", "/*", "*", "}", "\"\"\""];
+    !code.is_empty() && !idle.iter().any(|start| code.starts_with(start))
 }

@@ -11,7 +11,7 @@ use trustmill_core::repair::{Candidate, Check, CheckOutcome, Checked};
 use trustmill_core::scan::Report;
 
 /// Words that say what code can do, in any language.
-const POWERS: [&str; 30] = [
+const POWERS: [&str; 44] = [
     "subprocess",
     "os.system",
     "popen",
@@ -42,6 +42,20 @@ const POWERS: [&str; 30] = [
     "os.environ",
     "getattr(os",
     "atob(",
+    "execsync",
+    "spawnsync",
+    "process.binding",
+    "process.env",
+    "new function(",
+    "require(\"net\")",
+    "require('net')",
+    "require(\"http",
+    "require('http",
+    "std::process",
+    "std::net",
+    "tcpstream",
+    "env::var",
+    "libc::",
 ];
 
 pub(super) async fn check(
