@@ -14,8 +14,9 @@ pub(super) fn check(
     segments: &[Segment],
     sections: &[Section<'_>],
 ) -> Result<(), ElfError> {
+    let maps = |segment: &&Segment| segment.memory_size > 0 || segment.file_size > 0;
     let loads: Vec<&Segment> =
-        segments.iter().filter(|segment| segment.kind == elf::PT_LOAD.0 && segment.memory_size > 0).collect();
+        segments.iter().filter(|segment| segment.kind == elf::PT_LOAD.0).filter(maps).collect();
     check_loads(&loads, bytes.len())?;
     let mut ranges = vec![tables(header)?];
     ranges.push(table_of(header.e_phoff(LE), header.e_phentsize(LE), segments.len())?);

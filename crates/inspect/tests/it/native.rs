@@ -206,6 +206,22 @@ fn a_section_table_that_lies_is_refused() {
     assert_eq!(Elf::read(&removed), Err(ElfError::NoSections));
 }
 
+/// A segment that takes bytes of the file and no room in memory would be left out of every check.
+#[test]
+fn a_segment_without_room_for_its_bytes_is_refused() {
+    let good = library(SOURCE, &["-O2"]);
+    let table = usize::try_from(u64::from_le_bytes(good[32..40].try_into().unwrap())).unwrap();
+    let count = usize::from(u16::from_le_bytes([good[56], good[57]]));
+    let load =
+        (0..count).map(|index| table + index * 56).rfind(|header| good[*header..*header + 4] == [1, 0, 0, 0]);
+    let load = load.unwrap();
+    let mut lying = good;
+    lying[load + 40..load + 48].fill(0);
+    assert!(matches!(Elf::read(&lying), Err(ElfError::Disagrees(_))), "{:?}", Elf::read(&lying));
+    lying[load + 32..load + 40].fill(0xff);
+    assert!(matches!(Elf::read(&lying), Err(ElfError::Disagrees(_))), "{:?}", Elf::read(&lying));
+}
+
 #[test]
 fn paths_of_the_build_in_the_data_are_explained() {
     let source = with(SOURCE, "const char *where(void) { return __FILE__; }");
