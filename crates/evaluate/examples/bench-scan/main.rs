@@ -1,6 +1,8 @@
 //! `cargo xtask bench scan SET [--git] [--label malicious] [--below FOLDER] [--since DAY] [--until DAY]
-//! [--part work|held-out] [--distinct] [--alone] [--threads N] [--list] [--json]`: what the scanner costs, and how
-//! often it is right, without the process around it.
+//! [--part work|held-out] [--distinct] [--alone] [--threads N] [--list] [--json] [--beside GUARDDOG [--every N]]`: what
+//! the scanner costs, and how often it is right, without the process around it; and another scanner beside it.
+
+mod beside;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
 
 fn run(mut arguments: impl Iterator<Item = String>) -> Result<(), String> {
     let (mut set, mut in_git, mut list, mut json) = (None, false, false, false);
+    let (mut other, mut every) = (None::<PathBuf>, 1);
     let (mut wanted, mut options) = (git::Wanted::default(), Options::default());
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{argument} wants a value"));
@@ -32,6 +35,8 @@ fn run(mut arguments: impl Iterator<Item = String>) -> Result<(), String> {
             "--alone" => options.alone = true,
             "--threads" => options.threads = value()?.parse().map_err(|_| "--threads wants a number")?,
             "--label" => wanted.label = Some(Label::from_word(&value()?).ok_or("no such label")?),
+            "--beside" => other = Some(PathBuf::from(value()?)),
+            "--every" => every = value()?.parse().map_err(|_| "--every wants a number")?,
             "--below" => wanted.below = value()?,
             "--since" => wanted.since = Some(value()?),
             "--until" => wanted.until = Some(value()?),
@@ -51,6 +56,9 @@ fn run(mut arguments: impl Iterator<Item = String>) -> Result<(), String> {
         println!("{}", serde_json::to_string_pretty(&summary).map_err(|error| error.to_string())?);
     } else {
         print!("{}", render::text(&summary, &measured, list));
+    }
+    if let Some(other) = other {
+        print!("{}", beside::compare(&other, &items, &measured, every)?);
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ pub(crate) fn declared(release: &mut Release) -> Option<()> {
 }
 
 /// Puts statements into the build script, a new one where there is none.
-fn build(release: &mut Release, body: &str) -> Option<()> {
+pub(crate) fn build(release: &mut Release, body: &str) -> Option<()> {
     declared(release)?;
     match release.text("build.rs") {
         Some(text) => {
@@ -96,7 +96,7 @@ fn build_blob(release: &mut Release, draw: &mut Draw, _: &mut Context) -> Option
     )
 }
 
-fn lib(release: &mut Release, code: &str) -> Option<()> {
+pub(crate) fn lib(release: &mut Release, code: &str) -> Option<()> {
     release.edit("src/lib.rs", |text| format!("{text}\n{code}"))
 }
 

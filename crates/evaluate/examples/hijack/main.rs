@@ -1,5 +1,5 @@
 //! Makes hijacked releases out of good ones, to measure how many of them are seen: `hijack SET OUT --part work|held-out
-//! [--each N] [--seed N]`.
+//! [--fresh] [--each N] [--seed N]`.
 //!
 //! A pair of the set (`NAME/previous.EXT`, `NAME/current.EXT`) becomes N pairs in `OUT/malicious`, whose newer release
 //! has one behaviour of a real hijack put in, in a form drawn by the seed: names, encodings, libraries, places. Hosts
@@ -10,6 +10,7 @@
 mod archive;
 mod cargo;
 mod draw;
+mod fresh;
 mod npm;
 mod pypi;
 mod quiet;
@@ -47,11 +48,12 @@ fn main() -> ExitCode {
 }
 
 fn run(mut arguments: impl Iterator<Item = String>) -> Result<usize, String> {
-    let (mut paths, mut part, mut each, mut seed) = (Vec::new(), Part::Work, 3, 1);
+    let (mut paths, mut part, mut only_fresh, mut each, mut seed) = (Vec::new(), Part::Work, false, 3, 1);
     while let Some(argument) = arguments.next() {
         let mut number = || arguments.next().and_then(|n| n.parse().ok()).ok_or("a number is wanted");
         match argument.as_str() {
             "--each" => each = number()?,
+            "--fresh" => only_fresh = true,
             "--seed" => seed = number()?,
             "--part" => {
                 part = if arguments.next().as_deref() == Some("work") { Part::Work } else { Part::HeldOut };
@@ -63,19 +65,28 @@ fn run(mut arguments: impl Iterator<Item = String>) -> Result<usize, String> {
     let items = folder::items(&set).map_err(|error| error.to_string())?;
     let mut made = 0;
     for item in items.iter().filter(|item| item.previous.is_some()) {
-        made += hijack(item, &out, part, each, seed).map_err(|error| format!("{}: {error}", item.path))?;
+        made += hijack(item, &out, part, only_fresh, each, seed)
+            .map_err(|error| format!("{}: {error}", item.path))?;
     }
     Ok(made)
 }
 
-fn hijack(item: &Item, out: &Path, part: Part, each: u64, seed: u64) -> std::io::Result<usize> {
-    let (loud, quiet) = match item.ecosystem.as_str() {
-        "npm" => (npm::FORMS, quiet::NPM),
-        "pypi" => (pypi::FORMS, quiet::PYPI),
-        _ => (cargo::FORMS, quiet::CARGO),
+fn hijack(
+    item: &Item,
+    out: &Path,
+    part: Part,
+    only_fresh: bool,
+    each: u64,
+    seed: u64,
+) -> std::io::Result<usize> {
+    let groups = match item.ecosystem.as_str() {
+        "npm" => [npm::FORMS, quiet::NPM, fresh::NPM],
+        "pypi" => [pypi::FORMS, quiet::PYPI, fresh::PYPI],
+        _ => [cargo::FORMS, quiet::CARGO, fresh::CARGO],
     };
+    let groups = groups.into_iter().skip(if only_fresh { 2 } else { 0 });
     let forms: Vec<&Form> =
-        loud.iter().chain(quiet).filter(|form| form.held_out == (part == Part::HeldOut)).collect();
+        groups.flatten().filter(|form| form.held_out == (part == Part::HeldOut)).collect();
     let (Source::File(current), Some((_, Source::File(previous)))) = (&item.current, &item.previous) else {
         return Ok(0);
     };

@@ -61,6 +61,15 @@ pub(crate) fn add(release: &mut Release, table: &str, key: &str, value: &str) ->
 
 /// The file that `require` runs, if it is CommonJS: forms are written for that.
 fn main_file(release: &Release) -> Option<String> {
+    entry(release, false)
+}
+
+/// The file that `import` runs, if it is a module.
+pub(crate) fn module_main(release: &Release) -> Option<String> {
+    entry(release, true)
+}
+
+fn entry(release: &Release, wants_module: bool) -> Option<String> {
     let manifest = manifest(release)?;
     let main = manifest
         .get("main")
@@ -75,7 +84,7 @@ fn main_file(release: &Release) -> Option<String> {
     let module = manifest.get("type").and_then(Value::as_str) == Some("module") && !path.ends_with(".cjs");
     let text = release.text(&path)?;
     let esm = text.lines().any(|line| line.starts_with("import ") || line.starts_with("export "));
-    (!module && !esm && !path.ends_with(".json")).then_some(path)
+    ((module || esm) == wants_module && !path.ends_with(".json")).then_some(path)
 }
 
 /// The folder of the file that `require` runs, with a slash, if there is one.

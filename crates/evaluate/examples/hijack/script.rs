@@ -9,6 +9,14 @@ pub(crate) fn base64(text: &str) -> String {
     STANDARD.encode(text)
 }
 
+/// Base64 of what gzip makes of a text.
+pub(crate) fn gzip(text: &str) -> Option<String> {
+    use std::io::Write;
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gzip.write_all(text.as_bytes()).ok()?;
+    Some(STANDARD.encode(gzip.finish().ok()?))
+}
+
 /// An expression of JavaScript that gives a text, written in one of several ways.
 pub(crate) fn js_text(text: &str, draw: &mut Draw) -> String {
     match draw.below(6) {
