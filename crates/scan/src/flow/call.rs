@@ -83,13 +83,43 @@ impl Seen {
     }
 }
 
+/// Whether a call only says what a module gives, as compilers write it: `__export(exports, { name: () => name })`.
+fn only_exports(callee: &Expr) -> bool {
+    match callee {
+        Expr::Name(name, _) => matches!(&**name, "__export" | "_export" | "__exportAll"),
+        Expr::Member(object, name, _) => {
+            &**name == "d" && matches!(&**object, Expr::Name(own, _) if &**own == "__webpack_require__")
+        }
+        _ => false,
+    }
+}
+
+/// The words of a command as one line. What follows an interpreter's `-c` is one word, whatever is in it.
+fn command_line(words: &[Rc<str>]) -> String {
+    let mut line = String::new();
+    let mut is_code = false;
+    for (at, word) in words.iter().enumerate() {
+        if at > 0 {
+            line.push(' ');
+        }
+        if is_code && word.contains(char::is_whitespace) {
+            line.push_str(&format!("'{}'", word.replace('\'', "'\\''")));
+        } else {
+            line.push_str(word);
+        }
+        is_code = at > 0 && matches!(&**word, "-c" | "-lc" | "-ec" | "-e" | "--eval" | "-r");
+    }
+    line
+}
+
 impl<'p> Engine<'p, '_> {
     pub(super) fn call(&mut self, call: &'p Call) -> Value {
         // A function that is called runs, whatever becomes of what it gives.
         let exporting = std::mem::take(&mut self.calls.exporting);
         let (receiver, name, mut callee) = self.callee(call);
         self.led_to(&callee);
-        self.calls.exporting = exporting;
+        let gives = u16::from(only_exports(&call.callee));
+        self.calls.exporting = exporting + gives;
         // `f.call(…)`, `f.apply(…)` and `f.bind(…)` are about `f`.
         let mut drop_first = false;
         if matches!(name, Some("call" | "apply" | "bind"))
@@ -120,9 +150,11 @@ impl<'p> Engine<'p, '_> {
         let exact = seen.path.as_deref().and_then(|path| table.get(path));
         let api = exact.or_else(|| name.and_then(|name| table.method(name)));
         self.leads(&callee, name, &seen);
+        self.calls.exporting -= gives;
         self.callbacks(&seen, api, name);
         self.collects(call, name, &seen);
         let mut result = match (callee.function, api) {
+            _ if gives > 0 => Value::default(),
             (Some(function), None) => self.call_known(function, &seen),
             (_, Some(api)) => self.call_api(api, &seen, name),
             (None, None) => self.call_unknown(&seen, name),
@@ -160,8 +192,19 @@ impl<'p> Engine<'p, '_> {
 
     /// `list.push(x)`: what is put into a collection is in it.
     fn collects(&mut self, call: &'p Call, name: Option<&str>, seen: &Seen) {
-        const PUTS: [&str; 9] =
-            ["push", "unshift", "add", "set", "append", "extend", "update", "insert", "appendleft"];
+        const PUTS: [&str; 11] = [
+            "push",
+            "push_str",
+            "write_fmt",
+            "unshift",
+            "add",
+            "set",
+            "append",
+            "extend",
+            "update",
+            "insert",
+            "appendleft",
+        ];
         let Expr::Member(object, ..) = &call.callee else { return };
         let Expr::Name(variable, _) = &**object else { return };
         // `config.read(path)`: what is in the file is in it.
@@ -351,6 +394,9 @@ impl<'p> Engine<'p, '_> {
             (None, Some(action)) => self.action(action, seen, &path),
             (None, None) => Value::default(),
         };
+        if api.source.has(Labels::OUTPUT) && secret::gives(&command_line(&all_texts)) {
+            result.labels = result.labels.and(Labels::SECRET);
+        }
         if !api.source.is_empty() {
             let file = api.source.has(Labels::FILE);
             let secrets = all_texts.iter().filter(|_| file).map(|text| secret::of_path(text));
@@ -383,8 +429,7 @@ impl<'p> Engine<'p, '_> {
             Sink::Eval => self.evaluated(path, seen, labels),
             Sink::Run => {
                 self.code_in(seen, "a text that is run");
-                let words: Vec<&str> = all_texts.iter().map(|text| &**text).collect();
-                let command = words.join(" ");
+                let command = command_line(all_texts);
                 let labels = seen.command_labels().and(seen.receiver.labels);
                 self.record_flow(sink, labels, path, (!command.is_empty()).then_some(&command), seen.at);
             }
@@ -398,10 +443,20 @@ impl<'p> Engine<'p, '_> {
                 let named = seen.receiver.part("name").and_then(|name| name.text.clone());
                 let address = all_texts.iter().find(|text| text.contains("://")).cloned();
                 let address = address.or(named).or(all_texts.first().cloned());
+                // `address.to_socket_addrs()`: what is asked is what is sent.
+                let address = address.or_else(|| seen.receiver.text.clone());
                 self.record_flow(sink, labels, path, address.as_deref(), seen.at);
             }
             Sink::Load => {
-                let text = seen.args.first().and_then(|arg| arg.text.clone());
+                let first = seen.args.first();
+                // A worker may be given its code instead of its name.
+                let is_code = |text: &&Rc<str>| text.contains(['(', ';']) && texts::is_code(text);
+                if let Some(text) = first.and_then(Value::known_text).filter(is_code).cloned() {
+                    self.evaluated(path, seen, labels);
+                    self.record_text(&text, seen.at, self.layer);
+                    return;
+                }
+                let text = first.and_then(|arg| arg.text.clone());
                 self.record_flow(sink, labels, path, text.as_deref(), seen.at);
             }
         }
@@ -513,6 +568,12 @@ impl<'p> Engine<'p, '_> {
             },
             Action::Encoding => self.by_encoding(seen),
             Action::CallFirst => {
+                let function = first.and_then(|first| self.language.table.get(first.path.as_deref()?));
+                if function.is_some_and(|api| api.action == Some(Action::Character)) {
+                    let codes = seen.args.get(1..).unwrap_or_default();
+                    let known = fold::characters(codes);
+                    return known.unwrap_or_else(|| Value::labelled(seen.labels().and(Labels::DECODED)));
+                }
                 if let Some(first) = first
                     && let Some(id) = first.function
                 {

@@ -294,7 +294,12 @@ impl<'p> Engine<'p, '_> {
                 let (left, right) = (self.eval(left), self.eval(right));
                 let number =
                     left.number.zip(right.number).and_then(|(l, r)| fold::arithmetic(operator, l, r));
-                Value { number, ..Value::labelled(left.labels.and(right.labels)) }
+                let labels = left.labels.and(right.labels);
+                // What came from elsewhere, with a key: the oldest of ciphers.
+                let foreign = Labels::FILE.and(Labels::NETWORK).and(Labels::SOCKET);
+                let ciphered = *operator == "^" && number.is_none() && labels.has(foreign);
+                let labels = if ciphered { labels.and(Labels::DECODED) } else { labels };
+                Value { number, ..Value::labelled(labels) }
             }
             Expr::List(items, at) => self.list(items, *at),
             Expr::Map(entries, _) => {

@@ -37,8 +37,12 @@ pub(super) fn method(object: &Value, method: &str, args: &[Value]) -> Option<Val
             args.iter().fold(text.to_owned(), |all, arg| all + arg.text.as_deref().unwrap_or("\u{FFFC}"))
         }
         "join" => {
-            let parts = args.first()?.parts.as_ref()?;
-            join(parts, text)?
+            let given = args.first()?;
+            // What was made of character codes is one text already.
+            if given.parts.is_none() && text.is_empty() {
+                return given.known_text().map(|_| Value { path: None, ..given.clone() });
+            }
+            join(given.parts.as_ref()?, text)?
         }
         "split" => return split(text, arg(0).unwrap_or(" ")),
         "charAt" => text.chars().nth(index(number(0)?)?)?.to_string(),

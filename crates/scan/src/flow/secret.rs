@@ -123,6 +123,39 @@ pub(crate) fn of_path(path: &str) -> Labels {
     }
 }
 
+/// Commands that print a secret, by words that follow one another in them.
+const GIVERS: &[&[&str]] = &[
+    &["git", "credential", "fill"],
+    &["gh", "auth", "token"],
+    &["glab", "auth", "status", "-t"],
+    &["aws", "configure", "export-credentials"],
+    &["aws", "configure", "get"],
+    &["gcloud", "auth", "print-access-token"],
+    &["gcloud", "auth", "print-identity-token"],
+    &["az", "account", "get-access-token"],
+    &["kubectl", "config", "view", "--raw"],
+    &["security", "find-generic-password"],
+    &["security", "find-internet-password"],
+    &["security", "dump-keychain"],
+    &["npm", "token", "list"],
+    &["vault", "token", "lookup"],
+    &["gpg", "--export-secret-keys"],
+    &["secret-tool", "lookup"],
+    &["op", "read"],
+];
+
+/// Whether what a command prints is a secret.
+pub(crate) fn gives(command: &str) -> bool {
+    let mut words = command.split_whitespace();
+    let first = words.next().and_then(|first| first.rsplit(['/', '\\']).next()).unwrap_or_default();
+    let mut known =
+        GIVERS.iter().filter_map(|words| words.split_first()).filter(|(program, _)| **program == first);
+    known.any(|(_, wanted)| {
+        let mut given = words.clone();
+        wanted.iter().all(|word| given.any(|given| given == *word))
+    })
+}
+
 /// What a parameter of that name holds: the key of a wallet or an account, or the words that one is made from.
 pub(crate) fn of_parameter(name: &str) -> Labels {
     const KEYS: [&str; 12] = [

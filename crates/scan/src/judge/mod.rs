@@ -107,10 +107,12 @@ fn scores(findings: &[Finding]) -> Vec<Score> {
         let score = best.entry(finding.family).or_default();
         *score = (*score).max(finding.weight);
     }
-    if let Some(score) = best.get_mut(&Family::Change) {
+    let holds_at = |family| SHIPPED.as_ref().map_or(0, |t| t.family.get(&family).copied().unwrap_or(t.hold));
+    // What is strong by itself would only be counted twice.
+    let strong = best.iter().any(|(family, score)| *family != Family::Change && *score >= holds_at(*family));
+    if let Some(score) = best.get_mut(&Family::Change).filter(|_| !strong) {
         *score = corroborated(*score, findings);
     }
-    let holds_at = |family| SHIPPED.as_ref().map_or(0, |t| t.family.get(&family).copied().unwrap_or(t.hold));
     let mut scores: Vec<Score> =
         best.into_iter().map(|(family, score)| Score { family, score, holds_at: holds_at(family) }).collect();
     scores.sort_by_key(|score| std::cmp::Reverse(score.score));

@@ -5,6 +5,7 @@
 //! runs when the file that requires it runs, and is read as code for it.
 
 use super::{File, Kind, Package, Reading};
+use crate::facts::Reached;
 use std::collections::{BTreeSet, HashMap};
 use trustmill_core::scan::When;
 
@@ -12,6 +13,17 @@ use trustmill_core::scan::When;
 const MAX_NAMES: usize = 4_000;
 /// Files that one name with an unknown part may lead to.
 const MAX_MATCHES: usize = 400;
+
+/// Files that a hook of an installation reaches; those of one that has more are a program of their own.
+const MAX_HOOKED: usize = 24;
+
+/// Whether a file does anything by being loaded.
+fn acts(file: &File) -> bool {
+    let facts = &file.facts;
+    let mut reached =
+        facts.uses.iter().map(|one| one.reached).chain(facts.flows.iter().map(|flow| flow.reached));
+    reached.any(|reached| reached == Reached::Always)
+}
 
 /// Files that a name leads to, from the file that names it.
 type Resolve = fn(&Files<'_>, &str, &str) -> Vec<usize>;
@@ -61,7 +73,11 @@ pub fn follow(package: &mut Package, resolve: Resolve) {
             }
         }
     }
+    let wide = reached.iter().filter(|when| **when == Some(When::Installed)).count() > MAX_HOOKED;
     for (file, when) in package.files.iter_mut().zip(reached) {
+        // A hook that reaches a whole program starts some of it: what of a file has to be called, is not called by that.
+        let hooked = wide && when == Some(When::Installed) && file.when < When::Installed;
+        let when = if hooked && !acts(file) { Some(When::Imported) } else { when };
         file.when = match when {
             Some(when) => file.when.max(when),
             None if is_aside(&file.path) => When::Never,

@@ -122,6 +122,54 @@ pub(super) fn host(text: &str) -> Option<&str> {
     (named && far && !near && !file).then_some(host)
 }
 
+/// Whether a text is an address on a host that gives pages and programs away.
+pub(super) fn is_free(text: &str) -> bool {
+    const HOSTS: [&str; 20] = [
+        ".netlify.app",
+        ".vercel.app",
+        ".herokuapp.com",
+        ".onrender.com",
+        ".pythonanywhere.com",
+        ".workers.dev",
+        ".pages.dev",
+        ".web.app",
+        ".firebaseio.com",
+        ".repl.co",
+        ".replit.app",
+        ".glitch.me",
+        ".railway.app",
+        ".fly.dev",
+        ".duckdns.org",
+        ".no-ip.org",
+        ".ddns.net",
+        ".000webhostapp.com",
+        ".deno.dev",
+        ".surge.sh",
+    ];
+    named(text).is_some_and(|host| HOSTS.iter().any(|end| host.ends_with(end)))
+}
+
+/// The host of an address that nobody takes for something else: with a scheme, or by its end.
+pub(super) fn named(text: &str) -> Option<&str> {
+    /// Two letters are a country; but these are files as well.
+    const FILES: [&str; 9] = ["py", "rs", "js", "md", "ts", "so", "sh", "cc", "pl"];
+    const ENDS: [&str; 18] = [
+        "com", "net", "org", "dev", "app", "xyz", "info", "top", "site", "online", "space", "club", "live",
+        "biz", "tech", "store", "cloud", "run",
+    ];
+    let known = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let domain = known.split(['/', '?', ' ']).next().unwrap_or_default();
+    // `{what}.example.com`: what is put before it is told to whoever answers for the names.
+    let host = match domain.rsplit_once('\u{FFFC}') {
+        Some((_, rest)) => host(rest.strip_prefix('.')?)?,
+        None => host(text)?,
+    };
+    let end = host.rsplit('.').next().unwrap_or_default();
+    let country = end.len() == 2 && end.bytes().all(|c| c.is_ascii_lowercase()) && !FILES.contains(&end);
+    let number = host.parse::<core::net::Ipv4Addr>().is_ok();
+    (text.contains("://") || number || country || ENDS.contains(&end)).then_some(host)
+}
+
 /// Whether a text is the address of a machine by its number, and of none that is near.
 pub(super) fn is_bare(text: &str) -> bool {
     text.contains("://") && has_public_ipv4(text)

@@ -53,13 +53,11 @@ impl Rule for AgentAbuse {
 }
 
 fn bypasses(text: &str) -> bool {
-    [
-        "--dangerously-skip-permissions",
-        "--yolo",
-        "--trust-all-tools",
-        "--dangerously-bypass-approvals-and-sandbox",
-        "--full-auto",
-    ]
-    .iter()
-    .any(|flag| text.contains(flag))
+    let plain =
+        ["--dangerously-skip-permissions", "--trust-all-tools", "--dangerously-bypass-approvals-and-sandbox"];
+    // Other programs have these as well.
+    let shared = ["--yolo", "--full-auto"];
+    let agents = ["gemini", "qwen", "codex", "claude", "cursor", "copilot", "opencode", "amp ", "q chat"];
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    has(&plain) || has(&shared) && has(&agents)
 }

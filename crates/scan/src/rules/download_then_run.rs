@@ -2,6 +2,7 @@
 
 use super::{Found, Rule, acts};
 use crate::facts::{Capability, Labels, Sink};
+use crate::language::shell;
 use crate::package::{File, Package};
 use trustmill_core::scan::Family;
 
@@ -30,7 +31,9 @@ impl Rule for DownloadThenRun {
             let Some((target, at)) = written(file) else { continue };
             let name = target.rsplit(['/', '\\']).next().unwrap_or(&target).to_owned();
             let runs = file.facts.flows.iter().filter(|flow| flow.sink == Sink::Run);
-            let named = |text: &str| name.len() > 2 && !name.contains('\u{FFFC}') && text.contains(&name);
+            let named = |text: &str| {
+                name.len() > 2 && !name.contains('\u{FFFC}') && text.contains(&name) && !handles(text)
+            };
             let permitted = file.facts.flows.iter().any(|flow| {
                 let text = flow.text.as_deref().unwrap_or_default();
                 flow.sink == Sink::Run && (text.contains("chmod +x") || text.contains("chmod 7"))
@@ -59,6 +62,32 @@ impl Rule for DownloadThenRun {
             }
         }
     }
+}
+
+/// Whether a command does something with files, and starts none of them.
+fn handles(command: &str) -> bool {
+    const PROGRAMS: [&str; 18] = [
+        "wget",
+        "curl",
+        "unzip",
+        "tar",
+        "7z",
+        "mv",
+        "cp",
+        "rm",
+        "ls",
+        "cat",
+        "ln",
+        "mkdir",
+        "shasum",
+        "sha256sum",
+        "md5sum",
+        "gpg",
+        "gunzip",
+        "expand-archive",
+    ];
+    let commands = shell::commands(command);
+    !commands.is_empty() && commands.iter().all(|one| PROGRAMS.contains(&one.program.as_str()))
 }
 
 /// Whether what is fetched is a program or a script by its name.

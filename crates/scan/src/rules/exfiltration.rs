@@ -29,11 +29,13 @@ impl Rule for Exfiltration {
     }
 
     fn judge(&self, package: &Package, found: &mut Found<'_>) {
+        let tiny = is_tiny(package);
         for file in package.code() {
             let beside = Beside::of(file);
             for flow in file.facts.flows.iter().filter(|flow| flow.sink == Sink::Send) {
                 let to = reputation(&beside, flow);
-                let Some((mut weight, what)) = weight(file, flow, to) else { continue };
+                let weighed = weight(file, flow, to).or_else(|| given_away(flow).filter(|_| tiny));
+                let Some((mut weight, what)) = weighed else { continue };
                 if to == Reputation::DropBox && open_webhook(&beside, flow) {
                     weight = weight.max(80);
                 }
@@ -43,6 +45,10 @@ impl Rule for Exfiltration {
                 }
                 if flow.text.as_deref().is_some_and(address::is_catcher) {
                     weight = weight.max(80);
+                }
+                // Beside what it reads, whatever it is that is sent.
+                if to == Reputation::DropBox && beside.reads_secrets() && !large(file) {
+                    weight = weight.max(84);
                 }
                 if large(file) && to == Reputation::Plain {
                     weight = weight * 2 / 3;
@@ -78,15 +84,29 @@ struct Beside<'a> {
     file: &'a File,
     reputation: OnceCell<Reputation>,
     open_webhook: OnceCell<bool>,
+    reads_secrets: OnceCell<bool>,
 }
 
 impl<'a> Beside<'a> {
     fn of(file: &'a File) -> Self {
-        Self { file, reputation: OnceCell::new(), open_webhook: OnceCell::new() }
+        Self {
+            file,
+            reputation: OnceCell::new(),
+            open_webhook: OnceCell::new(),
+            reads_secrets: OnceCell::new(),
+        }
     }
 
     fn texts(&self) -> impl Iterator<Item = &str> {
         self.file.facts.texts.iter().map(|text| &*text.text)
+    }
+
+    fn reads_secrets(&self) -> bool {
+        let reads = |one: &crate::facts::Use| {
+            one.capability == Capability::FileRead
+                && one.texts.iter().any(|text| !secret::of_path(text).is_empty())
+        };
+        *self.reads_secrets.get_or_init(|| self.file.facts.uses.iter().any(reads))
     }
 
     fn reputation(&self) -> Reputation {
@@ -101,6 +121,9 @@ impl<'a> Beside<'a> {
 
 /// What is known of where it goes: by the address itself; where that is put together elsewhere, by the file's texts.
 fn reputation(beside: &Beside<'_>, flow: &Flow) -> Reputation {
+    if CHATS.iter().any(|chat| flow.api.starts_with(chat)) {
+        return Reputation::DropBox;
+    }
     let known = flow.text.as_deref().map_or(Reputation::Plain, address::reputation);
     if known != Reputation::Plain
         || flow.text.as_deref().is_some_and(|text| text.contains("://") && !text.contains('\u{FFFC}'))
@@ -108,6 +131,31 @@ fn reputation(beside: &Beside<'_>, flow: &Flow) -> Reputation {
         return known;
     }
     beside.reputation()
+}
+
+/// Libraries whose functions write into a chat.
+const CHATS: &[&str] = &[
+    "telegram.Bot",
+    "telebot.",
+    "aiogram.Bot",
+    "discord_webhook.",
+    "dhooks.",
+    "discord.Webhook",
+    "discord.SyncWebhook",
+];
+
+/// Whether a package is hardly more than a call: what it sends is all that it is for.
+fn is_tiny(package: &Package) -> bool {
+    const BYTES: usize = 6 << 10;
+    let code = || package.files.iter().filter(|file| file.kind.is_code() && file.path != "setup.py");
+    code().count() <= 8 && code().map(|file| file.bytes.len()).sum::<usize>() < BYTES
+}
+
+/// Something that is sent to a page which anybody can have for nothing.
+fn given_away(flow: &Flow) -> Option<(u8, &'static str)> {
+    let address = flow.text.as_deref().filter(|text| address::is_free(text))?;
+    let tells = address.contains('\u{FFFC}') || !flow.labels.is_empty() || flow.api.ends_with("post");
+    tells.then_some((80, "something, to a page that anybody can have,"))
 }
 
 fn open_webhook(beside: &Beside<'_>, flow: &Flow) -> bool {
@@ -131,7 +179,9 @@ fn weight(file: &File, flow: &Flow, to: Reputation) -> Option<(u8, &'static str)
         }
         () if labels.has(Labels::SPIED) => (80, "what is typed, copied or seen"),
         () if labels.has(Labels::ENVIRONMENT) => {
-            (if drop || bare { 90 } else { 75 }, "the whole environment")
+            let told = address::host(address).is_some() || acts(file, flow.reached);
+            let plain = if told { 75 } else { 62 };
+            (if drop || bare { 90 } else { plain }, "the whole environment")
         }
         () if labels.has(Labels::TOKEN_FILE) => {
             (if drop || bare { 85 } else { 62 }, "the contents of a file with tokens")

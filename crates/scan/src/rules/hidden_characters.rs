@@ -40,10 +40,23 @@ impl Rule for HiddenCharacters {
         for file in package.code().filter(|file| file.kind.is_code()) {
             for (at, hidden) in look(&file.bytes, file.kind) {
                 let (weight, what) = hidden.says();
+                // A line of thousands of characters is read by nobody: there such characters are data of a program.
+                let unread = hidden == Hidden::Reordered && line_length(&file.bytes, at) > MAX_READ;
+                let weight = if unread { weight / 2 } else { weight };
                 found.at(weight, file, at, 0, what);
             }
         }
     }
+}
+
+/// Bytes of a line that a person may read.
+const MAX_READ: usize = 2_000;
+
+/// Bytes of the line at a place.
+fn line_length(bytes: &[u8], at: u32) -> usize {
+    let (before, after) = bytes.split_at((at as usize).min(bytes.len()));
+    let start = memchr::memrchr(b'\n', before).map_or(before.len(), |end| before.len() - end - 1);
+    start + memchr::memchr(b'\n', after).unwrap_or(after.len())
 }
 
 /// What is hidden.

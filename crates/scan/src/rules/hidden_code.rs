@@ -1,7 +1,7 @@
 //! Code that was encoded is decoded and run.
 
-use super::{Found, Rule};
-use crate::facts::{Labels, Sink};
+use super::{Found, Rule, acts, large};
+use crate::facts::{Flow, Labels, Sink};
 use crate::package::{File, Package};
 use trustmill_core::scan::{Family, When};
 
@@ -38,9 +38,11 @@ impl Rule for HiddenCode {
                 let cached = flow.labels.has(Labels::FILE) && !flow.labels.has(Labels::OWN_CODE);
                 let shown = flow.layer > 0 || flow.text.is_some();
                 let weight = match (flow.sink, decoded, flow.layer) {
+                    (Sink::Eval, true, _) if cached && acts(file, flow.reached) && !large(file) => 72,
                     (Sink::Eval, true, _) if cached => 35,
                     // Where what is decoded is not known, a program that compiles does the same; unless it has it along.
                     (Sink::Eval, true, _) if !shown && compiles(file) => 55,
+                    (Sink::Eval, true, _) if loads_assembly(file) && is_partly_known(flow) => 55,
                     (Sink::Eval, true, _) => 85,
                     (Sink::Run, true, _) => 60,
                     (Sink::Load, true, _) => 45,
@@ -59,6 +61,17 @@ impl Rule for HiddenCode {
 /// program that compiles than one that hides.
 fn compiles(file: &File) -> bool {
     file.when < When::Installed && file.bytes.len() > 30_000 && !holds_payload(file)
+}
+
+/// Whether what is run is not known, or not all of it.
+pub(super) fn is_partly_known(flow: &Flow) -> bool {
+    flow.text.as_deref().is_none_or(|text| text.contains('\u{FFFC}'))
+}
+
+/// Whether a file is what compilers to WebAssembly put around their output: it runs texts that lie in its memory.
+pub(super) fn loads_assembly(file: &File) -> bool {
+    let has = |word: &[u8]| memchr::memmem::find(&file.bytes, word).is_some();
+    file.bytes.len() > 10_000 && has(b"WebAssembly.") && (has(b"UTF8ToString") || has(b"HEAPU8"))
 }
 
 /// Whether a file holds a long text without spaces, as encoded code is.

@@ -23,6 +23,7 @@ mod install_runs;
 mod lone_bytecode;
 mod memory_injection;
 mod miner;
+mod new_address;
 mod new_binary;
 mod new_capability;
 mod new_dependency;
@@ -95,6 +96,7 @@ pub const ALL: &[&dyn Rule] = &[
     &odd_archive::OddArchive,
     &new_install_hook::NewInstallHook,
     &new_capability::NewCapability,
+    &new_address::NewAddress,
     &new_dependency::NewDependency,
     &obfuscation_jump::ObfuscationJump,
     &new_binary::NewBinary,

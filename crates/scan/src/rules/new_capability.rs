@@ -1,10 +1,11 @@
 //! Code that runs by itself can do what nothing in the release before could.
 
-use super::{Found, Rule, address};
+use super::{Found, Rule, acts, address, large};
 use crate::change::{Change, runs_by_itself};
 use crate::facts::{Capability, Labels, Sink, Use};
 use crate::flow::secret;
-use crate::package::{File, Package};
+use crate::language::shell;
+use crate::package::{File, Kind, Package};
 use std::collections::BTreeSet;
 use trustmill_core::scan::{Family, When};
 
@@ -32,17 +33,33 @@ impl Rule for NewCapability {
         let Some(change) = Change::of(package) else { return };
         let could = change.could();
         let patch = if change.is_patch() { 8 } else { 0 };
+        let built = at_build(change.before);
         for (file, before) in change.code() {
             let uses: Vec<&Use> = change.new_uses(file, before).collect();
             let first = |wanted: Capability| uses.iter().find(|one| one.capability == wanted).copied();
             let capabilities: BTreeSet<Capability> = uses.iter().map(|one| one.capability).collect();
             let fresh = |wanted: Capability| capabilities.contains(&wanted) && !could.contains(&wanted);
-            let Some((capability, weight)) = weighed(file, &capabilities, fresh) else { continue };
+            let foreign = uses.iter().find(|one| runs_foreign(one)).copied();
+            if let Some(one) =
+                foreign.filter(|_| file.when >= When::Built && !built.contains(&Capability::Process))
+            {
+                let what =
+                    "building starts a program that builds nothing, and started none in the release before";
+                found.at(70 + patch, file, one.at, one.layer, what);
+            }
+            let Some((capability, weight)) = weighed(file, &uses, &capabilities, fresh) else { continue };
+            // A bundle that was built anew holds other people's code, which can do this or that.
+            let bundled = large(file)
+                && matches!(capability, Capability::Spying | Capability::Clipboard | Capability::Wallet);
+            let weight = if bundled { weight / 3 * 2 } else { weight };
+            // Who mends needs nothing new, least of all in what runs unasked.
+            let patch =
+                if patch > 0 && weight >= 45 && runs_by_itself(file.when) && !bundled { 26 } else { patch };
             let Some(at) = first(capability) else { continue };
             let list: Vec<&str> =
                 capabilities.iter().filter(|one| fresh(**one)).filter_map(|one| phrase(*one)).collect();
             let what = format!("{}, which nothing did in the release before", list.join(", "));
-            found.at(weight + patch, file, at.at, at.layer, what);
+            found.at((weight + patch).min(95), file, at.at, at.layer, what);
         }
         apart(change, patch, found);
     }
@@ -75,9 +92,34 @@ fn apart(change: Change<'_>, patch: u8, found: &mut Found<'_>) {
     }
 }
 
+/// What the release before did when it was built or installed.
+fn at_build(before: &Package) -> BTreeSet<Capability> {
+    let files = before.code().filter(|file| file.when >= When::Built);
+    files.flat_map(|file| &file.facts.uses).map(|one| one.capability).collect()
+}
+
+/// Whether an interpreter is started with a program in its arguments, or a program that fetches.
+fn runs_foreign(one: &Use) -> bool {
+    let text = one.texts.join(" ");
+    let mut words = text.split_whitespace();
+    let first = words.next().and_then(|word| word.rsplit('/').next()).unwrap_or_default();
+    let inline = matches!(words.next(), Some("-c" | "-e" | "-lc" | "--eval" | "-Command" | "/c" | "/C"));
+    let shells =
+        ["sh", "bash", "zsh", "python", "python3", "perl", "ruby", "node", "powershell", "pwsh", "cmd"];
+    one.capability == Capability::Process && (inline && shells.contains(&first) || shell::fetches(&text))
+}
+
+/// Whether the program or the library that a crate becomes part of starts it, before `main`.
+fn starts_first(file: &File) -> bool {
+    [&b".init_array"[..], b"__mod_init_func", b".CRT$XCU", b"#[ctor"]
+        .iter()
+        .any(|mark| file.kind == Kind::Rust && memchr::memmem::find(&file.bytes, mark).is_some())
+}
+
 /// The capability to show and the weight of what is fresh in one file.
 fn weighed(
     file: &File,
+    uses: &[&Use],
     capabilities: &BTreeSet<Capability>,
     fresh: impl Fn(Capability) -> bool,
 ) -> Option<(Capability, u8)> {
@@ -90,6 +132,10 @@ fn weighed(
         (if fresh(Wallet) { Wallet } else { Clipboard }, 72)
     } else if fresh(Network) && (has(Process) || has(DynamicCode) || file.when >= When::Built) {
         (Network, 72)
+    } else if starts_first(file) && (fresh(Network) || fresh(Process)) {
+        return Some((if fresh(Network) { Network } else { Process }, 74));
+    } else if fresh(DynamicCode) && uses.iter().any(|one| runs_unknown(file, one)) {
+        (DynamicCode, 72)
     } else if fresh(DynamicCode) && (decoded || has(Decoding)) {
         (DynamicCode, 58)
     } else if fresh(Process) && has(Network) {
@@ -106,6 +152,14 @@ fn weighed(
         return None;
     };
     runs_by_itself(file.when).then_some(weighed).or(Some((weighed.0, weighed.1 / 4 * 3)))
+}
+
+/// Whether a text of which nothing is known is run as code when the file is loaded.
+fn runs_unknown(file: &File, one: &Use) -> bool {
+    one.capability == Capability::DynamicCode
+        && one.texts.is_empty()
+        && acts(file, one.reached)
+        && !large(file)
 }
 
 const fn phrase(capability: Capability) -> Option<&'static str> {

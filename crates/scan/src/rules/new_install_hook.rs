@@ -30,12 +30,13 @@ impl Rule for NewInstallHook {
         let Some(change) = Change::of(package) else { return };
         let hooks = package.manifest.hooks.iter().filter(|hook| hook.when >= When::Built);
         for hook in hooks {
-            let before = change.before.manifest.hooks.iter().find(|other| other.name == hook.name);
-            if before.is_some_and(|before| before.command == hook.command) {
+            let mut before =
+                change.before.manifest.hooks.iter().filter(|other| other.name == hook.name).peekable();
+            let verb = if before.peek().is_some() { "now runs" } else { "is new and runs" };
+            if before.any(|before| before.command == hook.command) {
                 continue;
             }
             let weight = weight(change, hook);
-            let verb = if before.is_some() { "now runs" } else { "is new and runs" };
             found.place(
                 weight,
                 hook.when,
@@ -60,10 +61,10 @@ fn weight(change: Change<'_>, hook: &Hook) -> u8 {
     let own = run_files(change.now, hook);
     let is_new = |file: &&File| change.file_before(file).is_none_or(|before| before.bytes != file.bytes);
     let base = match own.iter().find(|file| is_new(file)) {
-        Some(file) if talks(file) || hides(file) => 70,
-        Some(file) if file.facts.uses.iter().any(|one| one.capability == Capability::Process) => 62,
-        Some(_) => 60,
-        None if own.is_empty() => 60,
+        Some(file) if talks(file) || hides(file) => 76,
+        Some(file) if file.facts.uses.iter().any(|one| one.capability == Capability::Process) => 70,
+        Some(_) => 66,
+        None if own.is_empty() => 66,
         None => 45,
     };
     base + patch
@@ -97,6 +98,14 @@ fn hides(file: &File) -> bool {
     !file.facts.parsed || measures.machine_names * 4 > measures.names.max(20) || measures.hidden_names > 8
 }
 
+/// What a `binding.gyp` asks: the value of a variable, or where another package has its headers.
+fn is_question(command: &str) -> bool {
+    let inline = ["node -p ", "node -e "].iter().find_map(|start| command.strip_prefix(start));
+    let asks = |code: &str| code.contains("require(") && code.len() < 120 && !code.contains("child_process");
+    let variable = command.strip_prefix("echo ").is_some_and(|rest| !rest.contains(['>', '`', '(']));
+    !command.contains("://") && (variable || inline.is_some_and(asks))
+}
+
 /// Whether every command of a hook is one that thousands of packages run to compile what they ship.
 fn is_builder(command: &str) -> bool {
     const BUILDERS: [&str; 14] = [
@@ -118,6 +127,9 @@ fn is_builder(command: &str) -> bool {
     let mut parts = command.split(['&', '|', ';']).map(str::trim).filter(|part| !part.is_empty()).peekable();
     parts.peek().is_some()
         && parts.all(|part| {
+            if is_question(part) {
+                return true;
+            }
             let mut words = part.split_whitespace();
             let first = words.next().unwrap_or_default();
             let first = if first == "npx" { words.next().unwrap_or_default() } else { first };

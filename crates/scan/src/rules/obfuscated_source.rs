@@ -1,6 +1,6 @@
 //! Source code whose look hides what it does: names of a machine, texts in escapes, numbers as sums.
 
-use super::{Found, Rule};
+use super::{Found, Rule, large};
 use crate::facts::Measures;
 use crate::package::{Kind, Package};
 use trustmill_core::scan::Family;
@@ -33,11 +33,16 @@ impl Rule for ObfuscatedSource {
                 _ => None,
             };
             if let Some((weight, how)) = hidden {
+                // Whole programs in one file have a bit of everything.
+                let weight = if large(file) && weight != MACHINE { weight / 4 * 3 } else { weight };
                 found.file(weight, file, format!("the source hides what it does: {how}"));
             }
         }
     }
 }
+
+/// Most names are a machine's: that is so whatever the size.
+const MACHINE: u8 = 80;
 
 /// How Python is hidden. Nobody minifies Python for speed.
 fn python(measures: &Measures) -> Option<(u8, &'static str)> {
@@ -45,7 +50,7 @@ fn python(measures: &Measures) -> Option<(u8, &'static str)> {
     let many =
         |count: u32, of: u32, percent: u32| u64::from(count) * 100 > u64::from(of) * u64::from(percent);
     Some(match () {
-        () if names > 20 && many(machine_names, names, 40) => (80, "its names are a machine's"),
+        () if names > 20 && many(machine_names, names, 40) => (MACHINE, "its names are a machine's"),
         () if literal_sums > 60 && u64::from(literal_sums) * 100 > bytes => (80, "its numbers are sums"),
         () if escaped > 60 && u64::from(escaped) * 4 * 100 > bytes * 25 => (75, "its texts are escapes"),
         () if hidden_names > 12 => (70, "it calls by names that are put together"),
@@ -65,7 +70,7 @@ fn javascript(measures: &Measures) -> Option<(u8, &'static str)> {
         () if measures.rotations > 0 && (machine || measures.rotations > 1) => {
             (82, "its texts are in an array that is rotated first")
         }
-        () if machine => (78, "its names are a machine's"),
+        () if machine => (MACHINE, "its names are a machine's"),
         () if measures.flattened > 1 => (74, "the order of its statements is hidden"),
         () if escaped > 200 && u64::from(escaped) * 4 * 100 > bytes * 25 => (75, "its texts are escapes"),
         () if hidden_names > 12 => (70, "it calls by names that are put together"),

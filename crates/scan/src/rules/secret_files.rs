@@ -41,6 +41,7 @@ impl Rule for SecretFiles {
                 (1, false) => 25,
                 (1, true) => 40,
                 (2, false) => 45,
+                (2, true) if places.kinds.iter().any(|kind| PERSONAL.contains(kind)) => 80,
                 (2, true) => 65,
                 (_, false) => 60,
                 (_, true) => 85,
@@ -89,6 +90,10 @@ fn secret_places(file: &File) -> Places {
     }
     places
 }
+
+/// Of these, what no tool of developers has to do with.
+const PERSONAL: &[&str] =
+    &["passwords and cookies of browsers", "tokens of chats", "histories of shells", "accounts of games"];
 
 /// Parts of paths, and what lies there.
 const KINDS: &[(&str, &[&str])] = &[

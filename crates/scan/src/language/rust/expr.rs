@@ -99,6 +99,14 @@ const BUILD: &[&str] = &[
     "text",
     "file",
     "part",
+    "with_body",
+    "with_json",
+    "with_header",
+    "body_string",
+    "body_json",
+    "body_bytes",
+    "bytes",
+    "content",
 ];
 
 /// Methods that read into their argument.
@@ -437,6 +445,7 @@ impl Lower<'_> {
             "vec" => Expr::List(args, at),
             "concat" => Expr::Join(args, at),
             "format" | "format_args" => super::format::joined(args, at),
+            "write" | "writeln" if args.len() > 1 => written(args, at),
             _ => {
                 let callee = Expr::Name(format!("{name}!").into(), at);
                 Expr::Call(Box::new(Call { callee, args, named: Vec::new(), at }))
@@ -549,6 +558,14 @@ impl Lower<'_> {
         self.at = before;
         Some(spread(pattern))
     }
+}
+
+/// `write!(out, "…", a)` is `out.write_fmt(…)`.
+fn written(mut args: Vec<Expr>, at: At) -> Expr {
+    let out = args.remove(0);
+    let callee = Expr::Member(Box::new(out), "write_fmt".into(), at);
+    let args = vec![super::format::joined(args, at)];
+    Expr::Call(Box::new(Call { callee, args, named: Vec::new(), at }))
 }
 
 /// Whether a word begins an item.

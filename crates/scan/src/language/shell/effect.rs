@@ -225,6 +225,7 @@ impl Shell<'_> {
             | "hostnamectl" | "lsb_release" | "sw_vers" => Labels::HOST.and(Labels::OUTPUT),
             "pbpaste" | "xclip" | "xsel" | "get-clipboard" | "screencapture" | "scrot" => Labels::SPIED,
             "sed" | "awk" | "tr" | "cut" | "sort" | "uniq" | "jq" | "wc" => input,
+            _ if secret::gives(&command.text()) => input.and(Labels::OUTPUT).and(Labels::SECRET),
             _ => input.and(Labels::OUTPUT),
         }
     }
