@@ -1,12 +1,14 @@
 //! Where adapters meet the application: the only file that names both sides.
 
 mod access;
+mod agents;
 pub(crate) mod feeds;
 mod firewall;
 mod models;
 mod scanner;
 
 pub(crate) use access::{Alarm, Ledger};
+pub(crate) use agents::models_for_agents;
 pub(crate) use firewall::{config, follow, newest_alarm, overrides};
 pub(crate) use models::Stop;
 pub(crate) use scanner::{scan_worker, scanner};

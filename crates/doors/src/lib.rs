@@ -6,6 +6,7 @@
 //! * [`stdio`] stands between an MCP client and an MCP server that talk over standard input and output;
 //! * [`mcp`] is one endpoint over HTTP for many MCP servers;
 //! * [`keys`] show which session an agent's requests belong to;
+//! * [`models`] passes agents' requests on to models' providers;
 //! * [`page`] is where people look and decide;
 //! * [`hook`] answers agents that ask before each tool call.
 
@@ -15,6 +16,7 @@ pub mod hook;
 pub mod keys;
 pub mod log;
 pub mod mcp;
+pub mod models;
 pub mod page;
 pub mod socket;
 pub mod standard;

@@ -5,7 +5,7 @@
 //! task that opened it. Requests for another host than the one that is listened on, or from a page of another origin, are
 //! refused, so that no web page reaches the guard by way of somebody's browser.
 
-mod fence;
+pub(crate) mod fence;
 mod sessions;
 
 pub use fence::Fence;

@@ -8,6 +8,7 @@
 
 mod engine;
 mod mcp;
+mod models;
 mod page;
 mod stdio;
 mod support;

@@ -7,7 +7,7 @@ mod redact;
 mod similar;
 mod store;
 
-pub use redact::{redact, redact_json};
+pub use redact::{redact, redact_json, redact_secrets};
 pub use similar::{Index, words};
 pub use store::{CaseError, Cases};
 

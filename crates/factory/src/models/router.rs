@@ -197,7 +197,7 @@ impl Router {
         let begun = Instant::now();
         let (mut wait, mut model_millis) = (FIRST_WAIT, 0);
         for attempt in 1.. {
-            self.afford(wanted, reserve).await?;
+            self.affords(wanted.task, wanted.team, wanted.allowance, reserve).await?;
             let books = self.ledger.follow().await?;
             if let Some(ban) = books.banned(identity) {
                 return Ok(Ended::Failed(format!("{model}: {} is banned: {}", ban.family, ban.why)));
@@ -301,13 +301,19 @@ impl Router {
     }
 
     /// Whether what is left pays for the turn.
-    async fn afford(&self, wanted: &Wanted<'_>, reserve: Option<u64>) -> Result<(), RouteError> {
+    pub(super) async fn affords(
+        &self,
+        task: &str,
+        team: Option<&str>,
+        allowance: Allowance,
+        reserve: Option<u64>,
+    ) -> Result<(), RouteError> {
         let books = self.ledger.follow().await?;
         let now = self.ledger.now();
-        let team = wanted.team.map(|team| format!("the team {team} for the day"));
+        let of_team = team.map(|team| format!("the team {team} for the day"));
         let bounds = [
-            ("this task".to_owned(), wanted.allowance, books.task(wanted.task)),
-            (team.unwrap_or_default(), self.settings.team_daily(wanted.team), books.day(wanted.team, now)),
+            ("this task".to_owned(), allowance, books.task(task)),
+            (of_team.unwrap_or_default(), self.settings.team_daily(team), books.day(team, now)),
             ("the day".to_owned(), self.settings.daily, books.everybody(now)),
         ];
         for (whose, bound, spent) in bounds {
@@ -329,7 +335,12 @@ enum Broke {
 }
 
 /// Whether the model that answered is of the family that was asked. What an alias hides shows here at the latest.
-fn same(model: &ModelRef, provider: &Provider, identity: &Identity, reported: &str) -> Result<(), String> {
+pub(super) fn same(
+    model: &ModelRef,
+    provider: &Provider,
+    identity: &Identity,
+    reported: &str,
+) -> Result<(), String> {
     if reported == model.model {
         return Ok(());
     }

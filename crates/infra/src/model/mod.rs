@@ -59,7 +59,7 @@ impl Wire {
     }
 
     /// The header field that carries the key, unless the configuration says otherwise.
-    const fn key_header(self) -> KeyHeader {
+    pub const fn key_header(self) -> KeyHeader {
         match self {
             Self::Anthropic => KeyHeader::XApiKey,
             Self::Google => KeyHeader::XGoogApiKey,

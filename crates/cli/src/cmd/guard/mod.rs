@@ -83,7 +83,7 @@ impl Guard {
         let json = global.json;
         wire::runtime(async {
             match self.verb {
-                Verb::Up(verb) => verb.run(&state).await,
+                Verb::Up(verb) => verb.run(global, &state).await,
                 Verb::Run(verb) => verb.run(&state).await,
                 Verb::Hook(verb) => verb.run(&state).await,
                 Verb::Open(verb) => verb.run(&state, json).await,

@@ -1,6 +1,7 @@
 //! The doors: the decision point on its own, an MCP server behind it, an agent's hook before it.
 
 use super::setup::{self, Point};
+use crate::cmd::Global;
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::out::{complain, say};
@@ -17,6 +18,7 @@ use trustmill_doors::desk::Desk;
 use trustmill_doors::engine::Engine;
 use trustmill_doors::hook::{self, verdict};
 use trustmill_doors::mcp::endpoint::{self, Endpoint, Fence};
+use trustmill_doors::models;
 use trustmill_doors::page::People;
 use trustmill_doors::socket::{Remote, Request, paths};
 use trustmill_doors::standard;
@@ -55,6 +57,9 @@ pub(super) struct Up {
     /// Address at which agents reach the servers of guard.toml, each agent with a key of its session
     #[arg(long, value_name = "IP:PORT")]
     agents: Option<SocketAddr>,
+    /// Pass agents' requests on to the models of the mill's [models] there as well, with keys that agents do not have
+    #[arg(long, requires = "agents")]
+    models: bool,
 }
 
 /// Agents cannot be listened to.
@@ -116,6 +121,7 @@ impl Up {
     /// Answers agents until the runtime ends.
     async fn listen_to_agents(
         &self,
+        global: &Global,
         engine: &Arc<Engine>,
         state: &Path,
         address: SocketAddr,
@@ -131,8 +137,17 @@ impl Up {
         });
         say!("agents: http://{bound}/mcp");
         servers.keys().for_each(|name| say!("agents: http://{bound}/mcp/{name}"));
+        let fence = Fence::new(bound, &self.host);
+        let models = match self.models {
+            true => crate::wire::models_for_agents(global).await?,
+            false => None,
+        };
+        let models = models.map(|models| {
+            say!("models: http://{bound}/v1 (OpenAI), http://{bound} (Anthropic)");
+            models::router(Arc::clone(engine), models, Arc::clone(&exchange), fence.clone())
+        });
         let endpoint = Endpoint::new(Arc::clone(engine), servers, exchange, page);
-        let router = endpoint::router(Arc::clone(&endpoint), Fence::new(bound, &self.host));
+        let router = endpoint::router(Arc::clone(&endpoint), fence).merge(models.unwrap_or_default());
         tokio::spawn(async move {
             use axum::serve::ListenerExt as _;
             let listener = listener.tap_io(|stream| {
@@ -146,14 +161,14 @@ impl Up {
         Ok(endpoint)
     }
 
-    pub(super) async fn run(self, state: &Path) -> Result<Exit, Failure> {
+    pub(super) async fn run(self, global: &Global, state: &Path) -> Result<Exit, Failure> {
         let engine = Arc::new(setup::engine(state, &[])?);
         setup::share(&engine, state, &[]);
         if let Some(address) = self.listen {
             self.show_page(&engine, address).await?;
         }
         let endpoint = match self.agents {
-            Some(address) => Some(self.listen_to_agents(&engine, state, address).await?),
+            Some(address) => Some(self.listen_to_agents(global, &engine, state, address).await?),
             None => None,
         };
         complain!("the guard decides; its record is {}", state.join("record.jsonl").display());
