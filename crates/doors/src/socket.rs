@@ -72,6 +72,9 @@ pub enum Request {
         session: String,
         /// The event.
         event: String,
+        /// How the agent asks.
+        #[serde(default)]
+        shape: crate::hook::Shape,
     },
     /// A task begins. People only, like all that follow.
     Begin {
@@ -250,8 +253,8 @@ pub async fn answer(engine: &Engine, request: Request) -> Value {
         Request::Listed { server, tools } => {
             done(engine.listed(&server, &tools).map(|held| json!(held)).map_err(Into::into))
         }
-        Request::Hook { session, event } => {
-            json!({ "done": crate::hook::answer(engine, &session, event.as_bytes()) })
+        Request::Hook { session, event, shape } => {
+            json!({ "done": crate::hook::answer(engine, &session, shape, event.as_bytes()) })
         }
         Request::Begin { session, agent, owner, words } => {
             done(engine.begin(&session, &agent, &owner, &words).map(nothing))

@@ -1,7 +1,7 @@
 //! Everything by which an operator decides: catalogues, settings, policies.
 
 use super::Settings;
-use crate::catalogue::{Catalogue, Role};
+use crate::catalogue::{Catalogue, RESOURCES, Role};
 use std::collections::BTreeMap;
 use trustmill_core::Sha256;
 use trustmill_policy::calls::{Policies, Tool};
@@ -26,10 +26,15 @@ impl Rulebook {
     /// # Errors
     /// Every problem of the operator's policies, each with its place.
     pub fn new(
-        catalogues: BTreeMap<String, Catalogue>,
+        mut catalogues: BTreeMap<String, Catalogue>,
         settings: Settings,
         own: &[Source],
     ) -> Result<Self, PolicyProblems> {
+        for catalogue in catalogues.values_mut() {
+            // Policies know a tool by its place in the catalogue.
+            let resources = catalogue.tool(RESOURCES);
+            catalogue.tools.entry(RESOURCES.to_owned()).or_insert(resources);
+        }
         let policies = Policies::with_own(own, &tools(&catalogues))?;
         let shipped = trustmill_policy::calls::shipped::sources();
         let texts: Vec<&str> = shipped.iter().chain(own).map(|source| source.text.as_str()).collect();

@@ -16,7 +16,7 @@ use tokio::io::BufReader;
 use trustmill_core::port::Coded;
 use trustmill_doors::desk::Desk;
 use trustmill_doors::engine::Engine;
-use trustmill_doors::hook::{self, verdict};
+use trustmill_doors::hook::{self, Shape};
 use trustmill_doors::mcp::endpoint::{self, Endpoint, Fence};
 use trustmill_doors::models;
 use trustmill_doors::page::People;
@@ -259,6 +259,31 @@ pub(super) struct Hook {
     /// Session that was opened before
     #[arg(long, env = "TRUSTMILL_GUARD_SESSION", value_name = "SESSION")]
     session: Option<String>,
+    /// Whose hook it is
+    #[arg(long, value_enum, default_value_t, value_name = "AGENT")]
+    shape: Asks,
+}
+
+/// Agents that ask.
+#[derive(Clone, Copy, Default, clap::ValueEnum)]
+enum Asks {
+    /// Claude Code's PreToolUse
+    #[default]
+    ClaudeCode,
+    /// OpenClaw's before_tool_call
+    Openclaw,
+    /// OpenAI Agents' needs_approval
+    OpenaiAgents,
+}
+
+impl From<Asks> for Shape {
+    fn from(asks: Asks) -> Self {
+        match asks {
+            Asks::ClaudeCode => Self::ClaudeCode,
+            Asks::Openclaw => Self::Openclaw,
+            Asks::OpenaiAgents => Self::OpenaiAgents,
+        }
+    }
 }
 
 /// The longest event, in bytes.
@@ -269,32 +294,36 @@ impl Hook {
     pub(super) async fn run(self, state: &Path) -> Result<Exit, Failure> {
         let mut event = Vec::new();
         let read = std::io::stdin().take(LONGEST).read_to_end(&mut event);
+        let shape = Shape::from(self.shape);
         let answer = match (read, self.session) {
-            (Err(error), _) => verdict("deny", &format!("the hook cannot read its event: {error}")),
-            (Ok(_), None) => verdict(
-                "deny",
+            (Err(error), _) => shape.verdict(false, &format!("the hook cannot read its event: {error}")),
+            (Ok(_), None) => shape.verdict(
+                false,
                 "no session: set TRUSTMILL_GUARD_SESSION to what `trustmill guard open` prints",
             ),
-            (Ok(_), Some(session)) => decide(state, session, &event).await,
+            (Ok(_), Some(session)) => decide(state, session, shape, &event).await,
         };
         say!("{answer}");
         Ok(Exit::Success)
     }
 }
 
-async fn decide(state: &Path, session: String, event: &[u8]) -> Value {
+async fn decide(state: &Path, session: String, shape: Shape, event: &[u8]) -> Value {
     let (_, door) = paths(state);
-    let Ok(text) = String::from_utf8(event.to_vec()) else { return verdict("deny", "the event is no text") };
+    let Ok(text) = String::from_utf8(event.to_vec()) else {
+        return shape.verdict(false, "the event is no text");
+    };
     match Remote::connect(&door).await {
-        Some(remote) => match remote.ask(&Request::Hook { session, event: text }).await {
-            Ok(answered) => {
-                answered.get("done").cloned().unwrap_or_else(|| verdict("deny", "the guard gives no answer"))
-            }
-            Err(error) => verdict("deny", &format!("the guard cannot be asked: {error}")),
+        Some(remote) => match remote.ask(&Request::Hook { session, event: text, shape }).await {
+            Ok(answered) => answered
+                .get("done")
+                .cloned()
+                .unwrap_or_else(|| shape.verdict(false, "the guard gives no answer")),
+            Err(error) => shape.verdict(false, &format!("the guard cannot be asked: {error}")),
         },
         None => match setup::engine(state, &[]) {
-            Ok(engine) => hook::answer(&engine, &session, event),
-            Err(failure) => verdict("deny", &format!("the guard cannot be asked: {failure}")),
+            Ok(engine) => hook::answer(&engine, &session, shape, event),
+            Err(failure) => shape.verdict(false, &format!("the guard cannot be asked: {failure}")),
         },
     }
 }
