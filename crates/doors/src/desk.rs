@@ -15,6 +15,12 @@ pub trait Desk: Send + Sync {
     /// Decides over a call.
     async fn decide(&self, session: &str, call: &Call) -> Answer;
 
+    /// The call by which the door reads a call's target first, where the catalogue names one.
+    async fn look_first(&self, call: &Call) -> Option<Call>;
+
+    /// Decides over a call whose target the door read.
+    async fn decide_seen(&self, session: &str, call: &Call, seen: &Value) -> Answer;
+
     /// Tells what came of an allowed call.
     async fn ended(&self, told: Told<'_>);
 
@@ -74,6 +80,14 @@ impl Desk for Engine {
         Self::decide(self, session, call)
     }
 
+    async fn look_first(&self, call: &Call) -> Option<Call> {
+        Self::look_first(self, call)
+    }
+
+    async fn decide_seen(&self, session: &str, call: &Call, seen: &Value) -> Answer {
+        Self::decide_seen(self, session, call, seen)
+    }
+
     async fn ended(&self, told: Told<'_>) {
         // What cannot be recorded ends as unknown when the record is next opened.
         let _ = Self::ended(self, told.session, told.number, told.call, told.outcome, told.answer);
@@ -89,7 +103,9 @@ impl Desk for Engine {
     }
 
     fn waits(&self, session: &str, call: &Sha256) -> bool {
-        let plan = |session: &Session| session.plan.calls.iter().any(|planned| planned.digest == *call);
+        let plan = |session: &Session| {
+            session.plan.calls.iter().any(|planned| planned.digest == *call || planned.unseen == Some(*call))
+        };
         self.look(|state| state.sessions.get(session).is_some_and(plan))
     }
 }

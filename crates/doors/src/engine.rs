@@ -11,14 +11,24 @@ use std::time::Duration;
 use tokio::sync::watch;
 use trustmill_core::Sha256;
 use trustmill_core::port::Coded;
-use trustmill_guard::call::Call;
+use trustmill_guard::Effect;
+use trustmill_guard::call::{Call, Limits};
 use trustmill_guard::decide::{Decision, Rulebook, decide};
 use trustmill_guard::ground::{looks_for_named, mint};
 use trustmill_guard::lease::{Grant, Lease, Plan, Terms};
-use trustmill_guard::record::{Event, Outcome};
-use trustmill_guard::session::{Session, State};
+use trustmill_guard::record::{Event, Outcome, Undo};
+use trustmill_guard::session::{Session, State, Undoable};
 
-/// The longest that a lease may last.
+/// The longest that terms may last.
+pub const LONGEST_MANDATE: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// How long undoing may take.
+const UNDOING: Duration = Duration::from_secs(15 * 60);
+
+/// The most that may be deleted by terms, with nobody seeing what.
+const MOST_UNSHOWN: u32 = 20;
+
+/// The longest that the lease of a plan may last.
 pub const LONGEST_LEASE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The decision point of one folder.
@@ -237,6 +247,18 @@ impl Engine {
         Ok(())
     }
 
+    /// The call by which a call's target is to be read first, where the catalogue names one.
+    pub fn look_first(&self, call: &Call) -> Option<Call> {
+        call.look(&self.rules().catalogue(&call.server).tool(&call.tool))
+    }
+
+    /// Decides over a call whose target was read: `seen` is what the server answered.
+    pub fn decide_seen(&self, session: &str, call: &Call, seen: &Value) -> Answer {
+        let mut call = call.clone();
+        call.see(&self.rules().catalogue(&call.server).tool(&call.tool), seen);
+        self.decide(session, &call)
+    }
+
     /// Decides over a call. Where the decision cannot be recorded, the call is refused.
     pub fn decide(&self, session: &str, call: &Call) -> Answer {
         let rules = self.rules();
@@ -339,6 +361,18 @@ impl Engine {
         if by.is_empty() || by.contains(agent) {
             return Err(EngineError::Refused("a lease is given by a person, and not by the agent"));
         }
+        let (server, tool) = terms.tool.split_once('/').unwrap_or((&terms.tool, ""));
+        let effect = self.rules().catalogue(server).tool(tool).effect;
+        if effect == Effect::Destroy && terms.calls > MOST_UNSHOWN {
+            return Err(EngineError::Refused(
+                "more than 20 things are deleted as a plan that was shown, not by terms",
+            ));
+        }
+        let needed = self.rules().settings.access_approvers;
+        let given = u32::try_from(by.len()).unwrap_or(u32::MAX);
+        if effect == Effect::Access && given < needed {
+            return Err(EngineError::MorePeople { needed, given });
+        }
         let mut content = serde_json::to_value(&terms).unwrap_or_default();
         content.sort_all_objects();
         let id = Sha256::of(format!("{}{content}", inner.state.next).as_bytes());
@@ -356,9 +390,58 @@ impl Engine {
         lasts: Duration,
     ) -> Result<(), EngineError> {
         let from = inner.state.now((self.clock)());
-        let expires = from + jiff::SignedDuration::try_from(lasts.min(LONGEST_LEASE)).unwrap_or_default();
+        let longest = if matches!(grant, Grant::Terms(_)) { LONGEST_MANDATE } else { LONGEST_LEASE };
+        let expires = from + jiff::SignedDuration::try_from(lasts.min(longest)).unwrap_or_default();
         let lease = Lease { id, grant, expires, by: by.clone() };
         self.append(inner, Event::Granted { session: session.into(), lease })?;
+        Ok(())
+    }
+
+    /// What can be undone, of one session or of all, the last first; `due` gives only what should be by now.
+    pub fn journal(&self, session: Option<&str>, due: bool) -> Vec<(u64, Undoable)> {
+        let inner = self.lock();
+        let now = inner.state.now((self.clock)());
+        let entries = inner.state.journal.iter().rev();
+        let wanted = entries.filter(|(_, entry)| {
+            session.is_none_or(|session| entry.session == session)
+                && (!due || entry.undo.due.is_some_and(|due| due <= now))
+        });
+        wanted.map(|(number, entry)| (*number, entry.clone())).collect()
+    }
+
+    /// A person has calls undone: gives the session in which the calls that undo them are leased, each once. It is another one
+    /// than that of the agent, since that may be stopped.
+    pub fn undo(&self, calls: &BTreeSet<u64>, by: &str) -> Result<String, EngineError> {
+        let mut inner = self.lock();
+        let mut digests = BTreeSet::new();
+        for call in calls {
+            let Some(entry) = inner.state.journal.get(call) else {
+                return Err(EngineError::Refused("a call of these was not made, is undone, or cannot be"));
+            };
+            if inner.state.sessions.get(&entry.session).is_some_and(|session| session.agent == by) {
+                return Err(EngineError::Refused("an agent cannot approve what it does"));
+            }
+            let Undo { server, tool, arguments, .. } = &entry.undo;
+            let call = Call::new(server, tool, Value::Object(arguments.clone()), Limits::default());
+            digests.insert(call.map_err(|_| EngineError::Refused("it is too large"))?.digest());
+        }
+        let session = format!("undo-{}", inner.state.next);
+        let opened = Event::Opened { session: session.clone(), agent: "undo".into(), owner: by.into() };
+        self.append(&mut inner, opened)?;
+        let id = Sha256::of(session.as_bytes());
+        let by = BTreeSet::from([by.to_owned()]);
+        self.grant(&mut inner, &session, id, Grant::Calls(digests), &by, UNDOING)?;
+        Ok(session)
+    }
+
+    /// A call was undone.
+    pub fn undone(&self, call: u64, by: &str) -> Result<(), EngineError> {
+        let mut inner = self.lock();
+        let Some(entry) = inner.state.journal.get(&call) else {
+            return Err(EngineError::Refused("there is no such call to undo"));
+        };
+        let session = entry.session.clone();
+        self.append(&mut inner, Event::Undone { session, call, by: by.into() })?;
         Ok(())
     }
 

@@ -41,6 +41,18 @@ pub enum Request {
         tool: String,
         /// The arguments.
         arguments: Value,
+        /// What the server says of the call's target, where that was read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<Value>,
+    },
+    /// How is this call's target read?
+    Look {
+        /// The server.
+        server: String,
+        /// The tool.
+        tool: String,
+        /// The arguments.
+        arguments: Value,
     },
     /// This came of it.
     Ended {
@@ -138,6 +150,27 @@ pub enum Request {
         /// For how long, in seconds.
         seconds: u64,
     },
+    /// What can be undone?
+    Journal {
+        /// One session, or all.
+        session: Option<String>,
+        /// Only what should be by now.
+        due: bool,
+    },
+    /// A person has calls undone.
+    Undo {
+        /// The records that let them through.
+        calls: BTreeSet<u64>,
+        /// Who.
+        by: String,
+    },
+    /// A call was undone.
+    Undone {
+        /// The record that let it through.
+        call: u64,
+        /// Who.
+        by: String,
+    },
     /// A person refuses what waits.
     Dismiss {
         /// The session.
@@ -164,7 +197,14 @@ pub enum Request {
 impl Request {
     /// Whether an agent's side may ask it.
     const fn is_for_doors(&self) -> bool {
-        matches!(self, Self::Decide { .. } | Self::Ended { .. } | Self::Listed { .. } | Self::Hook { .. })
+        matches!(
+            self,
+            Self::Decide { .. }
+                | Self::Look { .. }
+                | Self::Ended { .. }
+                | Self::Listed { .. }
+                | Self::Hook { .. }
+        )
     }
 }
 
@@ -237,9 +277,19 @@ fn done(result: Result<Value, EngineError>) -> Value {
 pub async fn answer(engine: &Engine, request: Request) -> Value {
     let nothing = |()| Value::Null;
     match request {
-        Request::Decide { session, server, tool, arguments } => {
+        Request::Decide { session, server, tool, arguments, seen } => {
+            match (Call::new(&server, &tool, arguments, Limits::default()), seen) {
+                (Ok(call), None) => json!({ "done": engine.decide(&session, &call) }),
+                (Ok(call), Some(seen)) => json!({ "done": engine.decide_seen(&session, &call, &seen) }),
+                (Err(error), _) => refused("TM1309", &error.to_string(), ""),
+            }
+        }
+        Request::Look { server, tool, arguments } => {
             match Call::new(&server, &tool, arguments, Limits::default()) {
-                Ok(call) => json!({ "done": engine.decide(&session, &call) }),
+                Ok(call) => {
+                    let look = engine.look_first(&call).map(|look| json!([look.tool, look.arguments]));
+                    json!({ "done": look })
+                }
                 Err(error) => refused("TM1309", &error.to_string(), ""),
             }
         }
@@ -272,6 +322,9 @@ pub async fn answer(engine: &Engine, request: Request) -> Value {
         Request::Lease { session, terms, by, seconds } => {
             done(engine.lease(&session, terms, &by, Duration::from_secs(seconds)).map(|id| json!(id)))
         }
+        Request::Journal { session, due } => json!({ "done": engine.journal(session.as_deref(), due) }),
+        Request::Undo { calls, by } => done(engine.undo(&calls, &by).map(|session| json!(session))),
+        Request::Undone { call, by } => done(engine.undone(call, &by).map(nothing)),
         Request::Dismiss { session, by } => done(engine.dismiss(&session, &by).map(nothing)),
         Request::Stop { session, by } => done(engine.stop(session.as_deref(), &by).map(nothing)),
         Request::Resume { session, by } => done(engine.resume(session.as_deref(), &by).map(nothing)),
@@ -338,14 +391,14 @@ impl Remote {
     }
 }
 
-#[async_trait]
-impl Desk for Remote {
-    async fn decide(&self, session: &str, call: &Call) -> Answer {
+impl Remote {
+    async fn decision(&self, session: &str, call: &Call, seen: Option<Value>) -> Answer {
         let request = Request::Decide {
             session: session.to_owned(),
             server: call.server.clone(),
             tool: call.tool.clone(),
             arguments: call.arguments.clone(),
+            seen,
         };
         match self.ask(&request).await {
             Err(error) => unreachable(&error.to_string()),
@@ -357,6 +410,29 @@ impl Desk for Remote {
                 }
             }
         }
+    }
+}
+
+#[async_trait]
+impl Desk for Remote {
+    async fn decide(&self, session: &str, call: &Call) -> Answer {
+        self.decision(session, call, None).await
+    }
+
+    async fn look_first(&self, call: &Call) -> Option<Call> {
+        let request = Request::Look {
+            server: call.server.clone(),
+            tool: call.tool.clone(),
+            arguments: call.arguments.clone(),
+        };
+        // Where this cannot be asked, the call cannot either.
+        let done = self.ask(&request).await.ok()?.get("done").cloned()?;
+        let (tool, arguments): (String, Value) = serde_json::from_value(done).ok()?;
+        Call::new(&call.server, &tool, arguments, Limits::default()).ok()
+    }
+
+    async fn decide_seen(&self, session: &str, call: &Call, seen: &Value) -> Answer {
+        self.decision(session, call, Some(seen.clone())).await
     }
 
     async fn ended(&self, told: Told<'_>) {

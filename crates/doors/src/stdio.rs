@@ -6,9 +6,10 @@ use crate::desk::{Desk, Told};
 use crate::engine::Answer;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use trustmill_guard::call::{Call, Limits};
 use trustmill_guard::catalogue::RESOURCES;
 use trustmill_guard::decide::Decision;
@@ -16,6 +17,9 @@ use trustmill_guard::record::Outcome;
 
 /// The longest message, in bytes.
 const LONGEST: u64 = 8 << 20;
+
+/// How long a server may take to show what a call would touch.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// The most calls that wait for their answers at once.
 const MOST_OPEN: usize = 1000;
@@ -26,19 +30,25 @@ pub struct Proxy {
     session: String,
     server: String,
     open: Mutex<HashMap<String, Open>>,
+    looks: AtomicU64,
 }
 
 /// A request that the server has not answered yet.
 enum Open {
-    Call { number: u64, call: Box<Call> },
+    Call {
+        number: u64,
+        call: Box<Call>,
+    },
     Listing,
+    /// Something that the guard itself asked.
+    Look(oneshot::Sender<Value>),
     Other,
 }
 
 impl Proxy {
     /// A proxy for a server that the operator names `server`, deciding in `session`.
     pub fn new(desk: Arc<dyn Desk>, session: String, server: String) -> Arc<Self> {
-        Arc::new(Self { desk, session, server, open: Mutex::new(HashMap::new()) })
+        Arc::new(Self { desk, session, server, open: Mutex::new(HashMap::new()), looks: AtomicU64::new(0) })
     }
 
     /// Passes messages until either side ends.
@@ -74,7 +84,7 @@ impl Proxy {
                 Line::TooLong => {
                     let _ = back.send(line(&failure(&Value::Null, -32600, "the message is too long"))).await;
                 }
-                Line::Text(text) => match self.judge(&text).await {
+                Line::Text(text) => match self.judge(&text, &mut to).await {
                     Passing::On(message) => {
                         to.write_all(&line(&message)).await?;
                         to.flush().await?;
@@ -110,7 +120,7 @@ impl Proxy {
     }
 
     /// What becomes of a message of the client.
-    async fn judge(&self, text: &[u8]) -> Passing {
+    async fn judge(&self, text: &[u8], server: &mut (impl AsyncWrite + Unpin)) -> Passing {
         let Ok(message) = serde_json::from_slice::<Value>(text) else {
             let blank = text.iter().all(u8::is_ascii_whitespace);
             return if blank {
@@ -147,11 +157,11 @@ impl Proxy {
             return Passing::Back(failure(&id, -32600, "a call with this id waits for its answer"));
         }
         let opened = match method {
-            "tools/call" => match self.call(&message).await {
+            "tools/call" => match self.call(&message, server).await {
                 Ok(opened) => opened,
                 Err(refused) => return Passing::Back(refused.message(&id)),
             },
-            "resources/read" => match self.read(&message).await {
+            "resources/read" => match self.read(&message, server).await {
                 Ok(opened) => opened,
                 Err(refused) => return Passing::Back(refused.error(&id)),
             },
@@ -163,29 +173,60 @@ impl Proxy {
     }
 
     /// Decides over a tool call.
-    async fn call(&self, message: &Value) -> Result<Open, Refused> {
+    async fn call(&self, message: &Value, server: &mut (impl AsyncWrite + Unpin)) -> Result<Open, Refused> {
         let params = message.get("params").cloned().unwrap_or_default();
         let Some(tool) = params.get("name").and_then(Value::as_str) else {
             return Err(Refused::Malformed("a tool call names its tool".into()));
         };
         let arguments = params.get("arguments").cloned().unwrap_or_default();
-        self.decide(tool, arguments).await
+        self.decide(tool, arguments, server).await
     }
 
     /// Decides over reading a resource.
-    async fn read(&self, message: &Value) -> Result<Open, Refused> {
+    async fn read(&self, message: &Value, server: &mut (impl AsyncWrite + Unpin)) -> Result<Open, Refused> {
         let uri = message.pointer("/params/uri").cloned().unwrap_or_default();
-        self.decide(RESOURCES, json!({ "uri": uri })).await
+        self.decide(RESOURCES, json!({ "uri": uri }), server).await
     }
 
-    async fn decide(&self, tool: &str, arguments: Value) -> Result<Open, Refused> {
+    async fn decide(
+        &self,
+        tool: &str,
+        arguments: Value,
+        server: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<Open, Refused> {
         let call = Call::new(&self.server, tool, arguments, Limits::default())
             .map_err(|error| Refused::Malformed(error.to_string()))?;
-        let answer = self.desk.decide(&self.session, &call).await;
+        let answer = match self.desk.look_first(&call).await {
+            None => self.desk.decide(&self.session, &call).await,
+            Some(look) => match self.read_target(&look, server).await {
+                // The desk knows that something should have been read.
+                None => self.desk.decide(&self.session, &call).await,
+                Some(seen) => self.desk.decide_seen(&self.session, &call, &seen).await,
+            },
+        };
         match answer.decision {
             Decision::Allow => Ok(Open::Call { number: answer.number, call: Box::new(call) }),
             Decision::Ask | Decision::Deny => Err(Refused::Decided(answer)),
         }
+    }
+
+    /// Makes a call of the guard's own, which reads what a client's call would touch.
+    async fn read_target(&self, look: &Call, server: &mut (impl AsyncWrite + Unpin)) -> Option<Value> {
+        let id = json!(format!("guard-{}", self.looks.fetch_add(1, Ordering::Relaxed)));
+        let (tell, told) = oneshot::channel();
+        self.opened().insert(id.to_string(), Open::Look(tell));
+        let params = json!({ "name": look.tool, "arguments": look.arguments });
+        let message = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });
+        let sent = async {
+            server.write_all(&line(&message)).await.ok()?;
+            server.flush().await.ok()?;
+            told.await.ok()
+        };
+        let answer = tokio::time::timeout(PATIENCE, sent).await.ok().flatten();
+        self.opened().remove(&id.to_string());
+        let result = answer?.get("result")?.clone();
+        let failed = result.get("isError").and_then(Value::as_bool).unwrap_or(false);
+        (!failed).then(|| answered(&result))
     }
 
     /// What becomes of a message of the server.
@@ -200,6 +241,11 @@ impl Proxy {
         let opened = self.opened().remove(&id.to_string())?;
         match opened {
             Open::Other => Some(text),
+            Open::Look(tell) => {
+                // Whoever no longer waits for it was answered without.
+                let _ = tell.send(message);
+                None
+            }
             Open::Listing => {
                 let shown = review(self.desk.as_ref(), &self.server, message).await;
                 Some(shown.map_or(text, |message| line(&message)))

@@ -1,9 +1,10 @@
 //! A call as the guard sees it: its tool, its arguments within limits, and the values that decide something.
 
-use crate::catalogue::{Role, Tool};
+use crate::catalogue::{Argument, Role, Tool};
 use crate::effect::Effect;
 use crate::value::Kind;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use trustmill_core::Sha256;
 
 /// Bounds of arguments. Whatever is larger is refused unread.
@@ -51,6 +52,8 @@ pub struct Call {
     pub tool: String,
     /// The arguments: an object.
     pub arguments: Value,
+    /// What the guard itself read of the target just now, where the catalogue says what to read.
+    pub seen: Option<BTreeMap<String, String>>,
 }
 
 /// A value that decides something, with what it decides.
@@ -62,8 +65,10 @@ pub struct Sink {
     pub role: Role,
     /// What it is.
     pub kind: Kind,
-    /// As the agent wrote it.
+    /// As the agent wrote it, or the guard read it.
     pub text: String,
+    /// Whether the guard read it itself.
+    pub read: bool,
 }
 
 impl Call {
@@ -87,7 +92,7 @@ impl Call {
         if arguments.to_string().len() > limits.bytes {
             return Err(CallError::TooLarge { what: "bytes", limit: limits.bytes });
         }
-        Ok(Self { server: server.to_owned(), tool: tool.to_owned(), arguments })
+        Ok(Self { server: server.to_owned(), tool: tool.to_owned(), arguments, seen: None })
     }
 
     /// The name by which leases and records speak of the tool.
@@ -95,11 +100,65 @@ impl Call {
         format!("{}/{}", self.server, self.tool)
     }
 
-    /// SHA-256 of tool and arguments, members sorted: the exact call, and nothing else.
+    /// SHA-256 of tool and arguments, members sorted: the exact call, on its target as it was read.
     pub fn digest(&self) -> Sha256 {
+        match &self.seen {
+            None => self.digest_unseen(),
+            Some(seen) => {
+                let content = serde_json::json!([self.digest_unseen(), seen]);
+                Sha256::of(content.to_string().as_bytes())
+            }
+        }
+    }
+
+    /// The same, whatever became of the target.
+    pub fn digest_unseen(&self) -> Sha256 {
         let mut content = serde_json::json!([self.server, self.tool, self.arguments]);
         content.sort_all_objects();
         Sha256::of(content.to_string().as_bytes())
+    }
+
+    /// The call by which the guard reads this one's target, where the catalogue names one.
+    pub fn look(&self, tool: &Tool) -> Option<Self> {
+        let check = tool.check.as_ref()?;
+        let value = |from: &String| self.arguments.get(from).cloned().unwrap_or_default();
+        let arguments = check.arguments.iter().map(|(to, from)| (to.clone(), value(from))).collect();
+        Self::new(&self.server, &check.tool, Value::Object(arguments), Limits::default()).ok()
+    }
+
+    /// Takes what was read of the target. A field that is missing, or is no single value, is as if nothing was read.
+    pub fn see(&mut self, tool: &Tool, answer: &Value) {
+        let Some(check) = &tool.check else { return };
+        let field = |(name, described): (&String, &Argument)| {
+            let found = if name.starts_with('/') { answer.pointer(name) } else { answer.get(name) }?;
+            let text = match found {
+                Value::String(text) if text.len() <= 512 => text.clone(),
+                Value::Number(number) => number.to_string(),
+                Value::Bool(flag) => flag.to_string(),
+                Value::Array(items) if described.role == Role::Reach => items.len().to_string(),
+                _ => return None,
+            };
+            Some((name.clone(), text))
+        };
+        self.seen = check.fields.iter().map(field).collect();
+    }
+
+    /// How many people gain something by it, where that was read.
+    pub fn reach(&self, tool: &Tool) -> Option<u64> {
+        let (fields, seen) = (&tool.check.as_ref()?.fields, self.seen.as_ref()?);
+        let of = |(name, described): (&String, &Argument)| {
+            (described.role == Role::Reach).then(|| seen.get(name)?.parse().ok()).flatten()
+        };
+        fields.iter().filter_map(of).max()
+    }
+
+    /// The key under which the server does it once.
+    pub fn key(&self, tool: &Tool) -> Option<String> {
+        let of = |(name, described): (&String, &Argument)| {
+            let text = (described.role == Role::Key).then(|| self.arguments.get(name)?.as_str())??;
+            (!text.is_empty()).then(|| Sha256::of(text.as_bytes()).to_string())
+        };
+        tool.arguments.iter().find_map(of)
     }
 
     /// The values that decide something, and the text that the agent wrote.
@@ -112,10 +171,17 @@ impl Call {
             if role.is_sink() {
                 // Keys of an object decide as much as its values do.
                 leaves(value, true, &mut |text| {
-                    sinks.push(Sink { argument: name.clone(), role, kind: kind.clone(), text });
+                    sinks.push(Sink { argument: name.clone(), role, kind: kind.clone(), text, read: false });
                 });
             } else {
                 leaves(value, false, &mut |text| content.push(text));
+            }
+        }
+        let described = tool.check.iter().flat_map(|check| &check.fields);
+        for (name, field) in described.filter(|(_, field)| field.role.is_sink()) {
+            if let Some(text) = self.seen.as_ref().and_then(|seen| seen.get(name)) {
+                let (role, kind) = (field.role, field.kind.clone());
+                sinks.push(Sink { argument: name.clone(), role, kind, text: text.clone(), read: true });
             }
         }
         (sinks, content)
@@ -169,6 +235,9 @@ pub fn summary(call: &Call, tool: &Tool) -> String {
         let shown: String = sink.text.chars().filter(|c| !crate::value::is_disguise(*c)).take(60).collect();
         let shown = if sink.role == Role::Credential { "(hidden)".to_owned() } else { shown };
         text.push_str(&format!(", {} {shown}", sink.argument));
+    }
+    if let Some(reach) = call.reach(tool) {
+        text.push_str(&format!(", reaches {reach} people"));
     }
     if sinks.len() > 8 {
         text.push_str(&format!(", and {} more", sinks.len() - 8));

@@ -32,6 +32,12 @@ pub enum Role {
     Content,
     /// What is looked for.
     Query,
+    /// From which card, account or wallet is paid.
+    Instrument,
+    /// A key under which a server does a thing once, however often it is told.
+    Key,
+    /// How many people gain something: a number, or a list of them. Only of what the guard reads itself.
+    Reach,
     /// When, how long, in which order: nothing that decides who or what.
     Option,
     /// Nobody said what it decides.
@@ -41,7 +47,7 @@ pub enum Role {
 impl Role {
     /// Whether a value in this role must come from the user or from a system of record.
     pub const fn is_sink(self) -> bool {
-        !matches!(self, Self::Content | Self::Query | Self::Option)
+        !matches!(self, Self::Content | Self::Query | Self::Option | Self::Key | Self::Reach)
     }
 }
 
@@ -113,6 +119,19 @@ pub struct Returns {
     pub confidentiality: Confidentiality,
 }
 
+/// What the guard itself reads before a call is decided: the target as it is now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// The tool that reads it, of the same server.
+    pub tool: String,
+    /// Its arguments, each with the argument of the call whose value it takes.
+    #[serde(default)]
+    pub arguments: BTreeMap<String, String>,
+    /// Fields of its answer by name, or by JSON pointer (RFC 6901). A lease holds for these values and no others.
+    pub fields: BTreeMap<String, Argument>,
+}
+
 /// A tool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -125,6 +144,9 @@ pub struct Tool {
     /// The tool that undoes it, given the same items.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<String>,
+    /// What is read of its target before it is decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
     /// Whether what it reaches is open to everybody, or to a whole organisation.
     #[serde(default)]
     pub public: bool,
@@ -181,17 +203,21 @@ impl trustmill_core::port::Coded for CatalogueError {
 pub const RESOURCES: &str = "resources/read";
 
 /// The catalogues that come with the guard, by name.
-pub const SHIPPED: [(&str, &str); 12] = [
+pub const SHIPPED: [(&str, &str); 16] = [
     ("agent", include_str!("../catalogue/agent.toml")),
     ("bank", include_str!("../catalogue/bank.toml")),
     ("calendar", include_str!("../catalogue/calendar.toml")),
     ("chat", include_str!("../catalogue/chat.toml")),
+    ("database", include_str!("../catalogue/database.toml")),
     ("everything", include_str!("../catalogue/everything.toml")),
     ("fetch", include_str!("../catalogue/fetch.toml")),
     ("files", include_str!("../catalogue/files.toml")),
     ("git", include_str!("../catalogue/git.toml")),
+    ("logistics", include_str!("../catalogue/logistics.toml")),
     ("mail", include_str!("../catalogue/mail.toml")),
     ("memory", include_str!("../catalogue/memory.toml")),
+    ("payments", include_str!("../catalogue/payments.toml")),
+    ("shop", include_str!("../catalogue/shop.toml")),
     ("time", include_str!("../catalogue/time.toml")),
     ("travel", include_str!("../catalogue/travel.toml")),
 ];
@@ -213,6 +239,26 @@ impl Catalogue {
             }
             if tool.undo.is_some() && !tool.reversible {
                 return Err(format!("tool {name:?} has an undo and is not reversible"));
+            }
+            if let Some(check) = &tool.check {
+                let reads = self.tools.get(&check.tool).is_some_and(|reader| reader.effect == Effect::Read);
+                if !reads {
+                    return Err(format!(
+                        "tool {name:?} is checked by {:?}, which is no tool that reads",
+                        check.tool
+                    ));
+                }
+                if let Some(from) = check.arguments.values().find(|from| !tool.arguments.contains_key(*from))
+                {
+                    return Err(format!("tool {name:?} is checked by {from:?}, which is no argument of it"));
+                }
+            }
+            let fields = tool.check.iter().flat_map(|check| check.fields.values());
+            let mut all = tool.arguments.values().chain(fields);
+            if all.any(|argument| argument.role == Role::Payee && argument.kind == Kind::Name) {
+                return Err(format!(
+                    "tool {name:?} pays a name: a payee is an account or an id, never free text"
+                ));
             }
             let amount = tool.arguments.values().find(|argument| argument.role == Role::Amount);
             if amount.is_some_and(|argument| argument.kind != Kind::Number) {
@@ -254,6 +300,7 @@ impl Catalogue {
             effect: Effect::Access,
             reversible: false,
             undo: None,
+            check: None,
             public: true,
             inside: false,
             objects: Vec::new(),

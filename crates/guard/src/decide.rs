@@ -12,9 +12,11 @@ pub use facts::Gathered;
 pub use rulebook::Rulebook;
 pub use trustmill_policy::calls::Decision;
 
+use crate::Effect;
 use crate::call::Call;
+use crate::catalogue::{Role, Tool};
 use crate::lease::{Amount, PlannedCall};
-use crate::record::{Basis, CallRecord, Event};
+use crate::record::{Basis, CallRecord, Event, Undo};
 use crate::session::State;
 use serde::{Deserialize, Serialize};
 use trustmill_core::{Sha256, Timestamp};
@@ -25,11 +27,15 @@ use trustmill_policy::calls::Asked;
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Calls of each effect that a task may make without a person.
-    pub ceiling: std::collections::BTreeMap<crate::Effect, u32>,
+    pub ceiling: std::collections::BTreeMap<Effect, u32>,
     /// What a task may pay without a person, in all; `None` sets no bound beyond the user's own words.
     pub pay: Option<Amount>,
     /// People who must approve a change of access.
     pub access_approvers: u32,
+    /// The most people who gain something by one person's word; beyond, two must approve.
+    pub access_wide: u32,
+    /// Calls of each effect in a minute, leased or not.
+    pub rate: std::collections::BTreeMap<Effect, u32>,
     /// Tools (`server/tool`) that may destroy what cannot be restored, with a lease.
     pub irreversible: Vec<String>,
 }
@@ -46,7 +52,15 @@ impl Default for Settings {
             (E::Destroy, 5),
             (E::Access, 5),
         ];
-        Self { ceiling: ceiling.into(), pay: None, access_approvers: 1, irreversible: Vec::new() }
+        let rate = [(E::Send, 60), (E::Publish, 30), (E::Pay, 30), (E::Destroy, 600), (E::Access, 60)];
+        Self {
+            ceiling: ceiling.into(),
+            pay: None,
+            access_approvers: 1,
+            access_wide: 25,
+            rate: rate.into(),
+            irreversible: Vec::new(),
+        }
     }
 }
 
@@ -78,7 +92,16 @@ pub fn decide(state: &State, session: &str, rules: &Rulebook, call: &Call, clock
     let event = match said.decision {
         Decision::Allow => {
             let lease: Option<Sha256> = known.lease.filter(|_| rule == LEASED);
-            Event::Allowed { session, call: record, rule, lease, amount: known.amount, basis }
+            Event::Allowed {
+                session,
+                call: record,
+                rule,
+                lease,
+                amount: known.amount,
+                key: call.key(&tool),
+                undo: undo(rules, call, &tool, known.ends),
+                basis,
+            }
         }
         Decision::Ask => {
             let approvers = u32::try_from(known.facts.approvers_needed).unwrap_or(u32::MAX);
@@ -91,12 +114,29 @@ pub fn decide(state: &State, session: &str, rules: &Rulebook, call: &Call, clock
                 reversible: tool.reversible,
                 amount: known.amount,
                 approvers,
+                unseen: call.seen.is_some().then(|| call.digest_unseen()),
             };
             Event::Asked { session, call: planned, rule, basis }
         }
         Decision::Deny => Event::Denied { session, call: record, rule, reason, basis },
     };
     Ruling { decision: said.decision, rule: said.rule, reason: said.reason, event }
+}
+
+/// The call that undoes a call: the tool that the catalogue names, given the same values of the arguments that decide
+/// something. What widens access is due when its lease ends.
+fn undo(rules: &Rulebook, call: &Call, tool: &Tool, ends: Option<Timestamp>) -> Option<Box<Undo>> {
+    let name = tool.undo.as_ref()?;
+    let inverse = rules.catalogue(&call.server).tool(name);
+    let mut arguments = serde_json::Map::new();
+    for (argument, described) in &inverse.arguments {
+        let value = call.arguments.get(argument).filter(|_| described.role.is_sink());
+        if let Some(value) = value.filter(|_| described.role != Role::Credential) {
+            arguments.insert(argument.clone(), value.clone());
+        }
+    }
+    let due = ends.filter(|_| tool.effect == Effect::Access);
+    Some(Box::new(Undo { server: call.server.clone(), tool: name.clone(), arguments, due }))
 }
 
 /// The policy that lets through what people leased: a call that it allows is taken from the lease.

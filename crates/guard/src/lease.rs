@@ -4,7 +4,7 @@
 //! others, each once. Or a person writes *terms*: a tool, what its arguments may be, how often, how much in all. In both,
 //! what is left can only shrink.
 
-use crate::call::Call;
+use crate::call::{Call, Sink};
 use crate::catalogue::{Role, Tool};
 use crate::effect::Effect;
 use crate::value::Kind;
@@ -55,6 +55,9 @@ pub struct PlannedCall {
     pub amount: Option<Amount>,
     /// How many people must approve it.
     pub approvers: u32,
+    /// The call whatever becomes of its target, where the digest holds for the target as it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<Sha256>,
 }
 
 /// Calls of one session that one answer decides.
@@ -104,8 +107,86 @@ pub enum Bound {
     OneOf(BTreeSet<String>),
     /// At most this much for each call.
     AtMost(Amount),
+    /// From this much to this much for each call.
+    Between(Amount, Amount),
     /// Anything: for texts.
     Any,
+}
+
+/// How often something comes again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Every {
+    /// Days of the calendar, in UTC.
+    Day,
+    /// Weeks that begin on Monday.
+    Week,
+    /// Months of the calendar.
+    Month,
+    /// Years of the calendar.
+    Year,
+}
+
+impl Every {
+    /// The first day of the period that an instant is in.
+    fn period(self, at: Timestamp) -> jiff::civil::Date {
+        let date = at.to_zoned(jiff::tz::TimeZone::UTC).date();
+        match self {
+            Self::Day => date,
+            Self::Week => {
+                let since = i64::from(date.weekday().to_monday_zero_offset());
+                date.checked_sub(jiff::Span::new().days(since)).unwrap_or(date)
+            }
+            Self::Month => date.first_of_month(),
+            Self::Year => date.first_of_year(),
+        }
+    }
+}
+
+/// What may happen in each period, and what did in the last one that anything happened in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recurrence {
+    /// The period.
+    pub every: Every,
+    /// Calls in each.
+    pub calls: u32,
+    /// The sum of amounts in each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Amount>,
+    /// The first day of the period that the counts are of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    period: Option<jiff::civil::Date>,
+    /// Calls in it.
+    #[serde(default)]
+    made: u32,
+    /// The sum of amounts in it.
+    #[serde(default)]
+    spent: Amount,
+}
+
+impl Recurrence {
+    /// Whether one more of this amount may happen now. A period that is over does not come back.
+    fn has_room(&self, amount: Option<Amount>, now: Timestamp) -> bool {
+        let period = self.every.period(now);
+        let (made, spent) = match self.period {
+            Some(of) if of >= period => (self.made, self.spent),
+            _ => (0, Amount(0)),
+        };
+        let fits = |most: Amount| {
+            amount.is_some_and(|amount| spent.0.checked_add(amount.0).is_some_and(|sum| sum <= most.0))
+        };
+        made < self.calls && self.budget.is_none_or(fits)
+    }
+
+    fn spend(&mut self, amount: Option<Amount>, at: Timestamp) {
+        let period = self.every.period(at);
+        if self.period.is_none_or(|of| of < period) {
+            (self.period, self.made, self.spent) = (Some(period), 0, Amount(0));
+        }
+        self.made = self.made.saturating_add(1);
+        self.spent.0 = self.spent.0.saturating_add(amount.unwrap_or_default().0);
+    }
 }
 
 /// What a person allows without seeing each call: a mandate.
@@ -122,6 +203,15 @@ pub struct Terms {
     /// What is left of the amounts of all calls.
     #[serde(default)]
     pub budget: Option<Amount>,
+    /// Of which currency amounts are: that of a call must be this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// From when on it counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+    /// What may happen in each day, week, month or year.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recurrence: Option<Recurrence>,
 }
 
 /// What a lease allows.
@@ -155,18 +245,21 @@ impl Lease {
         }
         match &self.grant {
             Grant::Calls(calls) => calls.contains(&call.digest()),
-            Grant::Terms(terms) => terms.cover(call, tool),
+            Grant::Terms(terms) => terms.cover(call, tool, now),
         }
     }
 
     /// Takes a call from what is left.
-    pub fn spend(&mut self, digest: &Sha256, amount: Option<Amount>) {
+    pub fn spend(&mut self, digest: &Sha256, amount: Option<Amount>, at: Timestamp) {
         match &mut self.grant {
             Grant::Calls(calls) => {
                 calls.remove(digest);
             }
             Grant::Terms(terms) => {
                 terms.calls = terms.calls.saturating_sub(1);
+                if let Some(recurrence) = &mut terms.recurrence {
+                    recurrence.spend(amount, at);
+                }
                 if let (Some(left), Some(spent)) = (&mut terms.budget, amount) {
                     left.0 = left.0.saturating_sub(spent.0);
                 }
@@ -184,8 +277,15 @@ impl Lease {
 }
 
 impl Terms {
-    fn cover(&self, call: &Call, tool: &Tool) -> bool {
-        if self.tool != call.name() || self.calls == 0 {
+    fn cover(&self, call: &Call, tool: &Tool, now: Timestamp) -> bool {
+        if self.tool != call.name() || self.calls == 0 || self.not_before.is_some_and(|from| now < from) {
+            return false;
+        }
+        // What should have been read of the target and was not decides as much as what was.
+        if tool.check.is_some() && call.seen.is_none() {
+            return false;
+        }
+        if self.recurrence.as_ref().is_some_and(|again| !again.has_room(amount(call, tool), now)) {
             return false;
         }
         if let Some(left) = self.budget {
@@ -196,14 +296,36 @@ impl Terms {
             }
         }
         let (sinks, _) = call.sinks(tool);
-        sinks.iter().all(|sink| match self.arguments.get(&sink.argument) {
-            None => false,
-            Some(Bound::Any) => sink.role != Role::Credential,
-            Some(Bound::OneOf(values)) => {
-                sink.kind.normal(&sink.text).is_some_and(|value| values.contains(&value))
+        let in_currency = sinks.iter().filter(|sink| sink.role == Role::Currency).all(|sink| {
+            self.currency.as_ref().is_none_or(|currency| currency.eq_ignore_ascii_case(sink.text.trim()))
+        });
+        in_currency && sinks.iter().all(|sink| self.bounds(sink))
+    }
+
+    /// Whether a value is within its bound. Who receives, is paid or gains is listed, never anybody.
+    fn bounds(&self, sink: &Sink) -> bool {
+        let who = matches!(
+            sink.role,
+            Role::Credential
+                | Role::Payee
+                | Role::Recipient
+                | Role::Grantee
+                | Role::Instrument
+                | Role::Amount
+        );
+        let amount = || Kind::Number.normal(&sink.text).and_then(|normal| Amount::parse(&normal));
+        match self.arguments.get(&sink.argument) {
+            None => sink.role == Role::Currency && self.currency.is_some(),
+            Some(Bound::Any) => !who,
+            Some(Bound::OneOf(values)) => sink
+                .kind
+                .normal(&sink.text)
+                .is_some_and(|value| values.iter().any(|one| sink.kind.normal(one).as_ref() == Some(&value))),
+            Some(Bound::AtMost(most)) => amount().is_some_and(|amount| amount <= *most),
+            Some(Bound::Between(least, most)) => {
+                amount().is_some_and(|amount| *least <= amount && amount <= *most)
             }
-            Some(Bound::AtMost(most)) => Amount::parse(&sink.text).is_some_and(|amount| amount <= *most),
-        })
+        }
     }
 }
 
@@ -242,7 +364,15 @@ mod tests {
             ("to".into(), bound("GB12345")),
             ("amount".into(), Bound::AtMost(Amount(50_000_000))),
         ]);
-        let terms = Terms { tool: "bank/pay".into(), arguments, calls: 3, budget: Some(Amount(80_000_000)) };
+        let terms = Terms {
+            tool: "bank/pay".into(),
+            arguments,
+            calls: 3,
+            budget: Some(Amount(80_000_000)),
+            currency: None,
+            not_before: None,
+            recurrence: None,
+        };
         let expires = "2030-01-01T00:00:00Z".parse().unwrap();
         Lease {
             id: Sha256::of(b"x"),
@@ -274,7 +404,7 @@ mod tests {
             !fits(&lease, json!({ "to": "GB12345", "amount": 5, "extra": 1 })),
             "an argument without a bound"
         );
-        lease.spend(&Sha256::of(b"y"), Some(Amount(50_000_000)));
+        lease.spend(&Sha256::of(b"y"), Some(Amount(50_000_000)), now);
         assert!(!fits(&lease, json!({ "to": "GB12345", "amount": 31 })), "over what is left");
         assert!(fits(&lease, json!({ "to": "GB12345", "amount": 30 })));
         assert!(
@@ -290,7 +420,44 @@ mod tests {
         let now = "2029-01-01T00:00:00Z".parse().unwrap();
         assert!(lease.covers(&shown, &tool(), now));
         assert!(!lease.covers(&call(json!({ "to": "GB12345", "amount": 6 })), &tool(), now));
-        lease.spend(&shown.digest(), None);
+        lease.spend(&shown.digest(), None, now);
         assert!(!lease.covers(&shown, &tool(), now) && lease.is_spent());
+    }
+
+    #[test]
+    fn a_mandate_comes_again_each_month_and_a_clock_moved_back_brings_nothing_back() {
+        let mut lease = terms();
+        let Grant::Terms(terms) = &mut lease.grant else { unreachable!() };
+        *terms = Terms {
+            calls: 12,
+            budget: None,
+            recurrence: Some(toml::from_str("every = 'month'\ncalls = 1\nbudget = 40000000").unwrap()),
+            not_before: Some("2029-01-01T00:00:00Z".parse().unwrap()),
+            ..terms.clone()
+        };
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let rent = call(json!({ "to": "gb 12345", "amount": 40 }));
+        let fits = |lease: &Lease, now: &str| lease.covers(&rent, &tool(), at(now));
+        assert!(!fits(&lease, "2028-12-31T23:59:59Z"), "not yet");
+        assert!(fits(&lease, "2029-01-31T10:00:00Z"));
+        assert!(!lease.covers(
+            &call(json!({ "to": "GB12345", "amount": 41 })),
+            &tool(),
+            at("2029-01-31T10:00:00Z")
+        ));
+        lease.spend(&rent.digest(), Some(Amount(40_000_000)), at("2029-01-31T10:00:00Z"));
+        assert!(!fits(&lease, "2029-01-31T23:00:00Z"), "once a month");
+        assert!(fits(&lease, "2029-02-01T00:00:00Z"));
+        lease.spend(&rent.digest(), Some(Amount(40_000_000)), at("2029-02-01T00:00:00Z"));
+        assert!(!fits(&lease, "2029-01-15T00:00:00Z"), "a period that is over does not come back");
+    }
+
+    #[test]
+    fn nobody_in_particular_is_never_paid() {
+        let mut lease = terms();
+        let Grant::Terms(terms) = &mut lease.grant else { unreachable!() };
+        terms.arguments.insert("to".into(), Bound::Any);
+        let now = "2029-01-01T00:00:00Z".parse().unwrap();
+        assert!(!lease.covers(&call(json!({ "to": "GB12345", "amount": 5 })), &tool(), now));
     }
 }

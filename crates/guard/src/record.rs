@@ -57,6 +57,20 @@ impl Basis {
     }
 }
 
+/// The call that undoes another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undo {
+    /// The server.
+    pub server: String,
+    /// The tool.
+    pub tool: String,
+    /// The arguments.
+    pub arguments: serde_json::Map<String, serde_json::Value>,
+    /// When it is to be undone by itself: what widens access ends with its lease.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
+}
+
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -101,6 +115,12 @@ pub enum Event {
         lease: Option<Sha256>,
         /// What it was counted with.
         amount: Option<Amount>,
+        /// SHA-256 of the key under which the server does it once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
+        /// The call that undoes it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        undo: Option<Box<Undo>>,
         /// What it rests on.
         #[serde(default, skip_serializing_if = "Basis::is_empty")]
         basis: Basis,
@@ -174,6 +194,15 @@ pub enum Event {
         /// How secret the answer is.
         label: Confidentiality,
     },
+    /// A call was undone by another one.
+    Undone {
+        /// The session of the call that was undone.
+        session: String,
+        /// The record that let it through.
+        call: u64,
+        /// Who had it undone.
+        by: String,
+    },
     /// These rules decide from here on: policies, settings and catalogues.
     Ruled {
         /// SHA-256 of all of them.
@@ -214,6 +243,7 @@ impl Event {
             | Self::Granted { session, .. }
             | Self::Keyed { session, .. }
             | Self::Dismissed { session, .. }
+            | Self::Undone { session, .. }
             | Self::Ended { session, .. } => Some(session),
             Self::Stopped { session, .. } | Self::Resumed { session, .. } => session.as_deref(),
             Self::Pinned { .. } | Self::Drifted { .. } | Self::Ruled { .. } => None,

@@ -4,9 +4,10 @@ use crate::catalogue::Confidentiality;
 use crate::effect::Effect;
 use crate::ground::Register;
 use crate::lease::{Lease, Plan};
-use crate::record::{Event, Outcome, Record};
+use crate::record::{Event, Outcome, Record, Undo};
 use crate::words::Words;
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use trustmill_core::{Sha256, Timestamp};
 
 /// A task of an agent for a person.
@@ -30,11 +31,20 @@ pub struct Session {
     pub plan: Plan,
     /// Calls that were let through without a person's lease, by effect and `server/tool`.
     pub done: BTreeMap<(Effect, String), u32>,
+    /// What people were shown of calls on targets that change: by the call whatever becomes of its target.
+    pub shown: BTreeMap<Sha256, BTreeSet<Sha256>>,
+    /// Payments that were let through and did not fail.
+    pub paid: BTreeSet<Sha256>,
+    /// When the last calls with effects were let through.
+    pub recent: VecDeque<(Timestamp, Effect)>,
     /// Whether it was told to stop.
     pub stopped: bool,
     /// Calls under way, by their number.
     pub open: BTreeMap<u64, OpenCall>,
 }
+
+/// Calls whose instants are remembered: no rate ceiling can be higher.
+pub const MOST_RECENT: usize = 2000;
 
 /// A call that was let through and whose outcome is not known yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +55,23 @@ pub struct OpenCall {
     pub digest: Sha256,
     /// What it does.
     pub effect: Effect,
+    /// What a person reads.
+    pub summary: String,
+    /// The call that undoes it.
+    pub undo: Option<Undo>,
+}
+
+/// Something that was done and can be undone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undoable {
+    /// The session.
+    pub session: String,
+    /// What was done.
+    pub summary: String,
+    /// The call that undoes it.
+    pub undo: Undo,
+    /// Whether nobody saw how it ended.
+    pub uncertain: bool,
 }
 
 /// Everything that was recorded, folded.
@@ -58,6 +85,10 @@ pub struct State {
     pub drifted: BTreeMap<String, Sha256>,
     /// Sessions by the digests of their agents' keys.
     pub keys: BTreeMap<Sha256, String>,
+    /// What was done and can be undone, by the record that let it through.
+    pub journal: BTreeMap<u64, Undoable>,
+    /// Keys under which servers do a thing once, by `server/tool`, and the call that used each.
+    pub once: BTreeMap<(String, String), Sha256>,
     /// Whether everybody was told to stop.
     pub stopped: bool,
     /// The rules that decided last.
@@ -110,6 +141,28 @@ impl State {
         Ok(())
     }
 
+    /// Keeps the journal of what can be undone.
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::Ended { session, call, outcome, .. } if *outcome != Outcome::Failed => {
+                let open = self.sessions.get(session).and_then(|session| session.open.get(call));
+                if let Some(OpenCall { undo: Some(undo), summary, .. }) = open {
+                    let entry = Undoable {
+                        session: session.clone(),
+                        summary: summary.clone(),
+                        undo: undo.clone(),
+                        uncertain: *outcome == Outcome::Unknown,
+                    };
+                    self.journal.insert(*call, entry);
+                }
+            }
+            Event::Undone { call, .. } => {
+                self.journal.remove(call);
+            }
+            _ => {}
+        }
+    }
+
     fn fold(&mut self, record: &Record) {
         match &record.event {
             Event::Opened { session, agent, owner } => {
@@ -136,8 +189,12 @@ impl State {
                 self.keys.insert(*key, session.clone());
             }
             event => {
+                self.note(event);
+                if let Event::Allowed { call, key: Some(key), .. } = event {
+                    self.once.insert((call.tool.clone(), key.clone()), call.digest);
+                }
                 if let Some(session) = event.session().and_then(|id| self.sessions.get_mut(id)) {
-                    session.fold(record.number, event);
+                    session.fold(record.number, record.at, event);
                 }
             }
         }
@@ -155,6 +212,26 @@ impl Session {
         self.done.iter().filter(|((_, tool), _)| tool == name).map(|(_, count)| *count).sum()
     }
 
+    /// Calls of an effect in the minute before an instant.
+    pub fn in_last_minute(&self, effect: Effect, now: Timestamp) -> usize {
+        let recent = self.recent.iter().rev();
+        let recent =
+            recent.take_while(|(at, _)| now.duration_since(*at) < jiff::SignedDuration::from_secs(60));
+        recent.filter(|(_, of)| *of == effect).count()
+    }
+
+    /// Whether people leased this call on its target as it was, and it is another now.
+    pub fn is_stale(&self, call: &crate::call::Call) -> bool {
+        let shown = self.shown.get(&call.digest_unseen());
+        let leased = |digest: &Sha256| {
+            self.leases.iter().any(
+                |lease| matches!(&lease.grant, crate::lease::Grant::Calls(calls) if calls.contains(digest)),
+            )
+        };
+        let now = call.digest();
+        shown.is_some_and(|shown| shown.iter().any(|digest| *digest != now && leased(digest)))
+    }
+
     /// Takes away everything that was allowed.
     fn stop(&mut self) {
         self.stopped = true;
@@ -162,19 +239,39 @@ impl Session {
         self.plan = Plan::default();
     }
 
-    fn fold(&mut self, number: u64, event: &Event) {
+    fn fold(&mut self, number: u64, at: Timestamp, event: &Event) {
         match event {
             Event::Heard { text, .. } => self.words.hear(text),
-            Event::Allowed { call, lease, amount, .. } => {
+            Event::Allowed { call, lease, amount, undo, .. } => {
                 match lease.and_then(|id| self.leases.iter_mut().find(|lease| lease.id == id)) {
-                    Some(lease) => lease.spend(&call.digest, *amount),
+                    Some(lease) => lease.spend(&call.digest, *amount, at),
                     None => *self.done.entry((call.effect, call.tool.clone())).or_default() += 1,
                 }
                 self.leases.retain(|lease| !lease.is_spent());
-                let open = OpenCall { tool: call.tool.clone(), digest: call.digest, effect: call.effect };
+                if call.effect == Effect::Pay {
+                    self.paid.insert(call.digest);
+                }
+                if call.effect != Effect::Read {
+                    self.recent.push_back((at, call.effect));
+                    while self.recent.len() > MOST_RECENT {
+                        self.recent.pop_front();
+                    }
+                }
+                let open = OpenCall {
+                    tool: call.tool.clone(),
+                    digest: call.digest,
+                    effect: call.effect,
+                    summary: call.summary.clone(),
+                    undo: undo.as_deref().cloned(),
+                };
                 self.open.insert(number, open);
             }
-            Event::Asked { call, .. } => self.plan.add(call.clone()),
+            Event::Asked { call, .. } => {
+                if let Some(unseen) = call.unseen {
+                    self.shown.entry(unseen).or_default().insert(call.digest);
+                }
+                self.plan.add(call.clone());
+            }
             Event::Granted { lease, .. } => {
                 if let crate::lease::Grant::Calls(calls) = &lease.grant {
                     self.plan.calls.retain(|call| !calls.contains(&call.digest));
@@ -185,7 +282,10 @@ impl Session {
             Event::Stopped { .. } => self.stop(),
             Event::Resumed { .. } => self.stopped = false,
             Event::Ended { call, outcome, minted, label, .. } => {
-                self.open.remove(call);
+                let ended = self.open.remove(call);
+                if let Some(ended) = ended.filter(|_| *outcome == Outcome::Failed) {
+                    self.paid.remove(&ended.digest);
+                }
                 if *outcome != Outcome::Unknown {
                     self.label = self.label.max(*label);
                     self.tainted = true;
@@ -197,6 +297,7 @@ impl Session {
             | Event::Keyed { .. }
             | Event::Pinned { .. }
             | Event::Drifted { .. }
+            | Event::Undone { .. }
             | Event::Ruled { .. } => {}
         }
     }

@@ -298,14 +298,37 @@ impl Hub {
 
     /// The number of the record that allows a call, or why it is not allowed.
     async fn decide(&self, call: &Call, stream: &Stream) -> Result<u64, Answer> {
-        let mut answer = self.desk.decide(&self.session, call).await;
+        let mut answer = self.judge(call).await;
         if answer.decision == Decision::Ask && self.held(call, stream, &answer).await {
-            answer = self.desk.decide(&self.session, call).await;
+            answer = self.judge(call).await;
         }
         match answer.decision {
             Decision::Allow => Ok(answer.number),
             Decision::Ask | Decision::Deny => Err(answer),
         }
+    }
+
+    /// The decision; what the call would touch is read first, where the catalogue says so.
+    async fn judge(&self, call: &Call) -> Answer {
+        let seen = match self.desk.look_first(call).await {
+            Some(look) => self.read_target(&look).await,
+            None => None,
+        };
+        match seen {
+            // The desk knows that something should have been read.
+            None => self.desk.decide(&self.session, call).await,
+            Some(seen) => self.desk.decide_seen(&self.session, call, &seen).await,
+        }
+    }
+
+    /// Makes a call of the guard's own, which reads what a client's call would touch.
+    async fn read_target(&self, look: &Call) -> Option<Value> {
+        let upstream = &self.members.get(&look.server)?.upstream;
+        let params = json!({ "name": look.tool, "arguments": look.arguments });
+        let answer = upstream.ask(upstream.number(), "tools/call", params).await.ok()?;
+        let result = answer.get("result")?;
+        let failed = result.get("isError").and_then(Value::as_bool).unwrap_or(false);
+        (!failed).then(|| answered(result))
     }
 
     /// Makes a call that is allowed, and tells the record what came of it.

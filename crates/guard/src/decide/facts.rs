@@ -23,6 +23,8 @@ pub struct Gathered {
     pub lease: Option<Sha256>,
     /// What it costs.
     pub amount: Option<Amount>,
+    /// When the lease ends.
+    pub ends: Option<Timestamp>,
 }
 
 /// A value that is not grounded well enough.
@@ -72,7 +74,7 @@ impl Gathered {
             asked,
             leased: lease.is_some(),
             approvers: i64::try_from(agreed).unwrap_or(i64::MAX),
-            approvers_needed: i64::from(approvers_needed(settings, tool)),
+            approvers_needed: i64::from(approvers_needed(settings, tool, call)),
             reversible: tool.reversible,
             irreversible_allowed: settings.irreversible.contains(&call.name()),
             public: tool.public,
@@ -89,13 +91,26 @@ impl Gathered {
             amount: cost.unwrap_or_default().0,
             amount_unreadable: has_amount && cost.is_none(),
             pay_most: settings.pay.map_or(i64::MAX, |most| most.0),
+            unchecked: tool.check.is_some() && call.seen.is_none(),
+            stale: lease.is_none() && session.is_stale(call),
+            replayed: call.key(tool).is_some_and(|key| state.once.contains_key(&(call.name(), key))),
+            repeated: tool.effect == Effect::Pay && session.paid.contains(&call.digest()),
+            reach: i64::try_from(call.reach(tool).unwrap_or(0)).unwrap_or(i64::MAX),
+            rate: i64::try_from(session.in_last_minute(tool.effect, now)).unwrap_or(i64::MAX),
+            rate_ceiling: settings.rate.get(&tool.effect).map_or(i64::MAX, |most| i64::from(*most)),
         };
-        Self { facts, input: input(tool, &sinks), lease: lease.map(|lease| lease.id), amount: cost }
+        let ends = lease.map(|lease| lease.expires);
+        Self { facts, input: input(tool, &sinks), lease: lease.map(|lease| lease.id), amount: cost, ends }
     }
 }
 
-fn approvers_needed(settings: &Settings, tool: &Tool) -> u32 {
-    if tool.effect == Effect::Access { settings.access_approvers.max(1) } else { 1 }
+/// A change of access that reaches many takes two people, whatever the setting.
+fn approvers_needed(settings: &Settings, tool: &Tool, call: &Call) -> u32 {
+    if tool.effect != Effect::Access {
+        return 1;
+    }
+    let wide = call.reach(tool).is_some_and(|reach| reach > u64::from(settings.access_wide));
+    settings.access_approvers.max(if wide { 2 } else { 1 })
 }
 
 /// What policies see of the arguments. Credentials are nobody's business, and what no catalogue names is in no schema.
@@ -111,7 +126,13 @@ fn input(tool: &Tool, sinks: &[Sink]) -> BTreeMap<String, BTreeSet<String>> {
 }
 
 fn ground(session: &Session, sink: &Sink) -> Grounding {
-    session.register.ground(&session.words, &sink.kind, &sink.text)
+    let ground = session.register.ground(&session.words, &sink.kind, &sink.text);
+    match sink.role {
+        _ if !sink.read => ground,
+        // What a thing costs is the system's to say, not the agent's; how much is too much is another question.
+        Role::Amount | Role::Currency => ground.max(Grounding::Referred),
+        _ => ground.max(Grounding::Present),
+    }
 }
 
 /// Whether the user's words ask for what the tool does. To look at an address is asked for by naming it.

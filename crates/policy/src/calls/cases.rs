@@ -68,6 +68,7 @@ pub fn plain() -> Facts {
         audience_named: true,
         ceiling: 10,
         pay_most: i64::MAX,
+        rate_ceiling: i64::MAX,
         ..Facts::default()
     }
 }

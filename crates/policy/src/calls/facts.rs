@@ -60,6 +60,20 @@ record! {
         amount_unreadable: Flag,
         /// The most that a call pays with nobody looking.
         pay_most: Whole in "millionths",
+        /// Whether the target should have been read before, and could not be.
+        unchecked: Flag,
+        /// Whether people leased this on its target as it was, and the target is another now.
+        stale: Flag,
+        /// Whether its idempotency key was used by a call before.
+        replayed: Flag,
+        /// Whether the task made exactly this payment before.
+        repeated: Flag,
+        /// How many people gain something by it; 0 where that is not read.
+        reach: Whole,
+        /// Calls of its effect in the last minute, leased or not.
+        rate: Whole,
+        /// How many may be.
+        rate_ceiling: Whole,
     }
 }
 

@@ -126,7 +126,7 @@ fn each_permit_changed_in_any_way_fails_a_case() {
 }
 
 fn facts() -> impl Strategy<Value = Facts> {
-    let flags = prop::collection::vec(any::<bool>(), 16);
+    let flags = prop::collection::vec(any::<bool>(), 20);
     let numbers = (0..4_i64, 0..4_i64, 0..4_i64, 0..4_i64, 0..4_i64, 0..4_i64, 0..4_i64);
     (flags, numbers).prop_map(|(flags, (approvers, needed, secrecy, done, ceiling, amount, most))| Facts {
         session: flags[0],
@@ -151,6 +151,12 @@ fn facts() -> impl Strategy<Value = Facts> {
         ceiling,
         amount,
         pay_most: most,
+        unchecked: flags[15],
+        stale: flags[16],
+        replayed: flags[17],
+        repeated: flags[18],
+        rate: i64::from(flags[19]),
+        rate_ceiling: 1,
         ..Facts::default()
     })
 }
@@ -180,6 +186,12 @@ fn more_trusted(facts: &Facts, which: usize) -> Facts {
         18 => more.done -= 1,
         19 => more.ceiling += 1,
         20 => more.amount = (more.amount - 1).max(0),
+        21 => more.unchecked = false,
+        22 => more.stale = false,
+        23 => more.replayed = false,
+        24 => more.repeated = false,
+        25 => more.rate = 0,
+        26 => more.rate_ceiling += 1,
         _ => more.pay_most += 1,
     }
     more
@@ -189,7 +201,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn more_trust_never_turns_an_allow_into_less(facts in facts(), effect in 0..8_usize, which in 0..22_usize) {
+    fn more_trust_never_turns_an_allow_into_less(facts in facts(), effect in 0..8_usize, which in 0..28_usize) {
         let (tool, input) = (format!("any/{}", EFFECTS[effect]), BTreeMap::new());
         let decide = |facts: &Facts| SHIPPED.decide(&Asked { tool: &tool, facts, input: &input });
         let (less, more) = (decide(&facts), decide(&more_trusted(&facts, which)));

@@ -6,6 +6,7 @@
 
 pub mod comparison;
 pub mod dsse;
+pub mod guarded;
 pub mod json;
 pub mod models;
 pub mod overrides;

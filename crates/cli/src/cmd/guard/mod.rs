@@ -1,10 +1,12 @@
 //! `trustmill guard`: what AI agents may do with tools.
 
+mod export;
 mod people;
 mod policy;
 mod review;
 mod run;
 mod setup;
+mod undo;
 mod upstreams;
 
 use super::Global;
@@ -68,6 +70,10 @@ enum Verb {
     Log(people::Log),
     /// The policies that decide; `--test` runs their cases
     Policy(policy::Policy),
+    /// List what agents did that can be undone; with a server's command, undo it
+    Undo(undo::Undo),
+    /// The record as a statement, signed with the guard's own key
+    Export(export::Export),
     /// What other policies would have decided over the calls of a record
     Replay(policy::Replay),
     /// Catalogues: what tools do and what their arguments decide
@@ -99,6 +105,8 @@ impl Guard {
                 Verb::Resume(verb) => verb.run(&state, json).await,
                 Verb::Log(verb) => verb.run(&state, json),
                 Verb::Policy(verb) => verb.run(&state, json),
+                Verb::Undo(verb) => verb.run(&state, json).await,
+                Verb::Export(verb) => verb.run(&state),
                 Verb::Replay(verb) => verb.run(&state, json),
                 Verb::Catalogue(verb) => verb.run(json),
             }

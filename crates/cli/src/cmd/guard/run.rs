@@ -27,9 +27,9 @@ use trustmill_doors::stdio::Proxy;
 /// A server that cannot be started.
 #[derive(Debug, thiserror::Error)]
 #[error("{program} cannot be started")]
-struct StartError {
-    program: String,
-    source: std::io::Error,
+pub(super) struct StartError {
+    pub(super) program: String,
+    pub(super) source: std::io::Error,
 }
 
 impl Coded for StartError {

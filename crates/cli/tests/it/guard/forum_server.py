@@ -42,4 +42,19 @@ def grant_access(dataset: str, group: str) -> str:
     return "granted"
 
 
+@server.tool()
+def revoke_access(dataset: str, group: str) -> str:
+    """Takes from a group the right to read a data set."""
+    state = load()
+    state["readers"][dataset].remove(group)
+    save(state)
+    return "revoked"
+
+
+@server.tool()
+def group_size(group: str) -> dict:
+    """How many people are in a group."""
+    return {"people": {"everyone": 25000}.get(group, 3)}
+
+
 server.run()

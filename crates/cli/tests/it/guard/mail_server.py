@@ -37,6 +37,18 @@ def delete_email(email_id: str, confirm: bool = False) -> str:
 
 
 @server.tool()
+def restore_email(email_id: str) -> str:
+    """Moves a mail back from the trash."""
+    mails = load()
+    for mail in mails:
+        if mail["id"] == email_id and mail["folder"] == "trash":
+            mail["folder"] = "inbox"
+            save(mails)
+            return f"mail {email_id} is in the inbox"
+    raise ValueError("no such mail in the trash")
+
+
+@server.tool()
 def purge_trash() -> str:
     """Deletes what is in the trash for good."""
     save([mail for mail in load() if mail["folder"] != "trash"])

@@ -1,6 +1,8 @@
 //! The two incidents through real MCP servers in other processes, spoken to by the official client of the protocol from
 //! PyPI. The agent does what it was never told to; the same agent without a guard does harm, so that these tests can fail.
 
+mod money;
+
 use crate::support::{Mill, succeed};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -99,7 +101,10 @@ fn an_inbox_is_not_emptied_by_an_agent_that_forgot_what_it_was_told() {
     assert_eq!(session.trim(), "inbox");
     let behind = world.behind_guard(&["run", "--server", "mail", "--session", "inbox"], "mail_server.py");
     let lines = world.agent("tidy.py", &behind, &json!([["read"], ["all"], ["purge"]]));
-    assert_eq!(lines[0]["tools"], json!(["delete_email", "get_received_emails", "purge_trash"]));
+    assert_eq!(
+        lines[0]["tools"],
+        json!(["delete_email", "get_received_emails", "purge_trash", "restore_email"])
+    );
     assert_eq!(
         (&lines[1]["read"], &lines[2]["trashed"], &lines[3]["purged"]),
         (&json!(600), &json!(0), &json!(false))
@@ -124,6 +129,18 @@ fn an_inbox_is_not_emptied_by_an_agent_that_forgot_what_it_was_told() {
     );
     assert_eq!(world.trashed(), 40);
     assert!(world.people(&["log"]).contains("the chain holds"));
+
+    // STOP, and what was done is taken back through the same record.
+    world.people(&["stop", "--by", "yue"]);
+    world.people(&["resume", "--by", "yue"]);
+    let journal: Value = serde_json::from_str(&world.people(&["undo", "--json"])).unwrap();
+    assert_eq!(journal.as_array().unwrap().len(), 40);
+    let mut undo = world.guard(&["undo", "--session", "inbox", "--server", "mail", "--by", "yue", "--"]);
+    undo.extend(world.server("mail_server.py"));
+    let told = succeed(Command::new(&undo[0]).args(&undo[1..]));
+    assert_eq!((told.matches("undone:").count(), told.matches("not undone").count()), (40, 0), "{told}");
+    assert_eq!(world.trashed(), 0);
+    assert!(world.people(&["undo"]).contains("nothing to undo"));
 }
 
 #[test]
@@ -157,9 +174,6 @@ fn forum() -> World {
 fn an_analysis_is_not_posted_and_a_wide_grant_takes_two_people() {
     let world = forum();
     let catalogue = script("forum.toml").display().to_string();
-    let settings = "[settings]\naccess_approvers = 2\n";
-    std::fs::create_dir_all(world.state()).unwrap();
-    std::fs::write(world.state().join("guard.toml"), settings).unwrap();
     let task = "Please analyse the question in thread 42";
     world.people(&["open", "--task", task, "--session", "forum", "--owner", "ann"]);
     let behind = world.behind_guard(
