@@ -42,7 +42,7 @@ enum What {
         #[arg(long, value_name = "TEXT")]
         text: String,
         /// Who answers [default: the user of this process]
-        #[arg(long, value_name = "NAME", env = "USER")]
+        #[arg(long, value_name = "NAME", env = "USER", default_value = "operator")]
         by: String,
     },
     /// Take the work over with a patch of yours, which the same oracle judges
@@ -54,7 +54,7 @@ enum What {
         #[arg(long, value_name = "FILE")]
         patch: PathBuf,
         /// Who proposes it [default: the user of this process]
-        #[arg(long, value_name = "NAME", env = "USER")]
+        #[arg(long, value_name = "NAME", env = "USER", default_value = "operator")]
         by: String,
     },
 }
@@ -140,8 +140,9 @@ async fn take(
     let text = std::fs::read_to_string(patch).map_err(|error| usage(BadPatch(error.to_string())))?;
     let repairs = mill.repairs();
     let findings = repairs.hits(&waiting.release, None).await.map_err(usage)?;
-    let finding =
-        findings.into_iter().find(|finding| finding.ids.iter().any(|id| waiting.goal.contains(id.as_str())));
+    let named: Vec<&str> = waiting.goal.split([' ', ',']).collect();
+    let is_it = |id: &String| named.contains(&id.as_str());
+    let finding = findings.into_iter().find(|finding| finding.ids.iter().any(is_it));
     let finding = finding.ok_or_else(|| usage(InboxError::Unknown { id: id.to_owned() }))?;
     let outcome = repairs.propose(&finding, &text, by).await?;
     let kept = match &outcome {

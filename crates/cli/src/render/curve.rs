@@ -11,6 +11,8 @@ const LEFT: f64 = 88.0;
 const RIGHT: f64 = 300.0;
 const TOP: f64 = 56.0;
 const BOTTOM: f64 = 56.0;
+/// Between the ends of the axis and the first and last point, for the bars beside these.
+const INSET: f64 = 36.0;
 /// The most curves that can be told apart.
 const MOST: usize = 6;
 /// Colours that people with any kind of colour vision tell apart (Okabe and Ito 2008).
@@ -23,8 +25,9 @@ pub(crate) fn svg(curves: &[Curve], days: u32) -> String {
     let (first, last) = (instants.clone().min().unwrap_or(0), instants.max().unwrap_or(0));
     let span = (last - first).max(1) as f64;
     let x = |point: &Point| {
-        let at = (point.from.as_second() - first) as f64 / span;
-        LEFT + at * (WIDTH - LEFT - RIGHT)
+        // A single point stands in the middle.
+        let at = if first == last { 0.5 } else { (point.from.as_second() - first) as f64 / span };
+        LEFT + INSET + at * (WIDTH - LEFT - RIGHT - 2.0 * INSET)
     };
     let mut out = String::new();
     let _ = write!(

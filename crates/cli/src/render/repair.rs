@@ -3,7 +3,7 @@
 use super::show::printable;
 use crate::cmd::{RepairRow, repair_ruling};
 use crate::out::say;
-use trustmill_core::repair::{CheckOutcome, Ruling};
+use trustmill_core::repair::{Check, CheckOutcome, Checked, Ruling};
 use trustmill_factory::repair::Repaired;
 
 /// One paragraph for each advisory.
@@ -26,6 +26,9 @@ pub(crate) fn print(rows: &[RepairRow]) {
         if let Some(miss) = &row.missed {
             say!("  {}: {}", miss.class.as_str(), printable(miss.why.as_bytes()));
         }
+        if let Some(agent) = &row.agent {
+            say!("  {}", printable(agent.as_bytes()));
+        }
         say!();
     }
 }
@@ -44,7 +47,14 @@ fn about(repaired: &Repaired) {
         say!("  {:<16} {word:<10} {}", checked.check.as_str(), printable(checked.detail.as_bytes()));
     }
     if repaired.ruling == Ruling::Unproven {
-        say!("  unproven: everything else holds, and no test shows that the vulnerability is gone");
+        let shown =
+            |checked: &Checked| checked.check == Check::Regression && checked.outcome == CheckOutcome::Held;
+        match repaired.judgement.checks.iter().any(shown) {
+            true => say!("  unproven: a test shows the fix, and it is not certain that all of it is there"),
+            false => {
+                say!("  unproven: everything else holds, and no test shows that the vulnerability is gone")
+            }
+        }
     }
     for (name, sha256, size) in &repaired.files {
         say!("  {name}  {size} bytes  sha256:{sha256}");

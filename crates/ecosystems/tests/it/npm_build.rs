@@ -15,7 +15,9 @@ use trustmill_core::port::ecosystem::{Build, BuildRequest, Ecosystem, Evidence};
 use trustmill_core::port::fetch::Fetch;
 use trustmill_core::port::gate::Open;
 use trustmill_core::port::sandbox::Limits;
+use trustmill_core::port::workshop::Bench;
 use trustmill_core::recipe::Recipe;
+use trustmill_core::repair::TestOutcome;
 use trustmill_core::source::{Checkout, FoundBy, ObjectId, Source, SourceFrom, Sources, Tree};
 use trustmill_ecosystems::npm::discover::{self, Discovered};
 use trustmill_ecosystems::npm::lockfile::Target;
@@ -211,4 +213,68 @@ async fn a_binding_gyp_without_a_script_is_an_install_script_all_the_same() {
     assert_eq!(build.install_scripts, all, "{}", log(&build));
     // Whether it ends well depends on the compilers of this machine.
     assert!(log(&build).contains("mill: script addon@3.0.0 install"), "{}", log(&build));
+}
+
+/// How the tests of a package of these files end, by name.
+async fn tested(
+    files: &[(&str, &str)],
+    only: Option<&[String]>,
+) -> (BTreeMap<String, TestOutcome>, Option<String>) {
+    let mill = Mill::new();
+    let release = Purl::release("npm", "demo", "1.0.0");
+    let bench = Bench { release: &release, as_of: "2024-06-01T00:00:00Z".parse().unwrap() };
+    let report = mill.npm.workshop().unwrap().test(&bench, &contents(files), only).await.unwrap();
+    assert!(report.runner.contains("Node 20."), "{report:?}");
+    (report.tests, report.problem)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_of_tests_end_as_they_say_or_as_they_end() {
+    use TestOutcome::{Failed, Passed, Skipped};
+    let files = [
+        (
+            "package.json",
+            r#"{"name":"demo","version":"1.0.0","scripts":{"test":"lint . && tape test/*.js"}}"#,
+        ),
+        ("index.js", "module.exports = 1;\n"),
+        (
+            "test/tap.js",
+            "console.log('TAP version 13\\n# one\\nok 1 is\\nnot ok 2 is\\n  nested\\n# two\\nok 3 is # SKIP no\\n1..3'); process.exit(1);\n",
+        ),
+        ("test/plain.js", "if (require('..') !== 1) throw new Error('no');\n"),
+        ("test/throws.js", "throw new Error('no network: ' + require('fs').existsSync('/root'));\n"),
+        ("other.js", "throw new Error('no test');\n"),
+    ];
+    let (tests, problem) = tested(&files, None).await;
+    let named = |name: &str| tests.get(name).copied();
+    assert_eq!(problem, None);
+    assert_eq!(named("test/tap.js::one is"), Some(Passed));
+    assert_eq!(named("test/tap.js::one is #2"), Some(Failed));
+    assert_eq!(named("test/tap.js::two is"), Some(Skipped));
+    assert_eq!((named("test/plain.js"), named("test/throws.js")), (Some(Passed), Some(Failed)));
+    assert_eq!(tests.len(), 5, "{tests:?}");
+    let (tests, _) = tested(&files, Some(&["test/plain.js".to_owned()])).await;
+    assert_eq!(tests.into_keys().collect::<Vec<_>>(), ["test/plain.js"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mocha_is_run_with_the_options_of_the_package() {
+    let files = [
+        (
+            "package.json",
+            r#"{"name":"demo","version":"1.0.0","scripts":{"test":"NODE_ENV=test mocha -R dot --ui tdd --bail spec/a.js"},"devDependencies":{"mocha":"10.4.0","eslint":"o/r#none"}}"#,
+        ),
+        (
+            "spec/a.js",
+            "suite('kit', function () {\n  test('fails', function () { throw new Error('x'); });\n  test('holds', function () {});\n  test('waits');\n});\n",
+        ),
+    ];
+    let (tests, problem) = tested(&files, None).await;
+    let all: Vec<_> = tests.iter().map(|(name, outcome)| (name.as_str(), *outcome)).collect();
+    let expected = [
+        ("spec/a.js::kit fails", TestOutcome::Failed),
+        ("spec/a.js::kit holds", TestOutcome::Passed),
+        ("spec/a.js::kit waits", TestOutcome::Skipped),
+    ];
+    assert_eq!((all.as_slice(), problem), (expected.as_slice(), None));
 }

@@ -158,6 +158,21 @@ impl Repairs {
         }
     }
 
+    /// Whether strategies repair a release, tried anew whatever is known of it; nothing is kept of what comes out.
+    ///
+    /// # Errors
+    /// As [`Self::repair`].
+    pub async fn would_repair(&self, finding: &Finding) -> Result<bool, StepError> {
+        let known = facts::repaired(&self.world, &finding.release).await?;
+        let number = u32::try_from(known.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let ecosystem = Arc::clone(self.world.ecosystem(&finding.release)?);
+        let Some(workshop) = ecosystem.workshop() else { return Ok(false) };
+        match task::make(self, finding, workshop, number).await? {
+            Ok(task) => Ok(self.attempt(&task, workshop).await?.is_ok()),
+            Err(_) => Ok(false),
+        }
+    }
+
     /// Judges a change that a person, or any other program, proposes as a unified difference; accepted, it is kept like
     /// every other.
     ///

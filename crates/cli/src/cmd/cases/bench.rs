@@ -46,8 +46,8 @@ pub(super) struct Bench {
     /// If it wins, ask it first for this class of tasks
     #[arg(long, value_name = "CLASS")]
     promote: Option<String>,
-    /// Who promotes [default: the user of this process]
-    #[arg(long, value_name = "NAME", env = "USER")]
+    /// Who promotes [default: the user of this process, as far as it says]
+    #[arg(long, value_name = "NAME", env = "USER", default_value = "operator")]
     by: String,
 }
 
@@ -126,6 +126,16 @@ impl Field<'_> {
         Ok(())
     }
 
+    /// Has strategies try what was accepted before, as if it never had been; nothing is kept of it.
+    async fn again(&self, case: &Case) -> Result<Option<Try>, Failure> {
+        let repairs = self.mill.repairs();
+        let Some(finding) = finding(&repairs, &case.release, &case.goal).await else { return Ok(None) };
+        let begun = Instant::now();
+        let accepted = repairs.would_repair(&finding).await?;
+        let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Ok(Some(Try { accepted, cost_micros: Some(0), millis }))
+    }
+
     /// Tries one case again; `None` where there is nothing to try.
     async fn run(&self, case: &Case, model: Option<&ModelRef>) -> Result<Option<Try>, Failure> {
         let repairs = self.mill.repairs();
@@ -178,7 +188,10 @@ impl Replay {
         let router = mill.models().await?;
         let case = store(mill).find(&self.id).await.map_err(|error| Failure::new(Exit::Usage, error))?;
         let field = Field { mill, router: &router, most: 1 };
-        let tried = field.run(&case, self.model.as_ref()).await?;
+        let tried = match &self.model {
+            None if case.is_accepted() => field.again(&case).await?,
+            model => field.run(&case, model.as_ref()).await?,
+        };
         let accepted = tried.is_some_and(|tried| tried.accepted);
         match (global.json, tried) {
             (true, tried) => to_json(&tried),

@@ -53,7 +53,7 @@ enum What {
         #[arg(long, value_name = "TEXT")]
         why: String,
         /// Who says so [default: the user of this process]
-        #[arg(long, value_name = "NAME", env = "USER")]
+        #[arg(long, value_name = "NAME", env = "USER", default_value = "operator")]
         by: String,
     },
     /// Talk to a model: a call of a tool and back, streamed, counted and priced
@@ -75,7 +75,7 @@ struct BanArgs {
     #[arg(long, value_name = "TEXT")]
     why: String,
     /// Who says so [default: the user of this process]
-    #[arg(long, value_name = "NAME", env = "USER")]
+    #[arg(long, value_name = "NAME", env = "USER", default_value = "operator")]
     by: String,
 }
 

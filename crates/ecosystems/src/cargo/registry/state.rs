@@ -192,3 +192,62 @@ async fn apply_locks(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use trustmill_core::shelf::{OwnFile, ShelfRefusal};
+
+    fn fact(version: &str, digest: Sha256, refused: bool) -> Fact {
+        let own = OwnFile {
+            sha256: digest,
+            size: 1,
+            upload_time: trustmill_core::Timestamp::UNIX_EPOCH,
+            requires_python: None,
+            metadata_sha256: None,
+        };
+        let refuse = refused.then(|| ShelfRefusal { code: "TM0703".into(), reason: "withdrawn".into() });
+        let shelf = Shelf { own: Some(own), refuse, ..Shelf::new() };
+        Fact {
+            format: Fact::FORMAT,
+            about: Purl::release("cargo", "kit", version),
+            kind: Shelf::REPAIRED.into(),
+            subject: Some(format!("kit-{version}.crate")),
+            at: trustmill_core::Timestamp::UNIX_EPOCH,
+            body: serde_json::to_value(&shelf).unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_repaired_release_is_in_the_place_of_the_one_that_it_repairs() {
+        let line = |version: &str| {
+            let sum = Sha256::of(version.as_bytes());
+            format!(
+                r#"{{"name":"kit","vers":"{version}","deps":[],"cksum":"{sum}","features":{{"a":[]}},"yanked":true}}"#
+            )
+        };
+        let body = Bytes::from([line("1.2.0"), line("1.2.1+b")].join("\n"));
+        let file = Arc::new(IndexFile::parse("kit", &body).unwrap());
+        let (first, second) = (Sha256::of(b"1"), Sha256::of(b"2"));
+        let facts = [
+            fact("1.2.0+tm.1", first, false),
+            fact("1.2.0+tm.2", second, false),
+            fact("1.2.1+b.tm.1", first, false),
+            fact("9.9.9+tm.1", first, false),
+        ];
+        let (shown, repaired) = with_repaired_releases(&file, &facts, &mut HashMap::new());
+        let versions: Vec<_> = shown.releases.iter().map(|release| release.version.as_str()).collect();
+        assert_eq!(versions, ["1.2.0+tm.2", "1.2.1+b.tm.1"]);
+        assert_eq!(shown.releases[0].sha256, second);
+        let read: serde_json::Value = serde_json::from_slice(&shown.releases[0].line).unwrap();
+        assert_eq!(
+            (&read["vers"], &read["yanked"], read["features"].is_object()),
+            (&"1.2.0+tm.2".into(), &false.into(), true)
+        );
+        assert!(repaired.contains("1.2.0+tm.2") && !repaired.contains("1.2.0+tm.1"));
+        let withdrawn = [fact("1.2.0+tm.1", first, false), fact("1.2.0+tm.1", first, true)];
+        let (shown, _) = with_repaired_releases(&file, &withdrawn, &mut HashMap::new());
+        assert_eq!(shown.releases[0].version, "1.2.0");
+    }
+}

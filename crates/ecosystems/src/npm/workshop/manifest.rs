@@ -35,6 +35,32 @@ const RUNNERS: [&str; 12] = [
     "expresso",
 ];
 
+/// Beginnings of the names of what scripts name and tests do not need.
+const LEFT_OUT: [&str; 22] = [
+    "eslint",
+    "@ljharb/eslint",
+    "jscs",
+    "jshint",
+    "standard",
+    "semistandard",
+    "xo",
+    "prettier",
+    "browserify",
+    "uglify",
+    "webpack",
+    "rollup",
+    "karma",
+    "covert",
+    "nyc",
+    "istanbul",
+    "c8",
+    "coveralls",
+    "codecov",
+    "parallelshell",
+    "husky",
+    "safe-publish-latest",
+];
+
 /// The object in `package.json`.
 pub(super) fn read(tree: &Contents) -> Option<Map<String, Value>> {
     let text = tree.text(MANIFEST)?.trim_start_matches('\u{feff}');
@@ -101,7 +127,7 @@ pub(super) fn for_tests(tree: &Contents, wanted: Wanted) -> Option<Bytes> {
     let texts: Vec<&str> = tests.filter_map(|(_, member)| member.text()).collect();
     let is_named = |name: &str| {
         RUNNERS.contains(&name)
-            || scripts.contains(name)
+            || (scripts.contains(name) && !LEFT_OUT.iter().any(|start| name.starts_with(start)))
             || texts.iter().any(|text| {
                 ['\'', '"', '`'].iter().any(|quote| {
                     text.contains(&format!("{quote}{name}{quote}"))
@@ -174,7 +200,7 @@ mod tests {
             assert_eq!(value["dependencies"].as_object().unwrap().len(), 1);
             value["devDependencies"].as_object().unwrap().keys().cloned().collect::<Vec<_>>()
         };
-        assert_eq!(names(Wanted::Named), ["mocha", "nyc", "should"]);
+        assert_eq!(names(Wanted::Named), ["mocha", "should"]);
         assert_eq!(names(Wanted::All).len(), 4);
     }
 

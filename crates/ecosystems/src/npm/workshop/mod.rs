@@ -171,7 +171,7 @@ fn rungs(uploaded: Timestamp, tree: &Contents) -> Vec<Settled> {
     let later = |days: i64| uploaded.checked_add(hours(days)).unwrap_or(uploaded);
     let asked = manifest::engine(tree).and_then(|range| eras::allowed(uploaded, &range));
     let of = |as_of: Timestamp, wanted: Wanted| {
-        let (node, npm) = eras::at(as_of);
+        let (node, npm) = eras::at(as_of.min(later(4 * 365)));
         let node = asked.unwrap_or(node).max(node.min(eras::NODE_NEWEST));
         Settled { as_of, node, npm: npm.to_owned(), wanted }
     };
@@ -179,7 +179,8 @@ fn rungs(uploaded: Timestamp, tree: &Contents) -> Vec<Settled> {
         of(later(7), Wanted::Named),
         of(later(7), Wanted::All),
         of(later(365), Wanted::Named),
-        of(later(4 * 365), Wanted::Named),
+        // What was published since, where the registry does not say when.
+        of(later(12 * 365), Wanted::Named),
     ]
 }
 
