@@ -5,7 +5,6 @@
 //! has an effect is, and is shown apart, since it is the disk's time.
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stdout,
     clippy::indexing_slicing,
     reason = "a bench that cannot go on says so by panicking"
 )]
