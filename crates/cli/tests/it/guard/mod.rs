@@ -1,6 +1,7 @@
 //! The two incidents through real MCP servers in other processes, spoken to by the official client of the protocol from
 //! PyPI. The agent does what it was never told to; the same agent without a guard does harm, so that these tests can fail.
 
+mod crash;
 mod money;
 
 use crate::support::{Mill, succeed};
