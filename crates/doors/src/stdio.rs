@@ -179,26 +179,27 @@ impl Proxy {
             return Err(Refused::Malformed("a tool call names its tool".into()));
         };
         let arguments = params.get("arguments").cloned().unwrap_or_default();
-        self.decide(tool, arguments, server).await
+        self.decide(tool, arguments, message, server).await
     }
 
     /// Decides over reading a resource.
     async fn read(&self, message: &Value, server: &mut (impl AsyncWrite + Unpin)) -> Result<Open, Refused> {
         let uri = message.pointer("/params/uri").cloned().unwrap_or_default();
-        self.decide(RESOURCES, json!({ "uri": uri }), server).await
+        self.decide(RESOURCES, json!({ "uri": uri }), message, server).await
     }
 
     async fn decide(
         &self,
         tool: &str,
         arguments: Value,
+        message: &Value,
         server: &mut (impl AsyncWrite + Unpin),
     ) -> Result<Open, Refused> {
         let call = Call::new(&self.server, tool, arguments, Limits::default())
             .map_err(|error| Refused::Malformed(error.to_string()))?;
         let answer = match self.desk.look_first(&call).await {
             None => self.desk.decide(&self.session, &call).await,
-            Some(look) => match self.read_target(&look, server).await {
+            Some(look) => match self.read_target(&look, message, server).await {
                 // The desk knows that something should have been read.
                 None => self.desk.decide(&self.session, &call).await,
                 Some(seen) => self.desk.decide_seen(&self.session, &call, &seen).await,
@@ -211,11 +212,22 @@ impl Proxy {
     }
 
     /// Makes a call of the guard's own, which reads what a client's call would touch.
-    async fn read_target(&self, look: &Call, server: &mut (impl AsyncWrite + Unpin)) -> Option<Value> {
+    async fn read_target(
+        &self,
+        look: &Call,
+        on_behalf_of: &Value,
+        server: &mut (impl AsyncWrite + Unpin),
+    ) -> Option<Value> {
         let id = json!(format!("guard-{}", self.looks.fetch_add(1, Ordering::Relaxed)));
         let (tell, told) = oneshot::channel();
         self.opened().insert(id.to_string(), Open::Look(tell));
-        let params = json!({ "name": look.tool, "arguments": look.arguments });
+        let mut params = json!({ "name": look.tool, "arguments": look.arguments });
+        if let Some(mut meta) = on_behalf_of.pointer("/params/_meta").cloned() {
+            // Since revision 2026-07-28 every request says itself which revision it follows and what its client can.
+            // Progress would be of a call that the client did not make.
+            meta.as_object_mut().and_then(|meta| meta.remove("progressToken"));
+            params["_meta"] = meta;
+        }
         let message = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });
         let sent = async {
             server.write_all(&line(&message)).await.ok()?;

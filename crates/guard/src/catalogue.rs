@@ -167,6 +167,13 @@ pub struct Tool {
     pub returns: Returns,
 }
 
+impl Tool {
+    /// Whether what is read of its target says how many people gain something by it.
+    pub fn names_reach(&self) -> bool {
+        self.check.iter().flat_map(|check| check.fields.values()).any(|field| field.role == Role::Reach)
+    }
+}
+
 /// The tools of one kind of server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -104,12 +104,14 @@ impl Gathered {
     }
 }
 
-/// A change of access that reaches many takes two people, whatever the setting.
+/// A change of access that reaches many takes two people, whatever the setting; so does one whose reach should have been
+/// read and was not.
 fn approvers_needed(settings: &Settings, tool: &Tool, call: &Call) -> u32 {
     if tool.effect != Effect::Access {
         return 1;
     }
-    let wide = call.reach(tool).is_some_and(|reach| reach > u64::from(settings.access_wide));
+    let reach = call.reach(tool);
+    let wide = reach.map_or(tool.names_reach(), |reach| reach > u64::from(settings.access_wide));
     settings.access_approvers.max(if wide { 2 } else { 1 })
 }
 
