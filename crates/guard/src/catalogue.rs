@@ -20,8 +20,10 @@ pub enum Role {
     Amount,
     /// In which currency.
     Currency,
-    /// What is changed, deleted, shared or bought.
+    /// What is changed, deleted or shared.
     Item,
+    /// What is bought: the user must mean it, however easily it is taken out of a cart again.
+    Goods,
     /// Who gains or loses a right.
     Grantee,
     /// Where something is put: a channel, a folder, an address.
@@ -117,6 +119,10 @@ pub struct Returns {
     pub names: Vec<String>,
     /// How secret it is.
     pub confidentiality: Confidentiality,
+    /// Whether strangers may be listed in it, as in a marketplace: then a search for what the user named does not make
+    /// all that it finds what the user means.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub open: bool,
 }
 
 /// What the guard itself reads before a call is decided: the target as it is now.

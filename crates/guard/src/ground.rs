@@ -106,6 +106,7 @@ impl Register {
 
 /// The values that a result mints. `asked` says whether the user's words gave what the call looked for.
 pub fn mint(returns: &Returns, words: &Words, asked: bool, result: &Value) -> Vec<Minted> {
+    let asked = asked && !returns.open;
     let mut minting = Minting { returns, words, minted: Vec::new() };
     if !returns.mints.is_empty() {
         minting.top(result, asked);
@@ -284,5 +285,13 @@ mod tests {
         let events = json!([{ "title": "Weekly", "participants": ["ann@example.com"] }]);
         let found = register(&words, true, &events);
         assert_eq!(found.ground(&words, &Kind::Email, "ann@example.com"), Grounding::Referred);
+        let mut open = Register::default();
+        let returns = Returns { open: true, ..returns() };
+        mint(&returns, &words, true, &events).iter().for_each(|minted| open.enter(minted));
+        assert_eq!(
+            open.ground(&words, &Kind::Email, "ann@example.com"),
+            Grounding::Present,
+            "anybody's event"
+        );
     }
 }
