@@ -226,7 +226,7 @@ impl Proxy {
             // Since revision 2026-07-28 every request says itself which revision it follows and what its client can.
             // Progress would be of a call that the client did not make.
             meta.as_object_mut().and_then(|meta| meta.remove("progressToken"));
-            params["_meta"] = meta;
+            put(&mut params, "_meta", meta);
         }
         let message = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });
         let sent = async {
@@ -375,6 +375,13 @@ pub(crate) fn answered(result: &Value) -> Value {
 
 fn failure(id: &Value, code: i32, message: &str) -> Value {
     json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } })
+}
+
+/// Sets a member. What is no object stays as it is: whoever sent it is told so by whoever reads it.
+pub(crate) fn put(object: &mut Value, key: &str, value: impl Into<Value>) {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(key.to_owned(), value.into());
+    }
 }
 
 pub(crate) fn line(message: &Value) -> Vec<u8> {

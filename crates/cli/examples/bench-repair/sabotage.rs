@@ -254,10 +254,10 @@ fn movable(lines: &[String]) -> Option<(usize, std::ops::Range<usize>)> {
         let run = first..first + count;
         let head = lines.iter().take(first).rposition(|line| line.starts_with("@@ -"))?;
         let above = lines.iter().enumerate().take(first).skip(head + 1);
-        let opener =
+        let mut opener =
             above.into_iter().filter(|(_, line)| line.starts_with(' ') && opens(line)).map(|(at, _)| at);
         let does = lines.iter().skip(first).take(count).any(|line| does_something(line));
-        match opener.last().filter(|_| does) {
+        match opener.next_back().filter(|_| does) {
             Some(to) => return Some((to, run)),
             None => at = first + count,
         }

@@ -52,7 +52,7 @@ fn about(repaired: &Repaired) {
         match repaired.judgement.checks.iter().any(shown) {
             true => say!("  unproven: a test shows the fix, and it is not certain that all of it is there"),
             false => {
-                say!("  unproven: everything else holds, and no test shows that the vulnerability is gone")
+                say!("  unproven: everything else holds, and no test shows that the vulnerability is gone");
             }
         }
     }

@@ -18,6 +18,7 @@ use super::upstream::Server;
 use super::{LONGEST, REVISIONS};
 use crate::desk::Desk;
 use crate::engine::Engine;
+use crate::stdio::put;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Path, State};
@@ -178,7 +179,9 @@ fn connection(
 
 fn other_revision(id: &Value, asked: &str) -> Response {
     let mut message = failure(id, OTHER_REVISION, "this revision of the protocol is not spoken here");
-    message["error"]["data"] = json!({ "supported": REVISIONS, "requested": asked });
+    if let Some(error) = message.get_mut("error") {
+        put(error, "data", json!({ "supported": REVISIONS, "requested": asked }));
+    }
     said(StatusCode::BAD_REQUEST, &message)
 }
 

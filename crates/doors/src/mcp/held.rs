@@ -7,6 +7,7 @@
 use super::hub::Hub;
 use super::stream::Stream;
 use crate::engine::Answer;
+use crate::stdio::put;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use trustmill_core::Sha256;
@@ -102,7 +103,7 @@ impl Hub {
                 )
             }
             page => {
-                params["requestedSchema"] = json!({ "type": "object", "properties": {} });
+                put(&mut params, "requestedSchema", json!({ "type": "object", "properties": {} }));
                 let place = match page {
                     Some(page) => format!("at {page}"),
                     None => format!(
@@ -115,7 +116,7 @@ impl Hub {
                 )
             }
         };
-        params["message"] = Value::String(text);
+        put(&mut params, "message", text);
         json!({ "jsonrpc": "2.0", "id": id, "method": "elicitation/create", "params": params })
     }
 }

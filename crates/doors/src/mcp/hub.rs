@@ -11,7 +11,7 @@ use super::upstream::{Arrival, Lost, Upstream};
 use super::{answer, failure};
 use crate::desk::{Desk, Told};
 use crate::engine::Answer;
-use crate::stdio::{Refused, answered};
+use crate::stdio::{Refused, answered, put};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -292,7 +292,7 @@ impl Hub {
             Ok(number) => number,
             Err(refused) => return Refused::Decided(refused).error(request.id),
         };
-        params["uri"] = Value::String(own.to_owned());
+        put(&mut params, "uri", own);
         self.make(request, RESOURCES, &call, number, params).await
     }
 
@@ -367,7 +367,7 @@ impl Hub {
         else {
             return failure(request.id, -32602, "no server has a prompt of this name");
         };
-        params["name"] = Value::String(own.to_owned());
+        put(&mut params, "name", own);
         self.pass(request, server, "prompts/get", params).await
     }
 
@@ -379,7 +379,7 @@ impl Hub {
         else {
             return failure(request.id, -32002, "no server has a resource at this address");
         };
-        params["uri"] = Value::String(own.to_owned());
+        put(&mut params, "uri", own);
         self.pass(request, server, method, params).await
     }
 
@@ -397,7 +397,9 @@ impl Hub {
         else {
             return failure(request.id, -32602, "no server has what is to be completed");
         };
-        params["ref"][member] = Value::String(own.to_owned());
+        if let Some(named) = params.get_mut("ref") {
+            put(named, member, own);
+        }
         self.pass(request, server, "completion/complete", params).await
     }
 
@@ -485,7 +487,7 @@ impl Hub {
         }
         let stream = self.stream_for(server, about);
         let ours = format!("{server}-{}", self.number());
-        message["id"] = Value::String(ours.clone());
+        put(&mut message, "id", ours.as_str());
         let asking = Asking::Server { server: server.to_owned(), id, stream: Arc::clone(&stream) };
         self.opened().asking.insert(ours, asking);
         stream.push(&message);
@@ -513,7 +515,9 @@ impl Hub {
                 });
                 if let Some((ours, stream)) = found {
                     open.asking.remove(&ours);
-                    message["params"]["requestId"] = Value::String(ours);
+                    if let Some(params) = message.get_mut("params") {
+                        put(params, "requestId", ours);
+                    }
                     stream.push(&message);
                 }
             }

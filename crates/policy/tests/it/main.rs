@@ -1,6 +1,6 @@
 //! What policies decide, and what is wrong with those that cannot.
 
-#![expect(clippy::unwrap_used, reason = "the tests' own setup speaks by panicking")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "the tests' own setup speaks by panicking")]
 
 mod calls;
 mod decide;

@@ -2,7 +2,7 @@
 
 use super::{Hub, Incoming, answer, failure};
 use crate::mcp::name::Naming;
-use crate::stdio::review;
+use crate::stdio::{put, review};
 use serde_json::{Map, Value, json};
 use std::sync::atomic::Ordering;
 
@@ -171,7 +171,7 @@ impl Hub {
             "serverInfo": { "name": "trustmill-guard", "version": env!("CARGO_PKG_VERSION") },
         });
         if !instructions.is_empty() {
-            greeting["instructions"] = Value::String(instructions.join("\n\n"));
+            put(&mut greeting, "instructions", instructions.join("\n\n"));
         }
         greeting
     }

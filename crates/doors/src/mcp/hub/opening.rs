@@ -7,6 +7,7 @@ use crate::mcp::held::{Quiet, Shows};
 use crate::mcp::name::Naming;
 use crate::mcp::stream::Stream;
 use crate::mcp::upstream::{Arrival, Server, Sink, Upstream};
+use crate::stdio::put;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -76,7 +77,7 @@ pub(in crate::mcp) async fn open(opening: Opening<'_>) -> Result<Opened, String>
     }
     let asked = params.get("protocolVersion").and_then(Value::as_str).unwrap_or_default();
     let revision = REVISIONS.iter().find(|known| **known == asked).unwrap_or(&REVISIONS[0]).to_string();
-    params["protocolVersion"] = json!(revision);
+    put(&mut params, "protocolVersion", revision.as_str());
     let doors: Vec<(String, Arc<Door>)> = servers.keys().map(|name| (name.clone(), Arc::default())).collect();
     let greeted = servers
         .iter()

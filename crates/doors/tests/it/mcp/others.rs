@@ -71,7 +71,7 @@ async fn the_memory_server() {
         ["call", "create_entities", { "entities": [entity] }], ["call", "search_nodes", { "query": "tea" }],
         ["call", "delete_entities", { "entityNames": ["Ann"] }],
     ])).await;
-    assert_eq!(said[0]["isError"].as_bool().unwrap_or(false), false, "{}", said[0]);
+    assert!(!said[0]["isError"].as_bool().unwrap_or(false), "{}", said[0]);
     assert_eq!(said[1]["structuredContent"]["entities"][0]["name"], "Ann");
     assert_eq!(said[2]["isError"], true, "what cannot be undone is not done: {}", said[2]);
     let reading =
@@ -133,7 +133,7 @@ async fn the_git_and_time_servers() {
     assert!(alone[1].to_string().contains("Asia/Tokyo"));
     let (_held, folder) = workshop();
     let git = |args: &[&str]| {
-        assert!(Command::new("git").current_dir(&folder).args(args).status().unwrap().success())
+        assert!(Command::new("git").current_dir(&folder).args(args).status().unwrap().success());
     };
     git(&["init", "--quiet", "-b", "main"]);
     std::fs::write(folder.join("a.txt"), "x").unwrap();
