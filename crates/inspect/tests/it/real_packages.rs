@@ -57,18 +57,23 @@ fn npm() -> Vec<(String, Bytes)> {
             assert!((0..4).any(|_| pack(package)), "{package} could not be packed");
         }
     });
-    files(&folder, ".tgz", 300 << 10)
+    enough(files(&folder, ".tgz", 300 << 10))
 }
 
 fn crates() -> Vec<(String, Bytes)> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.unwrap_or_else(|| Path::new(&std::env::var_os("HOME").unwrap()).join(".cargo"));
     let caches = std::fs::read_dir(home.join("registry/cache")).unwrap();
-    let mut crates: Vec<_> =
+    // One folder for each registry that was ever used here.
+    let crates: Vec<_> =
         caches.flat_map(|cache| files(&cache.unwrap().path(), ".crate", 100 << 10)).collect();
     // Every fifth of them: neighbours in the alphabet are of one family.
-    crates = crates.into_iter().step_by(5).take(30).collect();
-    crates
+    enough(crates.into_iter().step_by(5).take(30).collect())
+}
+
+fn enough(files: Vec<(String, Bytes)>) -> Vec<(String, Bytes)> {
+    assert!(files.len() >= 20, "only {} files", files.len());
+    files
 }
 
 fn files(folder: &Path, suffix: &str, most: usize) -> Vec<(String, Bytes)> {
@@ -80,7 +85,6 @@ fn files(folder: &Path, suffix: &str, most: usize) -> Vec<(String, Bytes)> {
         .filter(|(_, bytes): &(String, Bytes)| bytes.len() <= most)
         .collect();
     files.sort();
-    assert!(files.len() >= 20, "only {} files in {}", files.len(), folder.display());
     files
 }
 
