@@ -210,6 +210,7 @@ fn stray(session: &Session, tool: &Tool, content: &[String]) -> Option<String> {
     }
     let mut addresses = content.iter().flat_map(|text| crate::value::addresses(text));
     addresses
-        .find(|word| session.register.ground(&session.words, &Kind::Url, word) == Grounding::None)
+        // That somebody wrote it into what was read is no reason to pass it on.
+        .find(|word| session.register.ground(&session.words, &Kind::Url, word) < Grounding::Referred)
         .map(|word| word.chars().take(80).collect())
 }
