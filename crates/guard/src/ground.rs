@@ -111,26 +111,8 @@ pub fn mint(returns: &Returns, words: &Words, asked: bool, result: &Value) -> Ve
     if !returns.mints.is_empty() {
         minting.top(result, asked);
     }
-    addresses(result, &mut minting.minted, 0);
+    minting.addresses(result, asked && !result.is_string(), 0);
     minting.minted
-}
-
-/// Web addresses in texts, word for word. They say nothing of who may be told something; only that whoever asks for them
-/// tells nothing new. Addresses of this machine and of private networks are left out.
-fn addresses(value: &Value, minted: &mut Vec<Minted>, depth: usize) {
-    if depth > 64 || minted.len() >= MOST_OF_ONE {
-        return;
-    }
-    match value {
-        Value::Array(items) => items.iter().for_each(|item| addresses(item, minted, depth + 1)),
-        Value::Object(map) => map.values().for_each(|item| addresses(item, minted, depth + 1)),
-        Value::String(text) => {
-            let found = crate::value::addresses(text).filter_map(|word| Kind::Url.normal(word));
-            let public = found.filter(|url| !is_private(url)).take(MOST_OF_ONE - minted.len());
-            minted.extend(public.map(|value| Minted { kind: Kind::Url, value, referred: false }));
-        }
-        _ => {}
-    }
 }
 
 /// Whether an address leads to this machine, a private network, or a cloud's metadata: by number or by a name without a
@@ -204,6 +186,27 @@ impl Minting<'_> {
             let long = text.chars().count() >= 3;
             long && (self.words.name(&Kind::Name, text) || self.words.name_owner(text))
         })
+    }
+
+    /// Web addresses in texts, word for word, as well grounded as the record that they stand in. A page is no record:
+    /// what it links to is its writer's wish. Addresses of this machine and of private networks are left out.
+    fn addresses(&mut self, value: &Value, referred: bool, depth: usize) {
+        if depth > 64 || self.minted.len() >= MOST_OF_ONE {
+            return;
+        }
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| self.addresses(item, referred, depth + 1)),
+            Value::Object(map) => {
+                let referred = referred || self.is_meant(map);
+                map.values().for_each(|item| self.addresses(item, referred, depth + 1));
+            }
+            Value::String(text) => {
+                let found = crate::value::addresses(text).filter_map(|word| Kind::Url.normal(word));
+                let public = found.filter(|url| !is_private(url)).take(MOST_OF_ONE - self.minted.len());
+                self.minted.extend(public.map(|value| Minted { kind: Kind::Url, value, referred }));
+            }
+            _ => {}
+        }
     }
 
     fn scalar(&mut self, kind: &Kind, value: &Value, referred: bool) {

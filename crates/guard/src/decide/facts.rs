@@ -169,8 +169,6 @@ fn needed(tool: &Tool, role: Role) -> Grounding {
         (Role::Credential | Role::Unknown, _) => Grounding::Named,
         (Role::Item | Role::Target, Effect::Write) => Grounding::Present,
         (Role::Currency, _) => Grounding::Present,
-        // Who asks for an address that was read word for word tells its server nothing that its writer did not know.
-        (Role::Target, Effect::Egress) => Grounding::Present,
         (Role::Target | Role::Recipient, Effect::Send) if tool.inside => Grounding::Present,
         _ => Grounding::Referred,
     }
