@@ -236,9 +236,7 @@ impl Proxy {
         };
         let answer = tokio::time::timeout(PATIENCE, sent).await.ok().flatten();
         self.opened().remove(&id.to_string());
-        let result = answer?.get("result")?.clone();
-        let failed = result.get("isError").and_then(Value::as_bool).unwrap_or(false);
-        (!failed).then(|| answered(&result))
+        ended_as(&answer?).1
     }
 
     /// What becomes of a message of the server.
@@ -270,10 +268,7 @@ impl Proxy {
     }
 
     async fn ended(&self, number: u64, call: &Call, message: &Value) {
-        let failed = message.get("error").is_some()
-            || message.pointer("/result/isError").and_then(Value::as_bool).unwrap_or(false);
-        let outcome = if failed { Outcome::Failed } else { Outcome::Done };
-        let value = if failed { None } else { message.get("result").map(answered) };
+        let (outcome, value) = ended_as(message);
         let answer = value.as_ref();
         self.desk.ended(Told { session: &self.session, number, call, outcome, answer }).await;
     }
@@ -375,6 +370,16 @@ pub(crate) fn answered(result: &Value) -> Value {
 
 fn failure(id: &Value, code: i32, message: &str) -> Value {
     json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } })
+}
+
+/// How a server's answer says that a call ended, and what it gave if it was done.
+pub(crate) fn ended_as(message: &Value) -> (Outcome, Option<Value>) {
+    let failed = message.get("error").is_some()
+        || message.pointer("/result/isError").and_then(Value::as_bool).unwrap_or(false);
+    if failed {
+        return (Outcome::Failed, None);
+    }
+    (Outcome::Done, message.get("result").map(answered))
 }
 
 /// Sets a member. What is no object stays as it is: whoever sent it is told so by whoever reads it.

@@ -6,7 +6,8 @@
 use bytes::Bytes;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use trustmill_core::port::sandbox::{Exit, Report};
+use trustmill_core::Purl;
+use trustmill_core::port::sandbox::{Exit, Report, SandboxError};
 use trustmill_core::repair::{TestOutcome, TestReport};
 
 /// The report.
@@ -74,6 +75,36 @@ pub(crate) fn tail(log: &Bytes) -> String {
 /// How many tests of a run ended so.
 pub(crate) fn count(report: &TestReport, outcome: TestOutcome) -> usize {
     report.tests.values().filter(|one| **one == outcome).count()
+}
+
+/// The best of several ways to run the tests of a release.
+pub(crate) struct Best<T>(Option<(usize, T, TestReport)>);
+
+impl<T: std::fmt::Debug> Best<T> {
+    /// Before any was tried.
+    pub(crate) const fn new() -> Self {
+        Self(None)
+    }
+
+    /// Takes what one way gave. Says whether it is good enough to look no further.
+    pub(crate) fn offer(&mut self, release: &Purl, settled: T, report: TestReport) -> bool {
+        let (passed, failed) = (count(&report, TestOutcome::Passed), count(&report, TestOutcome::Failed));
+        tracing::debug!(%release, ?settled, passed, failed, problem = ?report.problem, "tests were tried");
+        if self.0.as_ref().is_none_or(|(most, _, _)| passed > *most) {
+            self.0 = Some((passed, settled, report));
+        }
+        passed > 0 && failed * 10 <= passed
+    }
+
+    /// The one in which most passed.
+    pub(crate) fn take(self) -> Result<(T, TestReport), SandboxError> {
+        self.0.map(|(_, settled, report)| (settled, report)).ok_or_else(nothing)
+    }
+}
+
+/// No way to run the tests was found.
+pub(crate) fn nothing() -> SandboxError {
+    SandboxError::BadJob("no way to run the tests was tried".to_owned())
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::upstream::{Arrival, Lost, Upstream};
 use super::{answer, failure};
 use crate::desk::{Desk, Told};
 use crate::engine::Answer;
-use crate::stdio::{Refused, answered, put};
+use crate::stdio::{Refused, ended_as, put};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -254,9 +254,7 @@ impl Hub {
     async fn call(&self, request: Incoming<'_>) -> Value {
         let mut params = request.params.clone();
         let name = params.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let Some((server, tool)) =
-            self.naming.inner(&name).filter(|(server, _)| self.members.contains_key(*server))
-        else {
+        let Some((server, tool)) = self.here(self.naming.inner(&name)) else {
             return failure(request.id, -32602, "no server has a tool of this name");
         };
         self.compare_again(server).await;
@@ -279,9 +277,7 @@ impl Hub {
     async fn read(&self, request: Incoming<'_>) -> Value {
         let mut params = request.params.clone();
         let uri = params.get("uri").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let Some((server, own)) =
-            self.naming.inner_uri(&uri).filter(|(server, _)| self.members.contains_key(*server))
-        else {
+        let Some((server, own)) = self.here(self.naming.inner_uri(&uri)) else {
             return failure(request.id, -32002, "no server has a resource at this address");
         };
         let call = match Call::new(server, RESOURCES, json!({ "uri": own }), Limits::default()) {
@@ -326,9 +322,7 @@ impl Hub {
         let upstream = &self.members.get(&look.server)?.upstream;
         let params = json!({ "name": look.tool, "arguments": look.arguments });
         let answer = upstream.ask(upstream.number(), "tools/call", params).await.ok()?;
-        let result = answer.get("result")?;
-        let failed = result.get("isError").and_then(Value::as_bool).unwrap_or(false);
-        (!failed).then(|| answered(result))
+        ended_as(&answer).1
     }
 
     /// Makes a call that is allowed, and tells the record what came of it.
@@ -343,28 +337,33 @@ impl Hub {
         // A client that cancels drops this future: the outcome is then unknown, and said so.
         let mut ending = Ending { hub: self, call, number, told: false };
         let asked = self.ask(&call.server, method, &request, params).await;
-        let Ok(mut message) = asked else {
+        let Ok(message) = asked else {
             let why = asked.err().map_or("", Lost::as_str);
             ending.tell(Outcome::Unknown, None).await;
             return failure(request.id, -32000, why);
         };
-        let failed = message.get("error").is_some()
-            || message.pointer("/result/isError").and_then(Value::as_bool).unwrap_or(false);
-        let outcome = if failed { Outcome::Failed } else { Outcome::Done };
-        let value = message.get("result").filter(|_| !failed).map(answered);
+        let (outcome, value) = ended_as(&message);
         ending.tell(outcome, value.as_ref()).await;
+        self.back(&call.server, message, request.id)
+    }
+
+    /// A server's answer as the client knows its names.
+    fn back(&self, server: &str, mut message: Value, id: &Value) -> Value {
         if let Some(result) = message.get_mut("result") {
-            self.naming.readdress_result(&call.server, result);
+            self.naming.readdress_result(server, result);
         }
-        with_id(message, request.id)
+        with_id(message, id)
+    }
+
+    /// What a name or an address leads to, where its server is one of this connection's.
+    fn here<'a>(&self, found: Option<(&'a str, &'a str)>) -> Option<(&'a str, &'a str)> {
+        found.filter(|(server, _)| self.members.contains_key(*server))
     }
 
     async fn by_name(&self, request: Incoming<'_>) -> Value {
         let mut params = request.params.clone();
         let name = params.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let Some((server, own)) =
-            self.naming.inner(&name).filter(|(server, _)| self.members.contains_key(*server))
-        else {
+        let Some((server, own)) = self.here(self.naming.inner(&name)) else {
             return failure(request.id, -32602, "no server has a prompt of this name");
         };
         put(&mut params, "name", own);
@@ -374,9 +373,7 @@ impl Hub {
     async fn by_uri(&self, method: &str, request: Incoming<'_>) -> Value {
         let mut params = request.params.clone();
         let uri = params.get("uri").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let Some((server, own)) =
-            self.naming.inner_uri(&uri).filter(|(server, _)| self.members.contains_key(*server))
-        else {
+        let Some((server, own)) = self.here(self.naming.inner_uri(&uri)) else {
             return failure(request.id, -32002, "no server has a resource at this address");
         };
         put(&mut params, "uri", own);
@@ -406,12 +403,7 @@ impl Hub {
     async fn pass(&self, request: Incoming<'_>, server: &str, method: &str, params: Value) -> Value {
         match self.ask(server, method, &request, params).await {
             Err(lost) => failure(request.id, -32000, lost.as_str()),
-            Ok(mut message) => {
-                if let Some(result) = message.get_mut("result") {
-                    self.naming.readdress_result(server, result);
-                }
-                with_id(message, request.id)
-            }
+            Ok(message) => self.back(server, message, request.id),
         }
     }
 

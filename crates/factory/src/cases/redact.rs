@@ -51,20 +51,7 @@ const NAMES: &[&str] = &[
 /// The text without secrets and personal data: keys and tokens, values that are named so, credentials in addresses, mail
 /// addresses, names of authors, home folders, network addresses.
 pub fn redact(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut in_key = false;
-    for line in text.split_inclusive('\n') {
-        if line.contains("-----BEGIN") && line.contains("PRIVATE KEY") {
-            in_key = true;
-            out.push_str("[private key]\n");
-        }
-        if in_key {
-            in_key = !(line.contains("-----END") && line.contains("PRIVATE KEY"));
-            continue;
-        }
-        self::line(line, &mut out);
-    }
-    out
+    outside_keys(text, line)
 }
 
 /// The text without keys and tokens of known kinds, and nothing else: for what still has to work.
@@ -72,17 +59,7 @@ pub fn redact_secrets(text: &str) -> String {
     if !PREFIXES.iter().any(|(prefix, _)| text.contains(prefix)) {
         return text.to_owned();
     }
-    let mut out = String::with_capacity(text.len());
-    let mut in_key = false;
-    for line in text.split_inclusive('\n') {
-        if line.contains("-----BEGIN") && line.contains("PRIVATE KEY") {
-            in_key = true;
-            out.push_str("[private key]\n");
-        }
-        if in_key {
-            in_key = !(line.contains("-----END") && line.contains("PRIVATE KEY"));
-            continue;
-        }
+    outside_keys(text, |line, out| {
         let mut rest = line;
         while let Some(c) = rest.chars().next() {
             let end = rest.find(|c| !is_secret_part(c)).unwrap_or(rest.len());
@@ -92,8 +69,26 @@ pub fn redact_secrets(text: &str) -> String {
                 _ if has_known_prefix(word) => out.push_str("[secret]"),
                 _ => out.push_str(word),
             }
-            rest = rest.get(end.max(if end == 0 { c.len_utf8() } else { 0 })..).unwrap_or_default();
+            let taken = if end == 0 { c.len_utf8() } else { end };
+            rest = rest.get(taken..).unwrap_or_default();
         }
+    })
+}
+
+/// The text without private keys in PEM (RFC 7468), every other line as `line` writes it.
+fn outside_keys(text: &str, line: impl Fn(&str, &mut String)) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut in_key = false;
+    for one in text.split_inclusive('\n') {
+        if one.contains("-----BEGIN") && one.contains("PRIVATE KEY") {
+            in_key = true;
+            out.push_str("[private key]\n");
+        }
+        if in_key {
+            in_key = !(one.contains("-----END") && one.contains("PRIVATE KEY"));
+            continue;
+        }
+        line(one, &mut out);
     }
     out
 }

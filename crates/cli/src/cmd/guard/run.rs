@@ -13,8 +13,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use tokio::io::BufReader;
+use tokio::process::{Child, ChildStdin, ChildStdout};
 use trustmill_core::port::Coded;
-use trustmill_doors::desk::Desk;
 use trustmill_doors::engine::Engine;
 use trustmill_doors::hook::{self, Shape};
 use trustmill_doors::mcp::endpoint::{self, Endpoint, Fence};
@@ -203,29 +203,30 @@ pub(super) struct Run {
     command: Vec<String>,
 }
 
+/// Starts a server that is spoken to over standard input and output; it ends with whoever holds it.
+pub(super) fn start(command: &[String]) -> Result<(Child, ChildStdin, ChildStdout), StartError> {
+    let mut words = command.iter();
+    let program = words.next().cloned().unwrap_or_default();
+    let started = tokio::process::Command::new(&program)
+        .args(words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn();
+    let piped = started.and_then(|mut child| match (child.stdin.take(), child.stdout.take()) {
+        (Some(to), Some(from)) => Ok((child, to, from)),
+        _ => Err(std::io::Error::other("it has no standard input or output")),
+    });
+    piped.map_err(|source| StartError { program, source })
+}
+
 impl Run {
     pub(super) async fn run(self, state: &Path) -> Result<Exit, Failure> {
         let more: Vec<_> = self.catalogue.iter().map(|name| (self.server.clone(), name.clone())).collect();
         let point = Point::find(state, &more).await?;
         let session = self.session(state, &point).await?;
-        let desk: Arc<dyn Desk> = match point {
-            Point::There(remote) => remote,
-            Point::Here(engine) => engine,
-        };
-        let mut words = self.command.iter();
-        let program = words.next().cloned().unwrap_or_default();
-        let mut child = tokio::process::Command::new(&program)
-            .args(words)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|source| Failure::from(StartError { program: program.clone(), source }))?;
-        let (Some(to), Some(from)) = (child.stdin.take(), child.stdout.take()) else {
-            let source = std::io::Error::other("it has no standard input or output");
-            return Err(StartError { program, source }.into());
-        };
-        let proxy = Proxy::new(desk, session, self.server);
+        let (mut child, to, from) = start(&self.command)?;
+        let proxy = Proxy::new(point.desk(), session, self.server);
         let (output, writer) = standard::output();
         let passed = proxy.run(BufReader::new(standard::input()), output, to, BufReader::new(from)).await;
         let _ = tokio::task::spawn_blocking(|| writer.join()).await;

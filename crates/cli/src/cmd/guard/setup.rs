@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use trustmill_core::port::Coded;
+use trustmill_doors::desk::Desk;
 use trustmill_doors::engine::Engine;
 use trustmill_doors::log::LogError;
 use trustmill_doors::mcp::upstream::Server;
@@ -274,6 +275,14 @@ impl Point {
         let engine = Arc::new(engine(state, more)?);
         share(&engine, state, more);
         Ok(Self::Here(engine))
+    }
+
+    /// What doors ask.
+    pub(super) fn desk(&self) -> Arc<dyn Desk> {
+        match self {
+            Self::There(remote) => Arc::clone(remote) as Arc<dyn Desk>,
+            Self::Here(engine) => Arc::clone(engine) as Arc<dyn Desk>,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `trustmill guard undo`: what agents did and what can be taken back, through the same record.
 
-use super::run::StartError;
+use super::run::start;
 use super::setup::{Point, ask, told};
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -10,7 +10,6 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream};
 use trustmill_doors::desk::Desk;
@@ -63,11 +62,7 @@ impl Undo {
         }
         let leased = self.ask(state, &point, Request::Undo { calls, by: by.clone() }).await?;
         let session = leased.as_str().unwrap_or_default().to_owned();
-        let desk: Arc<dyn Desk> = match &point {
-            Point::There(remote) => Arc::clone(remote) as Arc<dyn Desk>,
-            Point::Here(engine) => Arc::clone(engine) as Arc<dyn Desk>,
-        };
-        let mut client = self.client(desk, session, server.clone()).await?;
+        let mut client = self.client(point.desk(), session, server.clone()).await?;
         let mut failed = 0;
         for (number, entry) in &journal {
             let params = json!({ "name": entry.undo.tool, "arguments": entry.undo.arguments });
@@ -97,19 +92,7 @@ impl Undo {
 
     /// A client of the server, behind the guard like any other.
     async fn client(&self, desk: Arc<dyn Desk>, session: String, server: String) -> Result<Client, Failure> {
-        let mut words = self.command.iter();
-        let program = words.next().cloned().unwrap_or_default();
-        let mut child = tokio::process::Command::new(&program)
-            .args(words)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|source| Failure::from(StartError { program: program.clone(), source }))?;
-        let (Some(to), Some(from)) = (child.stdin.take(), child.stdout.take()) else {
-            let source = std::io::Error::other("it has no standard input or output");
-            return Err(StartError { program, source }.into());
-        };
+        let (child, to, from) = start(&self.command)?;
         let (ours_in, theirs_in) = tokio::io::duplex(64 << 10);
         let (ours_out, theirs_out) = tokio::io::duplex(64 << 10);
         let proxy = Proxy::new(desk, session, server);

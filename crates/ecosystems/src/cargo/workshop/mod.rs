@@ -11,7 +11,7 @@ mod run;
 use super::pack::crate_of;
 use super::{Cargo, names};
 use crate::rust::{Crates, Rust};
-use crate::tested::count;
+use crate::tested::Best;
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
@@ -27,7 +27,7 @@ use trustmill_core::port::clock::Clock;
 use trustmill_core::port::ecosystem::{BuildFailure, Plan};
 use trustmill_core::port::sandbox::{Limits, Sandbox, SandboxError};
 use trustmill_core::port::workshop::{Bench, Stated, Workshop};
-use trustmill_core::repair::{Role, TestOutcome, TestReport};
+use trustmill_core::repair::{Role, TestReport};
 
 /// What testing crates takes.
 pub struct Tests {
@@ -121,21 +121,14 @@ impl Workshop for Cargo {
         if let Some(settled) = self.settlements.get(bench.release).await {
             return self.tried(tree, settled, only).await;
         }
-        let mut best: Option<(usize, Settled, TestReport)> = None;
+        let mut best = Best::new();
         for settled in self.rungs(bench.as_of) {
             let report = self.tried(tree, settled, only).await?;
-            let (passed, failed) = (count(&report, TestOutcome::Passed), count(&report, TestOutcome::Failed));
-            tracing::debug!(release = %bench.release, ?settled, passed, failed, problem = ?report.problem, "tests were tried");
-            if best.as_ref().is_none_or(|(most, _, _)| passed > *most) {
-                best = Some((passed, settled, report));
-            }
-            if passed > 0 && failed * 10 <= passed {
+            if best.offer(bench.release, settled, report) {
                 break;
             }
         }
-        let Some((_, settled, report)) = best else {
-            return Err(SandboxError::BadJob("no way to run the tests was tried".to_owned()));
-        };
+        let (settled, report) = best.take()?;
         if only.is_none() && report.problem.is_none() {
             self.settlements.put(bench.release, settled).await;
         }

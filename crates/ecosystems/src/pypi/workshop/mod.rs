@@ -20,7 +20,7 @@ use super::infer::python_of;
 use super::interpreter::{Interpreter, WantedPython};
 use super::uv::Uv;
 use crate::settled::Settlements;
-use crate::tested::{self, count};
+use crate::tested::{self, count, nothing};
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
@@ -348,10 +348,6 @@ impl Pypi {
         let wanted = Wanted { requirements, constraints: &[], as_of, interpreter };
         Ok(self.environments().prepare(wanted, uv).await?.result)
     }
-}
-
-fn nothing() -> SandboxError {
-    SandboxError::BadJob("no way to run the tests was tried".to_owned())
 }
 
 fn no_python() -> BuildFailure {
