@@ -6,7 +6,7 @@ use super::value::Value;
 use super::{Engine, fold, secret, texts};
 use crate::decode::{self, Decoder};
 use crate::facts::{Capability, Labels, Sink};
-use crate::program::{At, Call, Expr, Name};
+use crate::program::{At, Call, Expr, Name, Pattern};
 use std::rc::Rc;
 
 /// Functions of the file that are walked with the arguments of one call, in one another.
@@ -216,8 +216,11 @@ impl<'p> Engine<'p, '_> {
         if labels.is_empty() || !name.is_some_and(|name| PUTS.contains(&name) || name == "read") {
             return;
         }
+        let in_bodies = self.in_bodies;
         if let Some(known) = self.variable_mut(variable) {
+            let late = in_bodies && !labels.without(known.labels).is_empty();
             known.labels = known.labels.and(labels);
+            self.late |= late;
         }
     }
 
@@ -270,33 +273,42 @@ impl<'p> Engine<'p, '_> {
         let before = std::mem::replace(&mut self.scope, scope);
         self.conditional += 1;
         for param in &function.params {
+            self.is_late(scope, param, value);
             self.bind(param, value.clone());
         }
         self.conditional -= 1;
         self.scope = before;
     }
 
+    /// Notes that a parameter is told something after bodies were walked, which may be that of its function.
+    fn is_late(&mut self, scope: usize, param: &Pattern, value: &Value) {
+        if self.late || !self.in_bodies {
+            return;
+        }
+        let known = match param {
+            Pattern::Name(name) => self.scopes.get(scope).and_then(|scope| scope.names.get(&**name)),
+            _ => None,
+        };
+        self.late = known.map_or_else(|| Value::default().lacks(value), |known| known.lacks(value));
+    }
+
     /// A function of the file.
     fn call_known(&mut self, id: usize, seen: &Seen) -> Value {
-        let Some(known) = self.functions.get(id) else { return Value::default() };
+        let Some(known) = self.functions.get_mut(id) else { return Value::default() };
+        known.asked = true;
         let (function, scope, result) = (known.function, known.scope, known.result.clone());
         // Python hands the object over as the first parameter; the arguments come after it.
-        let skip = usize::from(
-            matches!(function.params.first(), Some(crate::program::Pattern::Name(name)) if &**name == "self"),
-        );
+        let skip =
+            usize::from(matches!(function.params.first(), Some(Pattern::Name(name)) if &**name == "self"));
         let before = std::mem::replace(&mut self.scope, scope);
         self.conditional += 1;
-        for (param, arg) in function.params.iter().skip(skip).zip(&seen.args) {
+        let named = seen.named.iter().filter_map(|(name, arg)| {
+            let own = |param: &&Pattern| matches!(param, Pattern::Name(own) if own == name);
+            function.params.iter().find(own).map(|param| (param, arg))
+        });
+        for (param, arg) in function.params.iter().skip(skip).zip(&seen.args).chain(named) {
+            self.is_late(scope, param, arg);
             self.bind(param, arg.clone());
-        }
-        for (name, arg) in &seen.named {
-            let param = function.params.iter().find_map(|param| match param {
-                crate::program::Pattern::Name(own) if own == name => Some(&**own),
-                _ => None,
-            });
-            if let Some(param) = param {
-                self.assign(param, arg.clone());
-            }
         }
         self.conditional -= 1;
         self.scope = before;
@@ -327,7 +339,7 @@ impl<'p> Engine<'p, '_> {
         let conditional = std::mem::take(&mut self.conditional);
         self.inlining += 1;
         for (param, arg) in function.params.iter().zip(&seen.args) {
-            if let (crate::program::Pattern::Name(name), Some(scope)) = (param, self.scopes.get_mut(scope)) {
+            if let (Pattern::Name(name), Some(scope)) = (param, self.scopes.get_mut(scope)) {
                 scope.names.insert(name, arg.clone());
             }
         }
@@ -360,6 +372,11 @@ impl<'p> Engine<'p, '_> {
         // What is computed with a key is not the key: a signature, an address.
         let keeps = name.is_some_and(|name| KEEPS.contains(&name));
         let labels = if keeps { labels } else { labels.without(GIVEN) };
+        for function in seen.args.iter().filter_map(|arg| arg.function) {
+            if let Some(known) = self.functions.get_mut(function) {
+                known.asked = true;
+            }
+        }
         if name == Some("then")
             && let Some(known) = seen.args.first().and_then(|arg| self.functions.get(arg.function?))
         {

@@ -108,8 +108,7 @@ impl<'p> Engine<'p, '_> {
                 let value = self.function(function);
                 if let Some(name) = &function.name {
                     by_itself.extend(value.function.filter(|_| runs_with_class(name, !bases.is_empty())));
-                    let known = self.members.entry(name).or_default();
-                    *known = std::mem::take(known).or(value);
+                    self.keep_member(name, value);
                 }
             } else {
                 self.statement(stmt);
@@ -139,7 +138,13 @@ impl<'p> Engine<'p, '_> {
                 let id = self.functions.len();
                 let scope = self.scopes.len();
                 self.scopes.push(Scope { parent: Some(self.scope), names: own_names(function) });
-                self.functions.push(Known { function, scope, result: Value::default(), busy: false });
+                self.functions.push(Known {
+                    function,
+                    scope,
+                    result: Value::default(),
+                    busy: false,
+                    asked: false,
+                });
                 self.by_function.insert(key, id);
                 id
             }
@@ -163,6 +168,7 @@ impl<'p> Engine<'p, '_> {
         self.conditional = conditional;
         if let Some(known) = self.functions.get_mut(id) {
             known.busy = false;
+            self.late |= known.asked && known.result.lacks(&result);
             known.result = std::mem::take(&mut known.result).or(result);
         }
     }
@@ -175,6 +181,7 @@ impl<'p> Engine<'p, '_> {
             let Some(scope) = self.scopes.get_mut(at) else { return };
             if let Some(known) = scope.names.get_mut(name) {
                 // What a closure assigns comes at a time of its own.
+                self.late |= outer && self.in_bodies && known.lacks(&value);
                 *known = if outer || self.conditional > 0 { std::mem::take(known).or(value) } else { value };
                 return;
             }
@@ -228,6 +235,13 @@ impl<'p> Engine<'p, '_> {
         }
     }
 
+    /// `self.name = value`, and a method.
+    fn keep_member(&mut self, name: &'p str, value: Value) {
+        let known = self.members.entry(name).or_default();
+        self.late |= self.in_bodies && known.lacks(&value);
+        *known = std::mem::take(known).or(value);
+    }
+
     /// `object.name = value`.
     fn bind_place(&mut self, place: &'p Expr, value: Value) {
         let (object, key, at) = match place {
@@ -240,8 +254,7 @@ impl<'p> Engine<'p, '_> {
         };
         if is_self(object) {
             let Expr::Member(_, name, _) = place else { return };
-            let known = self.members.entry(name).or_default();
-            *known = std::mem::take(known).or(value);
+            self.keep_member(name, value);
             return;
         }
         self.calls.exporting += 1;
@@ -258,6 +271,7 @@ impl<'p> Engine<'p, '_> {
             }
         }
         let Expr::Name(name, _) = &**object else { return };
+        self.late |= self.in_bodies && (!value.labels.is_empty() || value.path.is_some());
         if let Some(known) = self.variable_mut(name) {
             known.labels = known.labels.and(value.labels);
             let mut parts = known.parts.take().unwrap_or_default();
@@ -409,11 +423,15 @@ impl<'p> Engine<'p, '_> {
 
     pub(super) fn member_path(&self, object: &Value, name: &str) -> Option<Rc<str>> {
         let path = object.path.as_deref()?;
-        if self.language.table.is_global_object(path) {
+        let table = self.language.table;
+        if table.is_global_object(path) {
             return Some(name.into());
         }
-        let path = (path.len() + name.len() < 160).then(|| format!("{path}.{name}"))?;
-        self.language.table.leads(&path).then(|| path.into())
+        if path.len() + name.len() >= 160 || !table.has_below(path) {
+            return None;
+        }
+        let path = format!("{path}.{name}");
+        table.leads(&path).then(|| path.into())
     }
 
     /// `object.name`.

@@ -1,8 +1,8 @@
 //! Data-flow over a program: which call is reached by what, and what texts turn out to be once they are folded and
 //! decoded.
 //!
-//! The engine walks a program twice, a small one three times. First it learns what variables, parameters and functions
-//! may hold; the last walk writes down the facts. Within a function assignments are followed in order; what is assigned
+//! The engine walks a program twice; a small one three times, where the first walk learned something too late to use it.
+//! First it learns what variables, parameters and functions may hold; the last walk writes down the facts. Within a function assignments are followed in order; what is assigned
 //! under a condition, in a loop or by a closure is added to what was there. It is an over-approximation within one file,
 //! and says nothing across files: rules join those.
 //!
@@ -111,6 +111,8 @@ fn walk(
         calls: Calls::default(),
         classes: FxHashMap::default(),
         recording: false,
+        in_bodies: false,
+        late: false,
         scopes: Vec::new(),
         by_function: FxHashMap::default(),
         functions: Vec::new(),
@@ -169,6 +171,8 @@ struct Known<'p> {
     result: Value,
     /// Whether its body is being walked: a recursive call gets what is known so far.
     busy: bool,
+    /// Whether somebody took its result.
+    asked: bool,
 }
 
 struct Engine<'p, 'o> {
@@ -184,6 +188,10 @@ struct Engine<'p, 'o> {
     classes: FxHashMap<&'p str, Vec<usize>>,
     /// Whether this is the last walk.
     recording: bool,
+    /// Whether the bodies of functions are being walked, which comes after the top level.
+    in_bodies: bool,
+    /// Whether something was learned after what may need it was walked.
+    late: bool,
     scopes: Vec<Scope<'p>>,
     by_function: FxHashMap<usize, usize>,
     functions: Vec<Known<'p>>,
@@ -209,7 +217,7 @@ impl<'p> Engine<'p, '_> {
         let before = *self.fuel;
         self.pass(program);
         // A small program is worth another walk: what functions give to one another settles.
-        if before - *self.fuel < before / 40 {
+        if self.late && before - *self.fuel < before / 40 {
             self.pass(program);
         }
         *self.fuel += reserve;
@@ -219,7 +227,9 @@ impl<'p> Engine<'p, '_> {
 
     fn pass(&mut self, program: &'p Program) {
         self.scope = 0;
+        self.in_bodies = false;
         self.body(&program.body);
+        self.in_bodies = true;
         // What nobody in the file calls, somebody else may.
         let mut at = 0;
         while at < self.functions.len() {

@@ -119,6 +119,11 @@ impl Table {
         self.beginnings.contains(path) || self.globals.contains(path) || self.get(path).is_some()
     }
 
+    /// Whether the table may say something of what is below a path.
+    pub(crate) fn has_below(&self, path: &str) -> bool {
+        self.beginnings.contains(path) || self.get_below(path).is_some()
+    }
+
     /// What is wrong with it, for its test.
     pub fn problems(&self) -> &[String] {
         &self.problems
@@ -139,14 +144,18 @@ impl Table {
         if let Some(api) = self.exact.get(path) {
             return Some(api);
         }
+        self.get_below(path.rsplit_once('.')?.0)
+    }
+
+    /// What is known of everything below a path, or below the nearest above it.
+    fn get_below(&self, path: &str) -> Option<&Api> {
         let mut above = path;
-        while let Some((rest, _)) = above.rsplit_once('.') {
-            if let Some(api) = self.below.get(rest) {
+        loop {
+            if let Some(api) = self.below.get(above) {
                 return Some(api);
             }
-            above = rest;
+            above = above.rsplit_once('.')?.0;
         }
-        None
     }
 
     /// What a method of that name does, whatever the object is.

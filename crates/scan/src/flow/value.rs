@@ -55,6 +55,16 @@ impl Value {
         self.parts.as_ref()?.iter().rev().find(|(name, _)| &**name == key).map(|(_, value)| value)
     }
 
+    /// Whether the other says something that this does not.
+    pub(super) fn lacks(&self, other: &Self) -> bool {
+        !other.labels.without(self.labels).is_empty()
+            || self.path.is_none() && other.path.is_some()
+            || self.text.is_none() && other.text.is_some()
+            || self.function.is_none() && other.function.is_some()
+            || self.parts.is_none() && other.parts.is_some()
+            || self.decoded.is_none() && other.decoded.is_some()
+    }
+
     /// This, or the other.
     pub(super) fn or(self, other: Self) -> Self {
         Self {

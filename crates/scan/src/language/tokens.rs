@@ -87,7 +87,10 @@ impl<'a> Tokens<'a> {
     fn skip(&mut self) {
         loop {
             match (self.peek(0), self.syntax) {
-                (b' ' | b'\t' | b'\r' | b'\n' | 0x0c | 0x0b, _) => self.at += 1,
+                (b' ' | b'\t' | b'\r' | b'\n' | 0x0c | 0x0b, _) => {
+                    let blank = |byte: &&u8| matches!(byte, b' ' | b'\t'..=b'\r');
+                    self.at += self.rest().iter().take_while(blank).count();
+                }
                 (b'#', Syntax::Python) => self.skip_line(),
                 (b'/', Syntax::JavaScript) if self.peek(1) == b'/' => self.skip_line(),
                 (b'/', Syntax::JavaScript) if self.peek(1) == b'*' => {
@@ -108,7 +111,8 @@ impl<'a> Tokens<'a> {
     /// A piece of a template, up to its end or the next `${`.
     fn template(&mut self) -> Token {
         let mut end = self.at;
-        while let Some(byte) = self.bytes.get(end) {
+        while let Some((at, byte)) = self.next_of(end, [b'\\', b'`', b'$']) {
+            end = at;
             match byte {
                 b'\\' => end += 2,
                 b'`' => {
@@ -132,13 +136,20 @@ impl<'a> Tokens<'a> {
         }
         self.templates.clear();
         self.in_template = false;
-        self.token(Kind::Text, end)
+        self.token(Kind::Text, self.bytes.len())
+    }
+
+    /// The next of three bytes, and where it is.
+    fn next_of(&self, from: usize, [a, b, c]: [u8; 3]) -> Option<(usize, u8)> {
+        let at = from + memchr::memchr3(a, b, c, self.bytes.get(from..)?)?;
+        self.bytes.get(at).map(|byte| (at, *byte))
     }
 
     fn quoted(&mut self, quote: u8) -> Token {
         if self.syntax == Syntax::Python && self.peek(1) == quote && self.peek(2) == quote {
             let mut end = self.at + 3;
-            while let Some(byte) = self.bytes.get(end) {
+            while let Some((at, byte)) = self.next_of(end, [b'\\', quote, quote]) {
+                end = at;
                 match byte {
                     b'\\' => end += 2,
                     _ if self.bytes.get(end..end + 3) == Some(&[quote; 3]) => {
@@ -147,21 +158,17 @@ impl<'a> Tokens<'a> {
                     _ => end += 1,
                 }
             }
-            return self.token(Kind::Text, end);
+            return self.token(Kind::Text, self.bytes.len());
         }
         let mut end = self.at + 1;
-        while let Some(byte) = self.bytes.get(end) {
+        while let Some((at, byte)) = self.next_of(end, [b'\\', b'\n', quote]) {
             match byte {
-                b'\\' => end += 2,
-                b'\n' => break,
-                byte if *byte == quote => {
-                    end += 1;
-                    break;
-                }
-                _ => end += 1,
+                b'\\' => end = at + 2,
+                b'\n' => return self.token(Kind::Text, at),
+                _ => return self.token(Kind::Text, at + 1),
             }
         }
-        self.token(Kind::Text, end)
+        self.token(Kind::Text, self.bytes.len())
     }
 
     /// A regular expression, if one ends in this line.
@@ -183,11 +190,14 @@ impl<'a> Tokens<'a> {
 
     fn word(&mut self) -> Token {
         let mut end = self.at;
-        while let Some(byte) = self.bytes.get(end) {
+        loop {
+            end +=
+                self.bytes.get(end..).unwrap_or_default().iter().take_while(|byte| is_word(**byte)).count();
+            let Some(byte) = self.bytes.get(end) else { break };
             // An escape in a name, `\u0065val`, is a part of the name.
             let escape = *byte == b'\\' && self.syntax == Syntax::JavaScript;
             let brace = matches!(*byte, b'{' | b'}') && in_escape(self.bytes, self.at, end);
-            if !(is_word(*byte) || escape || brace) {
+            if !(escape || brace) {
                 break;
             }
             end += 1;
@@ -257,7 +267,7 @@ impl Iterator for Tokens<'_> {
 }
 
 /// Whether a byte can be in a name; every byte outside of ASCII can.
-fn is_word(byte: u8) -> bool {
+const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80
 }
 

@@ -117,7 +117,7 @@ struct Opening {
     /// Archives that were opened, anywhere.
     opened: BTreeSet<Sha256>,
     /// Archives around the one that is being opened.
-    around: Vec<Sha256>,
+    around: Vec<Bytes>,
 }
 
 impl Opening {
@@ -137,7 +137,7 @@ impl Opening {
     }
 
     fn published(&mut self, name: &str, bytes: &Bytes, format: Format) {
-        self.around.push(Sha256::of(bytes));
+        self.around.push(bytes.clone());
         let strict = strict(name, bytes, format, &self.budget.left());
         let polyglot = format != Format::Zip && zip::has_directory(bytes);
         match strict {
@@ -245,13 +245,12 @@ impl Opening {
     }
 
     fn nested(&mut self, path: &str, bytes: &Bytes, format: Format, depth: u8) {
-        let digest = Sha256::of(bytes);
-        if self.around.contains(&digest) {
+        if self.around.contains(bytes) {
             self.told.say(Odd::Quine, depth, path, "it is an archive that holds itself");
         } else if depth > DEPTH {
             self.told.say(Odd::TooDeep, depth, path, format!("more than {DEPTH} archives are around it"));
-        } else if self.opened.insert(digest) {
-            self.around.push(digest);
+        } else if self.opened.insert(Sha256::of(bytes)) {
+            self.around.push(bytes.clone());
             self.open(path, bytes, format, depth, Top::Keep);
             self.around.pop();
         }

@@ -40,49 +40,48 @@ fn skipped(rest: &[u8]) -> usize {
     }
 }
 
+const fn is_word(c: u8) -> bool {
+    c.is_ascii_alphanumeric() || c == b'_'
+}
+
 /// Whether it is.
 pub(super) fn is_too_deep(text: &[u8]) -> bool {
     let (mut depth, mut prefixes, mut links, mut indent) = (0u32, 0u32, 0u32, 0u32);
     let mut at_start = true;
     let mut rest = text;
     while let Some((c, after)) = rest.split_first() {
-        let skip = skipped(rest);
-        if skip > 0 {
-            rest = rest.get(skip..).unwrap_or_default();
-            continue;
-        }
-        rest = after;
-        match c {
-            b'\n' => {
-                (at_start, indent) = (true, 0);
-                links = if depth == 0 { 0 } else { links };
-                continue;
-            }
-            b' ' | b'\t' => {
-                indent += u32::from(at_start);
-                if indent > MAX_INDENT && rest.first().is_some_and(|next| !next.is_ascii_whitespace()) {
-                    return true;
-                }
-                continue;
-            }
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        at_start = false;
-        if c.is_ascii_alphanumeric() || *c == b'_' {
-            let more = after.iter().take_while(|c| c.is_ascii_alphanumeric() || **c == b'_').count();
-            let from = text.len() - after.len() - 1;
-            let word = text.get(from..from + 1 + more).unwrap_or_default();
+        if is_word(*c) {
+            // Most of a file is words: they are passed over whole.
+            let length = 1 + after.iter().take_while(|c| is_word(**c)).count();
+            let (word, more) = rest.split_at(length);
             prefixes = if PREFIX_WORDS.contains(&word) { prefixes + 1 } else { 0 };
-            rest = after.get(more..).unwrap_or_default();
+            (rest, at_start) = (more, false);
+        } else if matches!(c, b'#' | b'"' | b'\'') {
+            rest = rest.get(skipped(rest)..).unwrap_or_default();
+            continue;
         } else {
+            rest = after;
             match c {
+                b'\n' => {
+                    (at_start, indent) = (true, 0);
+                    links = if depth == 0 { 0 } else { links };
+                    continue;
+                }
+                b' ' | b'\t' => {
+                    indent += u32::from(at_start);
+                    if indent > MAX_INDENT && rest.first().is_some_and(|next| !next.is_ascii_whitespace()) {
+                        return true;
+                    }
+                    continue;
+                }
+                b'(' | b'[' | b'{' => depth += 1,
+                b')' | b']' | b'}' => depth = depth.saturating_sub(1),
                 b'-' | b'~' | b'+' | b'!' | b'*' | b'@' => (prefixes, links) = (prefixes + 1, links + 1),
                 b'.' | b'/' | b'%' | b'&' | b'|' | b'^' | b'?' | b'<' | b'>' => links += 1,
                 b',' | b';' => links = 0,
                 _ => {}
             }
+            at_start = false;
         }
         if depth > MAX_BRACKETS || prefixes > MAX_PREFIXES || links > MAX_LINKS {
             return true;

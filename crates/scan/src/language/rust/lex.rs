@@ -41,14 +41,20 @@ impl<'a> Lexer<'a> {
 
     fn take_while(&mut self, keep: impl Fn(char) -> bool) -> &'a str {
         let rest = self.rest();
-        let len = rest.find(|c| !keep(c)).unwrap_or(rest.len());
+        // Nearly all of it is ASCII, which needs no decoding.
+        let plain = rest.bytes().take_while(|byte| byte.is_ascii() && keep(char::from(*byte))).count();
+        let len = match rest.as_bytes().get(plain) {
+            Some(byte) if !byte.is_ascii() => rest.find(|c| !keep(c)).unwrap_or(rest.len()),
+            _ => plain,
+        };
         self.at += len;
         rest.get(..len).unwrap_or_default()
     }
 
     fn skip_past(&mut self, end: &str) {
         let rest = self.rest();
-        self.at += rest.find(end).map_or(rest.len(), |at| at + end.len());
+        let found = memchr::memmem::find(rest.as_bytes(), end.as_bytes());
+        self.at += found.map_or(rest.len(), |at| at + end.len());
     }
 
     /// White space and comments; those of `/* */` nest.
@@ -61,7 +67,7 @@ impl<'a> Lexer<'a> {
                 let mut depth = 0usize;
                 loop {
                     let rest = self.rest();
-                    match rest.find(['/', '*']) {
+                    match memchr::memchr2(b'/', b'*', rest.as_bytes()) {
                         None => {
                             self.at = self.text.len();
                             return;
@@ -143,13 +149,20 @@ impl<'a> Lexer<'a> {
     /// A text after `skip` bytes.
     fn quoted(&mut self, skip: usize) -> Tok {
         self.at += skip;
-        let mut out = String::new();
-        let mut chars = self.rest().char_indices();
-        let mut len = self.rest().len();
+        let rest = self.rest();
+        let plain = memchr::memchr2(b'"', b'\\', rest.as_bytes()).unwrap_or(rest.len());
+        let (head, tail) = rest.split_at_checked(plain).unwrap_or((rest, ""));
+        if tail.starts_with('"') {
+            self.at += plain + 1;
+            return Tok::Text(head.into());
+        }
+        let mut out = head.to_owned();
+        let mut chars = tail.char_indices();
+        let mut len = rest.len();
         while let Some((at, c)) = chars.next() {
             match c {
                 '"' => {
-                    len = at + 1;
+                    len = plain + at + 1;
                     break;
                 }
                 '\\' => escape(&mut chars, &mut out),
