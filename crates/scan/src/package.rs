@@ -26,6 +26,8 @@ pub enum Kind {
     Shell,
     /// CPython bytecode.
     Bytecode,
+    /// A pickle of Python, which is a program as well.
+    Pickle,
     /// A program or library for a machine.
     Native,
     /// An archive that could not be opened, or is nested too deep.

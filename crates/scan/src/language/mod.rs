@@ -6,6 +6,7 @@
 pub mod bytecode;
 pub mod javascript;
 pub mod native;
+pub mod pickle;
 pub mod python;
 pub mod rust;
 pub mod shell;
@@ -25,6 +26,9 @@ pub fn kind(path: &str, bytes: &[u8]) -> Kind {
     }
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     match extension {
+        // Models are saved under the name that Python's paths have.
+        "pth" if pickle::is_pickle(bytes) => Kind::Pickle,
+        "pkl" | "pickle" => Kind::Pickle,
         "py" | "pyw" | "pyi" | "pth" => Kind::Python,
         "js" | "cjs" | "mjs" | "jsx" | "ts" | "cts" | "mts" | "tsx" => Kind::JavaScript,
         "rs" => Kind::Rust,
@@ -51,6 +55,8 @@ fn by_magic(bytes: &[u8]) -> Kind {
         || starts(b"\x28\xb5\x2f\xfd")
     {
         Kind::Archive
+    } else if pickle::is_pickle(bytes) {
+        Kind::Pickle
     } else if starts(b"#!") {
         let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
         let says = |word: &[u8]| memchr::memmem::find(line, word).is_some();
@@ -77,6 +83,7 @@ pub fn facts(kind: Kind, path: &str, bytes: &[u8]) -> Facts {
         Kind::Shell => return shell::of_file(bytes),
         Kind::Bytecode => return bytecode::facts(bytes),
         Kind::Native => return native::facts(bytes),
+        Kind::Pickle => pickle::facts(bytes),
         _ => return Facts::default(),
     };
     shell::look_within(&mut facts);

@@ -120,7 +120,7 @@ fn own(ecosystem: &str) -> Option<Kind> {
 
 /// Whether there is anything to read in files of a kind.
 const fn costs(kind: Kind) -> bool {
-    kind.is_code() || matches!(kind, Kind::Bytecode | Kind::Native)
+    kind.is_code() || matches!(kind, Kind::Bytecode | Kind::Native | Kind::Pickle)
 }
 
 #[cfg(test)]

@@ -111,7 +111,8 @@ fn written(file: &File) -> Option<(String, u32)> {
     // One function that does both: `urlretrieve(address, name)`.
     let mut uses = file.facts.uses.iter();
     let one = uses.find(|one| {
-        one.capability == Capability::FileWrite && one.texts.iter().any(|text| text.contains("://"))
+        one.capability == Capability::FileWrite
+            && (one.texts.iter().any(|text| text.contains("://")) || one.api.ends_with("urlretrieve"))
     })?;
     let name = one.texts.iter().find(|text| !text.contains("://")).or(one.texts.first());
     Some((name.map(ToString::to_string).unwrap_or_default(), one.at))

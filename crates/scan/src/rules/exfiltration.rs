@@ -1,12 +1,12 @@
 //! What the machine or its user keeps is sent to another machine.
 
 use super::address::{self, Reputation};
-use super::{Found, Rule, acts, large};
-use crate::facts::{Capability, Flow, Labels, Reached, Sink};
+use super::{Found, Rule, acts, is_lone, large};
+use crate::facts::{Capability, Flow, Labels, Sink};
 use crate::flow::secret;
-use crate::package::{File, Kind, Package};
+use crate::package::{File, Package};
 use std::cell::OnceCell;
-use trustmill_core::scan::{Family, When};
+use trustmill_core::scan::Family;
 
 /// See the module.
 pub(super) struct Exfiltration;
@@ -59,9 +59,11 @@ impl Rule for Exfiltration {
                     weight = weight.max(72);
                 }
                 // Nor did who imports a module that the package itself has no use for.
-                let lone =
-                    file.kind == Kind::Python && file.when == When::Called && flow.reached == Reached::Always;
-                if lone && flow.labels.has(Labels::HOST) {
+                if is_lone(file, flow.reached) && flow.labels.has(Labels::HOST.and(Labels::SECRET_VARIABLE)) {
+                    weight = weight.max(82);
+                }
+                // Nor does who he is go to an address that is written so that nobody reads it.
+                if flow.labels.has(Labels::HOST) && flow.labels.has(Labels::DECODED) && !large(file) {
                     weight = weight.max(82);
                 }
                 if flow.labels.has(Labels::FILE) && to == Reputation::DropBox && acts(file, flow.reached) {
@@ -187,6 +189,12 @@ fn weight(file: &File, flow: &Flow, to: Reputation) -> Option<(u8, &'static str)
             (if drop || bare { 85 } else { 62 }, "the contents of a file with tokens")
         }
         () if labels.has(Labels::SECRET_VARIABLE) && (drop || bare) => (80, "a secret of the environment"),
+        () if labels.has(Labels::SECRET_VARIABLE) && !large(file) && acts(file, flow.reached) => {
+            (72, "a secret of the environment, unasked,")
+        }
+        () if labels.has(Labels::SECRET_VARIABLE) && is_lone(file, flow.reached) => {
+            (72, "a secret of the environment, unasked,")
+        }
         () if labels.has(Labels::SECRET_VARIABLE) && is_foreign(file, address) => {
             (80, "tokens of the environment, to a host that they are not for,")
         }

@@ -11,6 +11,7 @@ mod dependency_confusion;
 mod destruction;
 mod disguised_file;
 mod download_then_run;
+mod dropped_program;
 mod exfiltration;
 mod fetched_code;
 mod hidden_address;
@@ -23,6 +24,8 @@ mod install_runs;
 mod lone_bytecode;
 mod memory_injection;
 mod miner;
+mod module_taken;
+mod native_only;
 mod new_address;
 mod new_binary;
 mod new_capability;
@@ -33,6 +36,7 @@ mod obfuscated_source;
 mod obfuscation_jump;
 mod odd_archive;
 mod persistence;
+mod pickle_code;
 mod protection_off;
 mod provenance_change;
 mod reverse_shell;
@@ -70,6 +74,7 @@ pub const ALL: &[&dyn Rule] = &[
     &install_command::InstallCommand,
     &fetched_code::FetchedCode,
     &download_then_run::DownloadThenRun,
+    &dropped_program::DroppedProgram,
     &shell_fetch::ShellFetch,
     &reverse_shell::ReverseShell,
     &exfiltration::Exfiltration,
@@ -77,6 +82,8 @@ pub const ALL: &[&dyn Rule] = &[
     &hidden_code::HiddenCode,
     &hidden_characters::HiddenCharacters,
     &lone_bytecode::LoneBytecode,
+    &native_only::NativeOnly,
+    &pickle_code::PickleCode,
     &obfuscated_source::ObfuscatedSource,
     &unread_code::UnreadCode,
     &persistence::Persistence,
@@ -104,6 +111,7 @@ pub const ALL: &[&dyn Rule] = &[
     &provenance_change::ProvenanceChange,
     &not_in_source::NotInSource,
     &clone::Clone,
+    &module_taken::ModuleTaken,
     &typosquat::Typosquat,
     &dependency_confusion::DependencyConfusion,
 ];
@@ -124,6 +132,11 @@ fn acts(file: &File, reached: Reached) -> bool {
         When::Imported | When::Opened => reached == Reached::Always,
         When::Never | When::Called => false,
     }
+}
+
+/// Whether a place is run by whoever imports a module that the package itself has no use for.
+fn is_lone(file: &File, reached: Reached) -> bool {
+    file.kind == Kind::Python && file.when == When::Called && reached == Reached::Always
 }
 
 /// Collects what one rule finds.

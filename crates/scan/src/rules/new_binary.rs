@@ -2,6 +2,7 @@
 
 use super::{Found, Rule};
 use crate::change::{Change, runs_by_itself};
+use crate::facts::{Capability, Reached};
 use crate::package::{File, Kind, Package};
 use trustmill_core::scan::{Family, When};
 
@@ -18,7 +19,7 @@ impl Rule for NewBinary {
     }
 
     fn summary(&self) -> &'static str {
-        "a compiled file came into a package that had none"
+        "a compiled file came into a package that had none, or that begins to load it"
     }
 
     fn look(&self) -> &'static str {
@@ -29,12 +30,18 @@ impl Rule for NewBinary {
         let Some(change) = Change::of(package) else { return };
         let compiled =
             |file: &&File| matches!(file.kind, Kind::Native | Kind::Bytecode) && !is_web_assembly(file);
-        // A project that ships compiled files ships others tomorrow.
-        if change.before.files.iter().any(|file| compiled(&file)) {
-            return;
-        }
         let patch = if change.is_patch() { 8 } else { 0 };
+        // A project that ships compiled files ships others tomorrow; its code need not begin to load one by name.
+        let had = change.before.files.iter().any(|file| compiled(&file));
         for file in package.files.iter().filter(compiled) {
+            if let Some((loader, at)) = loader(change, file) {
+                let what = format!("{} loads {}, which is new and compiled", loader.path, file.path);
+                found.at(76 + patch, loader, at, 0, what);
+                continue;
+            }
+            if had {
+                continue;
+            }
             match user(package, file) {
                 Some(user) => {
                     let what = format!("{} is new, compiled, and used by {}", file.path, user.path);
@@ -49,6 +56,24 @@ impl Rule for NewBinary {
             }
         }
     }
+}
+
+/// Code that loads the file by its name, where the same code loaded nothing before.
+fn loader<'a>(change: Change<'a>, binary: &File) -> Option<(&'a File, u32)> {
+    let name = binary.path.rsplit('/').next().filter(|name| name.len() > 3)?;
+    if change.before.file(&binary.path).is_some() {
+        return None;
+    }
+    let finder = memchr::memmem::Finder::new(name.as_bytes());
+    change.code().filter(|(file, _)| finder.find(&file.bytes).is_some()).find_map(|(file, before)| {
+        let mut uses = change.new_uses(file, before);
+        let loads = uses.find(|one| {
+            one.capability == Capability::NativeCode
+                && one.reached == Reached::Always
+                && one.texts.iter().any(|text| text.contains(name))
+        })?;
+        Some((file, loads.at))
+    })
 }
 
 fn is_web_assembly(file: &File) -> bool {

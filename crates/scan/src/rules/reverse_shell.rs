@@ -97,5 +97,6 @@ fn by_command(text: &str) -> bool {
         ["nc -e", "ncat -e", "nc.exe -e", "netcat -e", "nc -c"].iter().any(|word| lower.contains(word));
     let device = lower.contains("/dev/tcp/")
         && (lower.contains("bash") || lower.contains("sh -i") || lower.contains("exec "));
-    netcat || device || (lower.contains("mkfifo") && lower.contains("| nc "))
+    let powershell = lower.contains("sockets.tcpclient") && lower.contains(".getstream(");
+    netcat || device || powershell || (lower.contains("mkfifo") && lower.contains("| nc "))
 }

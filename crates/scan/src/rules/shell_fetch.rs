@@ -1,6 +1,6 @@
 //! A shell command that fetches something and hands it to an interpreter.
 
-use super::{Found, Rule};
+use super::{Found, Rule, is_lone};
 use crate::facts::Sink;
 use crate::package::Package;
 use trustmill_core::scan::Family;
@@ -30,6 +30,7 @@ impl Rule for ShellFetch {
             for flow in file.facts.flows.iter().filter(|flow| flow.sink == Sink::Run) {
                 let Some(text) = &flow.text else { continue };
                 if let Some(weight) = fetches_and_runs(text) {
+                    let weight = if is_lone(file, flow.reached) { weight.max(82) } else { weight };
                     found.at(
                         weight,
                         file,

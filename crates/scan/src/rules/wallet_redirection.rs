@@ -34,7 +34,7 @@ impl Rule for WalletRedirection {
             let writes = clipboard.iter().any(|one| {
                 !one.api.contains("paste") && !one.api.contains("Get") && !one.api.contains("read")
             });
-            let patterns = memchr::memmem::find(&file.bytes, b"[a-km-zA-HJ-NP-Z1-9]").is_some()
+            let patterns = memchr::memmem::find(&file.bytes, b"A-HJ-NP-Z").is_some()
                 || memchr::memmem::find(&file.bytes, b"0x[a-fA-F0-9]{40}").is_some();
             if let Some(first) = clipboard.first().filter(|_| writes && (patterns || addresses >= 1)) {
                 found.at(

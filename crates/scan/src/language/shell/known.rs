@@ -48,6 +48,9 @@ const LOOKERS: &[&str] = &[
     "nc",
     "ncat",
     "cat",
+    "ls",
+    "env",
+    "printenv",
     "explorer",
     "xdg-open",
 ];
