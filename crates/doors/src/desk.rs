@@ -1,6 +1,6 @@
 //! What a door asks the decision point, whether it is in this process or behind a socket. Whoever cannot be asked denies.
 
-use crate::engine::{Answer, Engine};
+use crate::engine::{Answer, Engine, ReadBack};
 use async_trait::async_trait;
 use serde_json::Value;
 use trustmill_core::Sha256;
@@ -23,6 +23,12 @@ pub trait Desk: Send + Sync {
 
     /// Tells what came of an allowed call.
     async fn ended(&self, told: Told<'_>);
+
+    /// The call by which the door reads back what a call did, where the catalogue names one.
+    async fn look_after(&self, call: &Call, answer: &Value) -> Option<Call>;
+
+    /// Tells what was read back.
+    async fn read_back(&self, session: &str, number: u64, call: &Call, found: ReadBack<'_>);
 
     /// Tells what a server says of its tools; gives the names of those that are held, which agents are not shown.
     async fn listed(&self, server: &str, tools: &[(String, Value)]) -> Held;
@@ -93,6 +99,15 @@ impl Desk for Engine {
         let _ = Self::ended(self, told.session, told.number, told.call, told.outcome, told.answer);
     }
 
+    async fn look_after(&self, call: &Call, answer: &Value) -> Option<Call> {
+        Self::look_after(self, call, answer)
+    }
+
+    async fn read_back(&self, session: &str, number: u64, call: &Call, found: ReadBack<'_>) {
+        // What cannot be recorded holds every call anyway.
+        let _ = Self::read_back(self, session, number, call, found);
+    }
+
     async fn listed(&self, server: &str, tools: &[(String, Value)]) -> Held {
         // Where pins cannot be recorded, calls cannot either.
         Self::listed(self, server, tools).map_or(Held::All, Held::Some)
@@ -103,9 +118,7 @@ impl Desk for Engine {
     }
 
     fn waits(&self, session: &str, call: &Sha256) -> bool {
-        let plan = |session: &Session| {
-            session.plan.calls.iter().any(|planned| planned.digest == *call || planned.unseen == Some(*call))
-        };
+        let plan = |session: &Session| session.plan.holds(call);
         self.look(|state| state.sessions.get(session).is_some_and(plan))
     }
 }
@@ -118,5 +131,6 @@ pub fn unreachable(why: &str) -> Answer {
         reason: format!("the guard cannot be asked: {why}"),
         number: 0,
         plan: None,
+        mark: None,
     }
 }

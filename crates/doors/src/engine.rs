@@ -15,9 +15,11 @@ use trustmill_guard::Effect;
 use trustmill_guard::call::{Call, Limits};
 use trustmill_guard::decide::{Decision, Rulebook, decide};
 use trustmill_guard::ground::{looks_for_named, mint};
+use trustmill_guard::label::{Artefact, Label, readers};
 use trustmill_guard::lease::{Grant, Lease, Plan, Terms};
-use trustmill_guard::record::{Event, Outcome, Undo};
+use trustmill_guard::record::{Event, Outcome, Undo, Verdict};
 use trustmill_guard::session::{Session, State, Undoable};
+use trustmill_guard::value::{Kind, visible};
 
 /// The longest that terms may last.
 pub const LONGEST_MANDATE: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -59,6 +61,7 @@ const fn matters_to_people(event: &Event) -> bool {
             | Event::Granted { .. }
             | Event::Dismissed { .. }
             | Event::Stopped { .. }
+            | Event::ReadBack { verdict: Verdict::Differs, .. }
             | Event::Drifted { .. }
     )
 }
@@ -76,6 +79,51 @@ pub struct Answer {
     pub number: u64,
     /// The plan that a person is shown, where one waits.
     pub plan: Option<Sha256>,
+    /// What is added to a text that is published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Mark>,
+}
+
+/// What a published text says of who wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// The argument that holds the text.
+    pub argument: String,
+    /// What comes after it.
+    pub text: String,
+}
+
+impl Answer {
+    /// Marks the text of a call's arguments, where it is one that is published.
+    pub fn mark(&self, arguments: &mut Value) {
+        let Some(mark) = &self.mark else { return };
+        if let Some(Value::String(text)) = arguments.get_mut(&mark.argument) {
+            text.push_str(&mark.text);
+        }
+    }
+}
+
+/// What a published text says of who wrote it, with the receipt by which anybody can ask the record.
+fn marked(state: &State, session: &str, rules: &Rulebook, call: &Call, number: u64) -> Option<Mark> {
+    let session = state.sessions.get(session)?;
+    let tool = rules.catalogue(&call.server).tool(&call.tool);
+    let (argument, _) = call.published(&tool)?;
+    let name = |text: &str| visible(&text.chars().take(80).collect::<String>());
+    let receipt = trustmill_guard::record::receipt(number, &state.head?);
+    let (agent, owner) = (name(&session.agent), name(&session.owner));
+    let text = format!("\n\nWritten by agent {agent} for {owner}, not reviewed. Receipt {receipt}");
+    Some(Mark { argument: argument.to_owned(), text })
+}
+
+/// What came of reading back.
+#[derive(Debug, Clone, Copy)]
+pub enum ReadBack<'a> {
+    /// The server did not answer.
+    Nothing,
+    /// The server says that it has no such thing, or gives it to nobody.
+    Refused,
+    /// This is there.
+    Found(&'a Value),
 }
 
 /// What waits for people in a session.
@@ -198,6 +246,8 @@ impl Engine {
                 answer: None,
                 minted: Vec::new(),
                 label,
+                readers: None,
+                wrote: Vec::new(),
             };
             self.append(&mut inner, event)?;
         }
@@ -211,9 +261,10 @@ impl Engine {
 
     pub(crate) fn append(&self, inner: &mut Inner, event: Event) -> Result<u64, LogError> {
         let record = inner.state.record((self.clock)(), event);
-        inner.log.append(&record)?;
+        let line = record.line();
+        inner.log.append(&record, &line)?;
         // It was made from this very state, so it follows.
-        let _ = inner.state.apply(&record);
+        let _ = inner.state.apply_hashed(&record, Some(Sha256::of(line.as_bytes())));
         if matters_to_people(&record.event) {
             self.changes.send_modify(|count| *count += 1);
         }
@@ -227,11 +278,29 @@ impl Engine {
 
     /// Begins a task, read-only but for what the words ask for.
     pub fn begin(&self, session: &str, agent: &str, owner: &str, words: &str) -> Result<(), EngineError> {
+        self.begin_under(session, agent, owner, words, None)
+    }
+
+    /// The same, for an agent that another task's agent started: what both read is one label, and a stop of that is a stop of
+    /// this.
+    pub fn begin_under(
+        &self,
+        session: &str,
+        agent: &str,
+        owner: &str,
+        words: &str,
+        parent: Option<&str>,
+    ) -> Result<(), EngineError> {
         let mut inner = self.lock();
+        if let Some(parent) = parent {
+            inner.session(parent)?;
+        }
         if inner.state.sessions.contains_key(session) {
             return Err(EngineError::Refused("a session of that name exists"));
         }
-        let event = Event::Opened { session: session.into(), agent: agent.into(), owner: owner.into() };
+        let parent = parent.map(str::to_owned);
+        let event =
+            Event::Opened { session: session.into(), agent: agent.into(), owner: owner.into(), parent };
         self.append(&mut inner, event)?;
         if !words.is_empty() {
             self.append(&mut inner, Event::Heard { session: session.into(), text: words.into() })?;
@@ -264,12 +333,15 @@ impl Engine {
         let rules = self.rules();
         let mut inner = self.lock();
         let ruling = decide(&inner.state, session, &rules, call, (self.clock)());
+        let published = matches!(&ruling.event, Event::Allowed { published: Some(_), .. });
         match self.append(&mut inner, ruling.event) {
             Ok(number) => {
+                let mark = published.then(|| marked(&inner.state, session, &rules, call, number)).flatten();
                 let waits = ruling.decision == Decision::Ask;
                 let plan =
                     inner.state.sessions.get(session).filter(|_| waits).map(|session| session.plan.digest());
-                Answer { decision: ruling.decision, rule: ruling.rule, reason: ruling.reason, number, plan }
+                let (decision, rule, reason) = (ruling.decision, ruling.rule, ruling.reason);
+                Answer { decision, rule, reason, number, plan, mark }
             }
             Err(error) => Answer {
                 decision: Decision::Deny,
@@ -277,6 +349,7 @@ impl Engine {
                 reason: format!("the guard cannot record it: {error}"),
                 number: 0,
                 plan: None,
+                mark: None,
             },
         }
     }
@@ -296,17 +369,59 @@ impl Engine {
         let asked = looks_for_named(call, &found.words);
         let minted = answer.map(|value| mint(&tool.returns, &found.words, asked, value)).unwrap_or_default();
         let digest = answer.map(|value| Sha256::of(value.to_string().as_bytes()));
-        let label = tool.returns.confidentiality;
-        let event =
-            Event::Ended { session: session.into(), call: number, outcome, answer: digest, minted, label };
+        let mut label = inner.state.label_of_read(call, &minted);
+        let readers = answer.and_then(|answer| readers(&tool.returns, answer));
+        label.join(&Label { secrecy: tool.returns.confidentiality, readers, tainted: true });
+        // A record that an effect made is what the task wrote.
+        let made = minted.iter().filter(|minted| matches!(minted.kind, Kind::Id(_)));
+        let wrote = match tool.effect {
+            Effect::Write | Effect::Send | Effect::Publish => {
+                made.map(|minted| Artefact::record(&call.server, &minted.value)).collect()
+            }
+            _ => Vec::new(),
+        };
+        let (session, call, label, readers) = (session.into(), number, label.secrecy, label.readers);
+        let event = Event::Ended { session, call, outcome, answer: digest, minted, label, readers, wrote };
         self.append(&mut inner, event)?;
         Ok(())
+    }
+
+    /// The call by which what a call did is read back, where the catalogue names one.
+    pub fn look_after(&self, call: &Call, answer: &Value) -> Option<Call> {
+        call.look_after(&self.rules().catalogue(&call.server).tool(&call.tool), answer)
+    }
+
+    /// What was read back after a call. Where it is not what the call should have done, nothing that was leased goes on.
+    pub fn read_back(
+        &self,
+        session: &str,
+        number: u64,
+        call: &Call,
+        found: ReadBack<'_>,
+    ) -> Result<Verdict, LogError> {
+        let tool = self.rules().catalogue(&call.server).tool(&call.tool);
+        let (verdict, about) = match found {
+            ReadBack::Nothing => (Verdict::Unread, String::new()),
+            ReadBack::Refused => call.compare_after(&tool, None),
+            ReadBack::Found(value) => call.compare_after(&tool, Some(value)),
+        };
+        let found = match found {
+            ReadBack::Found(value) => Some(Sha256::of(value.to_string().as_bytes())),
+            ReadBack::Nothing | ReadBack::Refused => None,
+        };
+        let mut inner = self.lock();
+        if !inner.state.sessions.contains_key(session) {
+            return Ok(verdict);
+        }
+        let event = Event::ReadBack { session: session.into(), call: number, found, verdict, about };
+        self.append(&mut inner, event)?;
+        Ok(verdict)
     }
 
     /// What waits for people.
     pub fn waiting(&self) -> Vec<Waiting> {
         let inner = self.lock();
-        let waiting = inner.state.sessions.iter().filter(|(_, session)| !session.plan.calls.is_empty());
+        let waiting = inner.state.sessions.iter().filter(|(_, session)| !session.plan.calls().is_empty());
         waiting
             .map(|(id, session)| Waiting {
                 session: id.clone(),
@@ -342,7 +457,7 @@ impl Engine {
         if by.contains(&found.agent) {
             return Err(EngineError::Refused("an agent cannot approve what it does"));
         }
-        let calls: BTreeSet<Sha256> = plan.calls.iter().map(|call| call.digest).collect();
+        let calls: BTreeSet<Sha256> = plan.calls().iter().map(|call| call.digest).collect();
         let count = calls.len();
         self.grant(&mut inner, session, plan.digest(), Grant::Calls(calls), by, lasts)?;
         Ok(count)
@@ -426,7 +541,8 @@ impl Engine {
             digests.insert(call.map_err(|_| EngineError::Refused("it is too large"))?.digest());
         }
         let session = format!("undo-{}", inner.state.next);
-        let opened = Event::Opened { session: session.clone(), agent: "undo".into(), owner: by.into() };
+        let opened =
+            Event::Opened { session: session.clone(), agent: "undo".into(), owner: by.into(), parent: None };
         self.append(&mut inner, opened)?;
         let id = Sha256::of(session.as_bytes());
         let by = BTreeSet::from([by.to_owned()]);
@@ -484,7 +600,12 @@ impl Engine {
                 None => {
                     fresh.insert(name, digest);
                 }
-                Some(pinned) if *pinned == digest => {}
+                Some(pinned) if *pinned == digest => {
+                    // It is again what a person saw.
+                    if inner.state.drifted.contains_key(&name) {
+                        fresh.insert(name, digest);
+                    }
+                }
                 Some(_) => {
                     if inner.state.drifted.get(&name) != Some(&digest) {
                         self.append(&mut inner, Event::Drifted { tool: name.clone(), digest })?;

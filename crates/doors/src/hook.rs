@@ -4,8 +4,8 @@
 //! read, it denies; and what waits for a person is denied too until a person gave a lease, since the agent's own way of asking
 //! is the agent's.
 
-use crate::engine::Engine;
-use crate::stdio::told;
+use crate::engine::{Answer, Engine};
+use crate::stdio::{put, told};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use trustmill_guard::call::{Call, Limits};
@@ -68,6 +68,35 @@ impl Shape {
     }
 }
 
+impl Shape {
+    /// The answer to a call that is allowed. What is published is changed on the way, where the framework lets a hook do so;
+    /// where it does not, it is not published through it.
+    fn allowed(self, call: &Call, answer: &Answer) -> Value {
+        let mut verdict = self.verdict(true, &answer.reason);
+        if answer.mark.is_none() {
+            return verdict;
+        }
+        let mut arguments = call.arguments.clone();
+        answer.mark(&mut arguments);
+        match self {
+            Self::ClaudeCode => {
+                if let Some(inner) = verdict.get_mut("hookSpecificOutput") {
+                    put(inner, "updatedInput", arguments);
+                }
+                verdict
+            }
+            Self::Openclaw => {
+                put(&mut verdict, "params", arguments);
+                verdict
+            }
+            Self::OpenaiAgents => self.verdict(
+                false,
+                "what is published says who wrote it, and this hook cannot add that: publish through the guard's MCP proxy",
+            ),
+        }
+    }
+}
+
 /// Answers one event.
 pub fn answer(engine: &Engine, session: &str, shape: Shape, input: &[u8]) -> Value {
     match shape.asked(input) {
@@ -75,7 +104,7 @@ pub fn answer(engine: &Engine, session: &str, shape: Shape, input: &[u8]) -> Val
         Ok(call) => {
             let answer = engine.decide(session, &call);
             match answer.decision {
-                Decision::Allow => shape.verdict(true, &answer.reason),
+                Decision::Allow => shape.allowed(&call, &answer),
                 Decision::Ask | Decision::Deny => shape.verdict(false, &told(&answer)),
             }
         }

@@ -111,19 +111,19 @@ impl Log {
     }
 
     /// Appends a record; an urgent one is on disk when this returns. After a failure nothing counts as written.
-    pub fn append(&mut self, record: &Record) -> Result<(), LogError> {
-        let written = self.write(record);
+    /// `line` is the record's own ([`Record::line`]).
+    pub fn append(&mut self, record: &Record, line: &str) -> Result<(), LogError> {
+        let written = self.write(record, line);
         self.failed = written.is_err();
         written.map_err(|source| LogError::Io { path: self.path.clone(), what: "written", source })
     }
 
-    fn write(&mut self, record: &Record) -> std::io::Result<()> {
+    fn write(&mut self, record: &Record, line: &str) -> std::io::Result<()> {
         if self.failed {
             self.file.set_len(self.length)?;
         }
-        let mut line = serde_json::to_vec(record)?;
-        line.push(b'\n');
-        self.file.write_all(&line)?;
+        let line = format!("{line}\n");
+        self.file.write_all(line.as_bytes())?;
         if record.event.is_urgent() {
             self.file.sync_data()?;
         }
@@ -175,14 +175,14 @@ mod tests {
     use trustmill_guard::record::Event;
 
     fn opened(name: &str) -> Event {
-        Event::Opened { session: name.into(), agent: "agent".into(), owner: "ann".into() }
+        Event::Opened { session: name.into(), agent: "agent".into(), owner: "ann".into(), parent: None }
     }
 
     fn filled(folder: &Path) -> State {
         let (mut log, mut state) = Log::open(folder).unwrap();
         for name in ["one", "two", "three"] {
             let record = state.record(jiff::Timestamp::now(), opened(name));
-            log.append(&record).unwrap();
+            log.append(&record, &record.line()).unwrap();
             state.apply(&record).unwrap();
         }
         state
@@ -210,7 +210,7 @@ mod tests {
             let (mut log, mut state) = Log::open(other.path()).unwrap();
             assert_eq!(state.sessions.len(), complete);
             let record = state.record(jiff::Timestamp::now(), opened("later"));
-            log.append(&record).unwrap();
+            log.append(&record, &record.line()).unwrap();
             state.apply(&record).unwrap();
             drop(log);
             assert_eq!(Log::look(other.path()).unwrap().0.head, state.head);

@@ -4,7 +4,7 @@
 //! the guard's user alone, takes everything, leases and STOP among it.
 
 use crate::desk::{Desk, Held, Told, unreachable};
-use crate::engine::{Answer, Engine, EngineError};
+use crate::engine::{Answer, Engine, EngineError, ReadBack};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -71,6 +71,34 @@ pub enum Request {
         /// What the server answered.
         answer: Option<Value>,
     },
+    /// How is what this call did read back?
+    LookAfter {
+        /// The server.
+        server: String,
+        /// The tool.
+        tool: String,
+        /// The arguments.
+        arguments: Value,
+        /// What the server answered.
+        answer: Value,
+    },
+    /// This was read back.
+    ReadBack {
+        /// The session.
+        session: String,
+        /// The record that allowed the call.
+        number: u64,
+        /// The server.
+        server: String,
+        /// The tool.
+        tool: String,
+        /// The arguments.
+        arguments: Value,
+        /// Whether the server answered.
+        answered: bool,
+        /// What is there; `null` where the server refused.
+        found: Option<Value>,
+    },
     /// A server lists these tools.
     Listed {
         /// The server.
@@ -98,6 +126,9 @@ pub enum Request {
         owner: String,
         /// What that person said.
         words: String,
+        /// The task whose agent started this one's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<String>,
     },
     /// The owner said something more.
     Hear {
@@ -202,6 +233,8 @@ impl Request {
             Self::Decide { .. }
                 | Self::Look { .. }
                 | Self::Ended { .. }
+                | Self::LookAfter { .. }
+                | Self::ReadBack { .. }
                 | Self::Listed { .. }
                 | Self::Hook { .. }
         )
@@ -300,14 +333,30 @@ pub async fn answer(engine: &Engine, request: Request) -> Value {
             }
             json!({ "done": null })
         }
+        Request::LookAfter { server, tool, arguments, answer } => {
+            let call = Call::new(&server, &tool, arguments, Limits::default()).ok();
+            let look = call.and_then(|call| engine.look_after(&call, &answer));
+            json!({ "done": look.map(|look| json!([look.tool, look.arguments])) })
+        }
+        Request::ReadBack { session, number, server, tool, arguments, answered, found } => {
+            if let Ok(call) = Call::new(&server, &tool, arguments, Limits::default()) {
+                let found = match (&found, answered) {
+                    (Some(value), _) => ReadBack::Found(value),
+                    (None, true) => ReadBack::Refused,
+                    (None, false) => ReadBack::Nothing,
+                };
+                Desk::read_back(engine, &session, number, &call, found).await;
+            }
+            json!({ "done": null })
+        }
         Request::Listed { server, tools } => {
             done(engine.listed(&server, &tools).map(|held| json!(held)).map_err(Into::into))
         }
         Request::Hook { session, event, shape } => {
             json!({ "done": crate::hook::answer(engine, &session, shape, event.as_bytes()) })
         }
-        Request::Begin { session, agent, owner, words } => {
-            done(engine.begin(&session, &agent, &owner, &words).map(nothing))
+        Request::Begin { session, agent, owner, words, parent } => {
+            done(engine.begin_under(&session, &agent, &owner, &words, parent.as_deref()).map(nothing))
         }
         Request::Hear { session, words } => done(engine.hear(&session, &words).map(nothing)),
         Request::Key { session } => done(engine.new_key(&session).map(|key| json!(key))),
@@ -336,7 +385,7 @@ fn waiting(engine: &Engine) -> Value {
     let plans = engine.waiting().into_iter().map(|waiting| {
         json!({
             "session": waiting.session, "agent": waiting.agent, "owner": waiting.owner,
-            "plan": waiting.plan.digest(), "approvers": waiting.plan.approvers(), "calls": waiting.plan.calls,
+            "plan": waiting.plan.digest(), "approvers": waiting.plan.approvers(), "calls": waiting.plan.calls(),
         })
     });
     plans.collect()
@@ -347,7 +396,8 @@ fn sessions(engine: &Engine) -> Value {
         let all = state.sessions.iter().map(|(id, session)| {
             json!({
                 "session": id, "agent": session.agent, "owner": session.owner, "stopped": session.stopped || state.stopped,
-                "label": session.label, "leases": session.leases, "waiting": session.plan.calls.len(),
+                "label": state.label(id).map(|label| label.secrecy), "readers": state.label(id).and_then(|label| label.readers.as_ref()),
+                "parent": session.parent, "deviated": session.deviated, "leases": session.leases, "waiting": session.plan.calls().len(),
             })
         });
         all.collect()
@@ -444,6 +494,34 @@ impl Desk for Remote {
             arguments: told.call.arguments.clone(),
             outcome: told.outcome,
             answer: told.answer.cloned(),
+        };
+        let _ = self.ask(&request).await;
+    }
+
+    async fn look_after(&self, call: &Call, answer: &Value) -> Option<Call> {
+        let request = Request::LookAfter {
+            server: call.server.clone(),
+            tool: call.tool.clone(),
+            arguments: call.arguments.clone(),
+            answer: answer.clone(),
+        };
+        let done = self.ask(&request).await.ok()?.get("done").cloned()?;
+        let (tool, arguments): (String, Value) = serde_json::from_value(done).ok()?;
+        Call::new(&call.server, &tool, arguments, Limits::default()).ok()
+    }
+
+    async fn read_back(&self, session: &str, number: u64, call: &Call, found: ReadBack<'_>) {
+        let request = Request::ReadBack {
+            session: session.to_owned(),
+            number,
+            server: call.server.clone(),
+            tool: call.tool.clone(),
+            arguments: call.arguments.clone(),
+            answered: !matches!(found, ReadBack::Nothing),
+            found: match found {
+                ReadBack::Found(value) => Some(value.clone()),
+                ReadBack::Nothing | ReadBack::Refused => None,
+            },
         };
         let _ = self.ask(&request).await;
     }

@@ -3,7 +3,7 @@
 //! sees it.
 
 use crate::desk::{Desk, Told};
-use crate::engine::Answer;
+use crate::engine::{Answer, ReadBack};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,6 +38,8 @@ enum Open {
     Call {
         number: u64,
         call: Box<Call>,
+        /// What its message says of itself (`_meta`).
+        about: Option<Value>,
     },
     Listing,
     /// Something that the guard itself asked.
@@ -60,12 +62,17 @@ impl Proxy {
         server_out: impl AsyncBufRead + Unpin + Send + 'static,
     ) -> std::io::Result<()> {
         let (to_client, from_proxy) = mpsc::channel::<Vec<u8>>(64);
+        let (to_server, for_server) = mpsc::channel::<Vec<u8>>(64);
         let writer = tokio::spawn(write_all(client_out, from_proxy));
-        let upward = tokio::spawn(Arc::clone(&self).upward(client_in, server_in, to_client.clone()));
-        let downward = Arc::clone(&self).downward(server_out, to_client);
+        let sender = tokio::spawn(write_all(server_in, for_server));
+        // The server is told that nothing more comes when the client has said all: what is read back meanwhile ends with it.
+        let reader = to_server.downgrade();
+        let upward = tokio::spawn(Arc::clone(&self).upward(client_in, to_server, to_client.clone()));
+        let downward = Arc::clone(&self).downward(server_out, to_client, reader);
         // The server may still answer when the client has said all it wants to; when the server ends, all ends.
         let result = downward.await;
         upward.abort();
+        sender.abort();
         self.interrupt().await;
         let _ = writer.await;
         result
@@ -75,19 +82,20 @@ impl Proxy {
     async fn upward(
         self: Arc<Self>,
         mut from: impl AsyncBufRead + Unpin,
-        mut to: impl AsyncWrite + Unpin,
+        to: mpsc::Sender<Vec<u8>>,
         back: mpsc::Sender<Vec<u8>>,
     ) -> std::io::Result<()> {
         loop {
             match next_line(&mut from).await? {
-                Line::End => return to.shutdown().await,
+                Line::End => return Ok(()),
                 Line::TooLong => {
                     let _ = back.send(line(&failure(&Value::Null, -32600, "the message is too long"))).await;
                 }
-                Line::Text(text) => match self.judge(&text, &mut to).await {
+                Line::Text(text) => match self.judge(&text, &to).await {
                     Passing::On(message) => {
-                        to.write_all(&line(&message)).await?;
-                        to.flush().await?;
+                        if to.send(line(&message)).await.is_err() {
+                            return Ok(());
+                        }
                     }
                     Passing::Back(message) => {
                         let _ = back.send(line(&message)).await;
@@ -103,13 +111,14 @@ impl Proxy {
         self: Arc<Self>,
         mut from: impl AsyncBufRead + Unpin,
         to: mpsc::Sender<Vec<u8>>,
+        server: mpsc::WeakSender<Vec<u8>>,
     ) -> std::io::Result<()> {
         loop {
             match next_line(&mut from).await? {
                 Line::End => return Ok(()),
                 Line::TooLong => {}
                 Line::Text(text) => {
-                    if let Some(passed) = self.take(text).await
+                    if let Some(passed) = self.take(text, &to, &server).await
                         && to.send(passed).await.is_err()
                     {
                         return Ok(());
@@ -120,8 +129,8 @@ impl Proxy {
     }
 
     /// What becomes of a message of the client.
-    async fn judge(&self, text: &[u8], server: &mut (impl AsyncWrite + Unpin)) -> Passing {
-        let Ok(message) = serde_json::from_slice::<Value>(text) else {
+    async fn judge(&self, text: &[u8], server: &mpsc::Sender<Vec<u8>>) -> Passing {
+        let Ok(mut message) = serde_json::from_slice::<Value>(text) else {
             let blank = text.iter().all(u8::is_ascii_whitespace);
             return if blank {
                 Passing::Nowhere
@@ -157,11 +166,11 @@ impl Proxy {
             return Passing::Back(failure(&id, -32600, "a call with this id waits for its answer"));
         }
         let opened = match method {
-            "tools/call" => match self.call(&message, server).await {
+            "tools/call" => match self.call(&mut message, server).await {
                 Ok(opened) => opened,
                 Err(refused) => return Passing::Back(refused.message(&id)),
             },
-            "resources/read" => match self.read(&message, server).await {
+            "resources/read" => match self.read(&mut message, server).await {
                 Ok(opened) => opened,
                 Err(refused) => return Passing::Back(refused.error(&id)),
             },
@@ -173,17 +182,17 @@ impl Proxy {
     }
 
     /// Decides over a tool call.
-    async fn call(&self, message: &Value, server: &mut (impl AsyncWrite + Unpin)) -> Result<Open, Refused> {
+    async fn call(&self, message: &mut Value, server: &mpsc::Sender<Vec<u8>>) -> Result<Open, Refused> {
         let params = message.get("params").cloned().unwrap_or_default();
-        let Some(tool) = params.get("name").and_then(Value::as_str) else {
+        let Some(tool) = params.get("name").and_then(Value::as_str).map(str::to_owned) else {
             return Err(Refused::Malformed("a tool call names its tool".into()));
         };
         let arguments = params.get("arguments").cloned().unwrap_or_default();
-        self.decide(tool, arguments, message, server).await
+        self.decide(&tool, arguments, message, server).await
     }
 
     /// Decides over reading a resource.
-    async fn read(&self, message: &Value, server: &mut (impl AsyncWrite + Unpin)) -> Result<Open, Refused> {
+    async fn read(&self, message: &mut Value, server: &mpsc::Sender<Vec<u8>>) -> Result<Open, Refused> {
         let uri = message.pointer("/params/uri").cloned().unwrap_or_default();
         self.decide(RESOURCES, json!({ "uri": uri }), message, server).await
     }
@@ -192,37 +201,46 @@ impl Proxy {
         &self,
         tool: &str,
         arguments: Value,
-        message: &Value,
-        server: &mut (impl AsyncWrite + Unpin),
+        message: &mut Value,
+        server: &mpsc::Sender<Vec<u8>>,
     ) -> Result<Open, Refused> {
         let call = Call::new(&self.server, tool, arguments, Limits::default())
             .map_err(|error| Refused::Malformed(error.to_string()))?;
         let answer = match self.desk.look_first(&call).await {
             None => self.desk.decide(&self.session, &call).await,
-            Some(look) => match self.read_target(&look, message, server).await {
-                // The desk knows that something should have been read.
-                None => self.desk.decide(&self.session, &call).await,
-                Some(seen) => self.desk.decide_seen(&self.session, &call, &seen).await,
-            },
+            Some(look) => {
+                match self.read_target(&look, message, server).await.and_then(|read| ended_as(&read).1) {
+                    // The desk knows that something should have been read.
+                    None => self.desk.decide(&self.session, &call).await,
+                    Some(seen) => self.desk.decide_seen(&self.session, &call, &seen).await,
+                }
+            }
         };
         match answer.decision {
-            Decision::Allow => Ok(Open::Call { number: answer.number, call: Box::new(call) }),
+            Decision::Allow => {
+                if let Some(arguments) = message.pointer_mut("/params/arguments") {
+                    answer.mark(arguments);
+                }
+                let about = message.pointer("/params/_meta").cloned();
+                Ok(Open::Call { number: answer.number, call: Box::new(call), about })
+            }
             Decision::Ask | Decision::Deny => Err(Refused::Decided(answer)),
         }
     }
 
-    /// Makes a call of the guard's own, which reads what a client's call would touch.
+    /// Makes a call of the guard's own, which reads what a client's call would touch, or did; the whole answer.
     async fn read_target(
         &self,
         look: &Call,
         on_behalf_of: &Value,
-        server: &mut (impl AsyncWrite + Unpin),
+        server: &mpsc::Sender<Vec<u8>>,
     ) -> Option<Value> {
         let id = json!(format!("guard-{}", self.looks.fetch_add(1, Ordering::Relaxed)));
         let (tell, told) = oneshot::channel();
         self.opened().insert(id.to_string(), Open::Look(tell));
         let mut params = json!({ "name": look.tool, "arguments": look.arguments });
-        if let Some(mut meta) = on_behalf_of.pointer("/params/_meta").cloned() {
+        if let Some(mut meta) = on_behalf_of.pointer("/params/_meta").filter(|meta| meta.is_object()).cloned()
+        {
             // Since revision 2026-07-28 every request says itself which revision it follows and what its client can.
             // Progress would be of a call that the client did not make.
             meta.as_object_mut().and_then(|meta| meta.remove("progressToken"));
@@ -230,17 +248,39 @@ impl Proxy {
         }
         let message = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });
         let sent = async {
-            server.write_all(&line(&message)).await.ok()?;
-            server.flush().await.ok()?;
+            server.send(line(&message)).await.ok()?;
             told.await.ok()
         };
         let answer = tokio::time::timeout(PATIENCE, sent).await.ok().flatten();
         self.opened().remove(&id.to_string());
-        ended_as(&answer?).1
+        answer
+    }
+
+    /// Reads back what a call did, where the catalogue says how.
+    async fn read_back(
+        &self,
+        number: u64,
+        call: &Call,
+        look: &Call,
+        about: Option<Value>,
+        server: &mpsc::WeakSender<Vec<u8>>,
+    ) {
+        let on_behalf_of = json!({ "params": { "_meta": about } });
+        let read = match server.upgrade() {
+            Some(server) => self.read_target(look, &on_behalf_of, &server).await,
+            None => None,
+        };
+        let told = read.map(|message| ended_as(&message));
+        self.desk.read_back(&self.session, number, call, found(told.as_ref())).await;
     }
 
     /// What becomes of a message of the server.
-    async fn take(&self, text: Vec<u8>) -> Option<Vec<u8>> {
+    async fn take(
+        self: &Arc<Self>,
+        text: Vec<u8>,
+        client: &mpsc::Sender<Vec<u8>>,
+        server: &mpsc::WeakSender<Vec<u8>>,
+    ) -> Option<Vec<u8>> {
         let message: Value = serde_json::from_slice(&text).ok()?;
         let answers = message.get("method").is_none();
         if !answers {
@@ -260,24 +300,37 @@ impl Proxy {
                 let shown = review(self.desk.as_ref(), &self.server, message).await;
                 Some(shown.map_or(text, |message| line(&message)))
             }
-            Open::Call { number, call } => {
-                self.ended(number, &call, &message).await;
+            Open::Call { number, call, about } => {
+                let (outcome, value) = self.ended(number, &call, &message).await;
+                if outcome == Outcome::Done
+                    && let Some(look) =
+                        self.desk.look_after(&call, value.as_ref().unwrap_or(&Value::Null)).await
+                {
+                    // The client hears of it once it was read back: a plan does not go on over something else.
+                    let (proxy, client, server) = (Arc::clone(self), client.clone(), server.clone());
+                    tokio::spawn(async move {
+                        proxy.read_back(number, &call, &look, about, &server).await;
+                        let _ = client.send(text).await;
+                    });
+                    return None;
+                }
                 Some(text)
             }
         }
     }
 
-    async fn ended(&self, number: u64, call: &Call, message: &Value) {
+    async fn ended(&self, number: u64, call: &Call, message: &Value) -> (Outcome, Option<Value>) {
         let (outcome, value) = ended_as(message);
         let answer = value.as_ref();
         self.desk.ended(Told { session: &self.session, number, call, outcome, answer }).await;
+        (outcome, value)
     }
 
     /// Nobody will know how these ended.
     async fn interrupt(&self) {
         let open: Vec<Open> = self.opened().drain().map(|(_, open)| open).collect();
         for open in open {
-            if let Open::Call { number, call } = open {
+            if let Open::Call { number, call, .. } = open {
                 let (session, outcome) = (self.session.as_str(), Outcome::Unknown);
                 self.desk.ended(Told { session, number, call: &call, outcome, answer: None }).await;
             }
@@ -351,6 +404,15 @@ pub fn told(answer: &Answer) -> String {
     }
 }
 
+/// What an answer to reading back says.
+pub(crate) fn found(told: Option<&(Outcome, Option<Value>)>) -> ReadBack<'_> {
+    match told {
+        None => ReadBack::Nothing,
+        Some((Outcome::Done, value)) => ReadBack::Found(value.as_ref().unwrap_or(&Value::Null)),
+        Some(_) => ReadBack::Refused,
+    }
+}
+
 /// The value that a result carries: its structured content, else its texts, read as JSON where they are.
 pub(crate) fn answered(result: &Value) -> Value {
     if let Some(value) = result.get("structuredContent").filter(|value| !value.is_null()) {
@@ -401,6 +463,7 @@ async fn write_all(mut to: impl AsyncWrite + Unpin, mut from: mpsc::Receiver<Vec
             return;
         }
     }
+    let _ = to.shutdown().await;
 }
 
 /// A line of a peer.

@@ -41,7 +41,10 @@ fn answer(state: &mut State, rules: &Rulebook, line: &Value) -> Value {
         |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     if let Some(open) = line.get("open") {
         let session = text(open, "session");
-        append(state, Event::Opened { session: session.clone(), agent: "a".into(), owner: "o".into() });
+        append(
+            state,
+            Event::Opened { session: session.clone(), agent: "a".into(), owner: "o".into(), parent: None },
+        );
         append(state, Event::Heard { session, text: text(open, "words") });
         return json!({});
     }
@@ -71,7 +74,16 @@ fn answer(state: &mut State, rules: &Rulebook, line: &Value) -> Value {
     let label = tool.returns.confidentiality;
     append(
         state,
-        Event::Ended { session, call: number, outcome: Outcome::Done, answer: None, minted, label },
+        Event::Ended {
+            session,
+            call: number,
+            outcome: Outcome::Done,
+            answer: None,
+            minted,
+            label,
+            readers: None,
+            wrote: Vec::new(),
+        },
     );
     json!({})
 }

@@ -1,10 +1,12 @@
 //! A call as the guard sees it: its tool, its arguments within limits, and the values that decide something.
 
-use crate::catalogue::{Argument, Role, Tool};
+use crate::catalogue::{Argument, Expected, Role, Tool};
 use crate::effect::Effect;
+use crate::label::Artefact;
+use crate::record::Verdict;
 use crate::value::Kind;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use trustmill_core::Sha256;
 
 /// Bounds of arguments. Whatever is larger is refused unread.
@@ -130,12 +132,12 @@ impl Call {
     pub fn see(&mut self, tool: &Tool, answer: &Value) {
         let Some(check) = &tool.check else { return };
         let field = |(name, described): (&String, &Argument)| {
-            let found = if name.starts_with('/') { answer.pointer(name) } else { answer.get(name) }?;
-            let text = match found {
+            let text = match member(answer, name)? {
                 Value::String(text) if text.len() <= 512 => text.clone(),
                 Value::Number(number) => number.to_string(),
                 Value::Bool(flag) => flag.to_string(),
                 Value::Array(items) if described.role == Role::Reach => items.len().to_string(),
+                Value::Array(items) if described.role == Role::Audience => people(items)?,
                 _ => return None,
             };
             Some((name.clone(), text))
@@ -150,6 +152,107 @@ impl Call {
             (described.role == Role::Reach).then(|| seen.get(name)?.parse().ok()).flatten()
         };
         fields.iter().filter_map(of).max()
+    }
+
+    /// Who sees it: those whom it names, and those whom the guard read. `None` where that is everybody, or nobody knows.
+    pub fn audience(&self, tool: &Tool) -> Option<BTreeSet<String>> {
+        if tool.public {
+            return None;
+        }
+        let described = tool.check.iter().flat_map(|check| &check.fields);
+        let read = described.filter(|(_, field)| field.role == Role::Audience).map(|(name, _)| name);
+        let mut read = read.peekable();
+        let is_read = read.peek().is_some();
+        let mut audience = BTreeSet::new();
+        for name in read {
+            audience.extend(self.seen.as_ref()?.get(name)?.lines().map(str::to_owned));
+        }
+        for sink in self.sinks(tool).0 {
+            match sink.role {
+                Role::Recipient | Role::Grantee => drop(audience.insert(crate::value::folded(&sink.text))),
+                Role::Target | Role::Unknown if !is_read => return None,
+                _ => {}
+            }
+        }
+        Some(audience)
+    }
+
+    /// The text that it publishes, and the argument that holds it.
+    pub fn published<'a>(&self, tool: &'a Tool) -> Option<(&'a str, &str)> {
+        let name = tool.published()?;
+        Some((name, self.arguments.get(name)?.as_str()?))
+    }
+
+    /// What it writes: files, records, places. What only passes through it, or is read, is none.
+    pub fn writes(&self, tool: &Tool) -> Vec<Artefact> {
+        if !matches!(tool.effect, Effect::Write | Effect::Send | Effect::Publish | Effect::Egress) {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        for (name, value) in self.arguments.as_object().into_iter().flatten() {
+            let Some(described) = tool.arguments.get(name) else { continue };
+            let place = matches!(described.role, Role::Item | Role::Target);
+            leaves(value, false, &mut |text| match &described.kind {
+                _ if found.len() >= MOST_WRITTEN => {}
+                Kind::Path => found.push(Artefact::path(&text)),
+                Kind::Id(_) => found.push(Artefact::record(&self.server, &text)),
+                _ if place => found.push(Artefact::record(&self.server, &text)),
+                _ => {}
+            });
+        }
+        found
+    }
+
+    /// What it may read of what was written: everything that its arguments can be a name of.
+    pub fn reads(&self, mut each: impl FnMut(Artefact)) {
+        leaves(&self.arguments, false, &mut |text| {
+            if text.len() <= LONGEST_NAME {
+                each(Artefact::record(&self.server, &text));
+                each(Artefact::path(&text));
+            }
+        });
+    }
+
+    /// The call by which the guard reads back what this one did, where the catalogue names one.
+    pub fn look_after(&self, tool: &Tool, answer: &Value) -> Option<Self> {
+        let after = tool.after.as_ref()?;
+        let value = |from: &String| match from.strip_prefix("answer:") {
+            Some(field) => member(answer, field).cloned().unwrap_or_default(),
+            None => self.arguments.get(from).cloned().unwrap_or_default(),
+        };
+        let arguments = after.arguments.iter().map(|(to, from)| (to.clone(), value(from))).collect();
+        Self::new(&self.server, &after.tool, Value::Object(arguments), Limits::default()).ok()
+    }
+
+    /// Whether what was read back is what this call should have done; the field that is another one. `None` stands for an
+    /// answer that the server refused to give: there is no such thing.
+    pub fn compare_after(&self, tool: &Tool, found: Option<&Value>) -> (Verdict, String) {
+        let Some(after) = &tool.after else { return (Verdict::Unread, String::new()) };
+        if after.absent {
+            let gone =
+                found.is_none_or(|found| found.is_null() || found.as_array().is_some_and(Vec::is_empty));
+            return if gone {
+                (Verdict::Same, String::new())
+            } else {
+                (Verdict::Differs, "it is still there".into())
+            };
+        }
+        let Some(found) = found else { return (Verdict::Differs, "it is not there".into()) };
+        for (field, expected) in &after.fields {
+            let (kind, should) = match expected {
+                Expected::Is(text) => (Kind::Name, Some(Value::String(text.clone()))),
+                Expected::Argument(name) => {
+                    let kind = tool.arguments.get(name).map_or(Kind::Name, |argument| argument.kind.clone());
+                    (kind, self.arguments.get(name).cloned())
+                }
+            };
+            // What the call left open is the server's to choose.
+            let Some(should) = should.filter(|should| !should.is_null()) else { continue };
+            if member(found, field).is_none_or(|is| texts(is, &kind) != texts(&should, &kind)) {
+                return (Verdict::Differs, field.clone());
+            }
+        }
+        (Verdict::Same, String::new())
     }
 
     /// The key under which the server does it once.
@@ -186,6 +289,37 @@ impl Call {
         }
         (sinks, content)
     }
+}
+
+/// The longest text that may name something that was written, in bytes.
+const LONGEST_NAME: usize = 4096;
+
+/// The most that one call writes.
+const MOST_WRITTEN: usize = 1000;
+
+/// The most people whom a target may have, to be known one by one.
+const MOST_PEOPLE: usize = 10_000;
+
+/// A field by name, or by JSON pointer.
+fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+    if name.starts_with('/') { value.pointer(name) } else { value.get(name) }
+}
+
+/// People of a list, one a line, in order; `None` where it is no list of people.
+fn people(items: &[Value]) -> Option<String> {
+    let name = |item: &Value| item.as_str().map(crate::value::folded);
+    let names: Option<BTreeSet<String>> = items.iter().take(MOST_PEOPLE + 1).map(name).collect();
+    let names = names.filter(|names| names.len() <= MOST_PEOPLE)?;
+    Some(names.into_iter().collect::<Vec<_>>().join("\n"))
+}
+
+/// The texts of a value in the form in which values of a kind are compared, in no order.
+fn texts(value: &Value, kind: &Kind) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    leaves(value, false, &mut |text| {
+        found.insert(kind.normal(&text).unwrap_or_else(|| text.trim().to_owned()));
+    });
+    found
 }
 
 /// Whether a value keeps to a number of levels and values.

@@ -38,8 +38,12 @@ pub enum Role {
     Instrument,
     /// A key under which a server does a thing once, however often it is told.
     Key,
+    /// How many of it: one is what anybody means, more must be said.
+    Quantity,
     /// How many people gain something: a number, or a list of them. Only of what the guard reads itself.
     Reach,
+    /// Who sees it: a list of people. Only of what the guard reads itself.
+    Audience,
     /// When, how long, in which order: nothing that decides who or what.
     Option,
     /// Nobody said what it decides.
@@ -49,7 +53,7 @@ pub enum Role {
 impl Role {
     /// Whether a value in this role must come from the user or from a system of record.
     pub const fn is_sink(self) -> bool {
-        !matches!(self, Self::Content | Self::Query | Self::Option | Self::Key | Self::Reach)
+        !matches!(self, Self::Content | Self::Query | Self::Option | Self::Key | Self::Reach | Self::Audience)
     }
 }
 
@@ -65,6 +69,10 @@ pub struct Argument {
     /// Whether its own text may hold addresses of web pages that something fetches or shows.
     #[serde(default)]
     pub active: bool,
+    /// Whether it is the text that is published: it says there who wrote it. Needed where a tool that publishes has several
+    /// texts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mark: bool,
 }
 
 fn name() -> Kind {
@@ -119,6 +127,10 @@ pub struct Returns {
     pub names: Vec<String>,
     /// How secret it is.
     pub confidentiality: Confidentiality,
+    /// Fields that say who may read a record: a text, a list, or an object by people; `*` is everybody. What is read is
+    /// published to none but them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub readers: Vec<String>,
     /// Whether strangers may be listed in it, as in a marketplace: then a search for what the user named does not make
     /// all that it finds what the user means.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -138,6 +150,33 @@ pub struct Check {
     pub fields: BTreeMap<String, Argument>,
 }
 
+/// What a field of a target must be after a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Expected {
+    /// What this argument of the call says.
+    Argument(String),
+    /// This.
+    Is(String),
+}
+
+/// What the guard itself reads after a call: whether the server has what it says that it did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct After {
+    /// The tool that reads it, of the same server.
+    pub tool: String,
+    /// Its arguments: each the value of an argument of the call, or of a field of its answer (`answer:FIELD`).
+    #[serde(default)]
+    pub arguments: BTreeMap<String, String>,
+    /// Fields of what is read by name, or by JSON pointer (RFC 6901).
+    #[serde(default)]
+    pub fields: BTreeMap<String, Expected>,
+    /// Whether nothing must be found there any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub absent: bool,
+}
+
 /// A tool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -153,6 +192,9 @@ pub struct Tool {
     /// What is read of its target before it is decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Check>,
+    /// What is read back once it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<After>,
     /// Whether what it reaches is open to everybody, or to a whole organisation.
     #[serde(default)]
     pub public: bool,
@@ -177,6 +219,16 @@ impl Tool {
     /// Whether what is read of its target says how many people gain something by it.
     pub fn names_reach(&self) -> bool {
         self.check.iter().flat_map(|check| check.fields.values()).any(|field| field.role == Role::Reach)
+    }
+
+    /// The argument that holds what is published: the one that is marked so, else the only text.
+    pub fn published(&self) -> Option<&str> {
+        if self.effect != Effect::Publish {
+            return None;
+        }
+        let marked = self.arguments.iter().find(|(_, argument)| argument.mark);
+        let mut texts = self.arguments.iter().filter(|(_, argument)| argument.role == Role::Content);
+        marked.or_else(|| texts.next()).map(|(name, _)| name.as_str())
     }
 }
 
@@ -266,6 +318,14 @@ impl Catalogue {
                     return Err(format!("tool {name:?} is checked by {from:?}, which is no argument of it"));
                 }
             }
+            self.check_after(name, tool)?;
+            let texts = tool.arguments.values().filter(|argument| argument.role == Role::Content);
+            let marked = tool.arguments.values().filter(|argument| argument.mark).count();
+            if tool.effect == Effect::Publish && marked != 1 && (marked > 1 || texts.count() > 1) {
+                return Err(format!(
+                    "tool {name:?} publishes several texts: say `mark = true` of the one that people read"
+                ));
+            }
             let fields = tool.check.iter().flat_map(|check| check.fields.values());
             let mut all = tool.arguments.values().chain(fields);
             if all.any(|argument| argument.role == Role::Payee && argument.kind == Kind::Name) {
@@ -279,6 +339,30 @@ impl Catalogue {
             }
         }
         Ok(())
+    }
+
+    fn check_after(&self, name: &str, tool: &Tool) -> Result<(), String> {
+        let Some(after) = &tool.after else { return Ok(()) };
+        if self.tools.get(&after.tool).is_none_or(|reader| reader.effect != Effect::Read) {
+            return Err(format!(
+                "tool {name:?} is read back by {:?}, which is no tool that reads",
+                after.tool
+            ));
+        }
+        if after.fields.is_empty() != after.absent {
+            return Err(format!(
+                "tool {name:?} is read back: say which `fields`, or `absent = true`, and not both"
+            ));
+        }
+        let of_call = after.arguments.values().filter(|from| !from.starts_with("answer:"));
+        let expected = after.fields.values().filter_map(|expected| match expected {
+            Expected::Argument(name) => Some(name),
+            Expected::Is(_) => None,
+        });
+        match of_call.chain(expected).find(|from| !tool.arguments.contains_key(*from)) {
+            Some(from) => Err(format!("tool {name:?} is read back by {from:?}, which is no argument of it")),
+            None => Ok(()),
+        }
     }
 
     /// One that comes with the guard.
@@ -298,7 +382,7 @@ impl Catalogue {
     pub fn tool(&self, name: &str) -> Tool {
         let known = self.tools.get(name);
         if name == RESOURCES && known.is_none() {
-            let uri = Argument { role: Role::Query, kind: Kind::Url, active: false };
+            let uri = Argument { role: Role::Query, kind: Kind::Url, active: false, mark: false };
             let label =
                 if self.tools.is_empty() { Confidentiality::Confidential } else { Confidentiality::Internal };
             return Tool {
@@ -314,6 +398,7 @@ impl Catalogue {
             reversible: false,
             undo: None,
             check: None,
+            after: None,
             public: true,
             inside: false,
             objects: Vec::new(),

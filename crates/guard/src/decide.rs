@@ -100,6 +100,8 @@ pub fn decide(state: &State, session: &str, rules: &Rulebook, call: &Call, clock
                 amount: known.amount,
                 key: call.key(&tool),
                 undo: undo(rules, call, &tool, known.ends),
+                published: call.published(&tool).map(|(_, text)| Sha256::of(text.trim_end().as_bytes())),
+                writes: if known.free { Vec::new() } else { call.writes(&tool) },
                 basis,
             }
         }

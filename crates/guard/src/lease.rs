@@ -61,10 +61,12 @@ pub struct PlannedCall {
 }
 
 /// Calls of one session that one answer decides.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// In the order in which the agent made them.
-    pub calls: Vec<PlannedCall>,
+    calls: Vec<PlannedCall>,
+    known: BTreeSet<Sha256>,
+    /// The digest as far as calls were added: a plan of thousands is not read anew for each.
+    digest: Option<Sha256>,
 }
 
 /// The most calls that one plan holds.
@@ -73,19 +75,35 @@ pub const MOST_CALLS: usize = 10_000;
 impl Plan {
     /// Adds a call, once.
     pub fn add(&mut self, call: PlannedCall) {
-        let known = self.calls.iter().any(|planned| planned.digest == call.digest);
-        if !known && self.calls.len() < MOST_CALLS {
+        if self.calls.len() < MOST_CALLS && self.known.insert(call.digest) {
+            let before = self.digest.map(|digest| digest.to_string()).unwrap_or_default();
+            let shown = format!("{before}\n{}\n{}\n{}\n", call.digest, call.tool, call.summary);
+            self.digest = Some(Sha256::of(shown.as_bytes()));
             self.calls.push(call);
+        }
+    }
+
+    /// The calls, in the order in which the agent made them.
+    pub fn calls(&self) -> &[PlannedCall] {
+        &self.calls
+    }
+
+    /// Whether it holds a call, on its target as it was read or whatever became of it.
+    pub fn holds(&self, call: &Sha256) -> bool {
+        self.known.contains(call) || self.calls.iter().any(|planned| planned.unseen == Some(*call))
+    }
+
+    /// Takes calls out.
+    pub fn remove(&mut self, calls: &BTreeSet<Sha256>) {
+        if self.calls.iter().any(|call| calls.contains(&call.digest)) {
+            let left = std::mem::take(self).calls.into_iter().filter(|call| !calls.contains(&call.digest));
+            left.for_each(|call| self.add(call));
         }
     }
 
     /// SHA-256 over the calls as shown: an approval of another plan is none of this.
     pub fn digest(&self) -> Sha256 {
-        let mut hasher = trustmill_core::digest::Hasher::new();
-        for call in &self.calls {
-            hasher.update(format!("{}\n{}\n{}\n", call.digest, call.tool, call.summary).as_bytes());
-        }
-        hasher.finish()
+        self.digest.unwrap_or_else(|| Sha256::of(b""))
     }
 
     /// How many people must approve it.
@@ -95,7 +113,12 @@ impl Plan {
 
     /// Keeps the calls that a person picked: narrowing needs no new look.
     pub fn narrowed(&self, keep: &BTreeSet<Sha256>) -> Self {
-        Self { calls: self.calls.iter().filter(|call| keep.contains(&call.digest)).cloned().collect() }
+        let mut narrowed = Self::default();
+        self.calls
+            .iter()
+            .filter(|call| keep.contains(&call.digest))
+            .for_each(|call| narrowed.add(call.clone()));
+        narrowed
     }
 }
 

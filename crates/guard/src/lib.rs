@@ -7,7 +7,7 @@
 //! * a task begins read-only. The user's own [`words`] lease what they ask for, a person leases the rest ([`lease`]), over
 //!   the digest of what was shown;
 //! * a value that decides who receives, pays or is deleted is [`ground`]ed in the user's words or in a system's record;
-//! * a [`session`] keeps labels of what was read; they outlive whatever the agent forgets;
+//! * a [`session`] keeps [`label`]s of what was read; they outlive whatever the agent forgets, and what it writes has them too;
 //! * every attempt, decision, lease and outcome is a [`record`] in a hash chain, and the records are the state.
 //!
 //! Everything here is pure: no clock, file or socket. Doors and storage are joined to it from outside.
@@ -17,6 +17,7 @@ pub mod catalogue;
 pub mod decide;
 pub mod effect;
 pub mod ground;
+pub mod label;
 pub mod lease;
 pub mod record;
 pub mod replay;

@@ -7,6 +7,7 @@
 use crate::catalogue::Confidentiality;
 use crate::effect::Effect;
 use crate::ground::Minted;
+use crate::label::Artefact;
 use crate::lease::{Amount, Lease, PlannedCall};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,6 +84,18 @@ pub enum Outcome {
     Unknown,
 }
 
+/// What reading back says of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The server has what it should.
+    Same,
+    /// The server has something else: nothing that was leased goes on before a person looked.
+    Differs,
+    /// It could not be read.
+    Unread,
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
@@ -95,6 +108,9 @@ pub enum Event {
         agent: String,
         /// For whom it works.
         owner: String,
+        /// The task whose agent started this one's: their labels are one, and a stop of it is a stop of this.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<String>,
     },
     /// The person for whom the agent works said something.
     Heard {
@@ -121,6 +137,12 @@ pub enum Event {
         /// The call that undoes it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         undo: Option<Box<Undo>>,
+        /// SHA-256 of the text that it publishes, before it is marked as an agent's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        published: Option<Sha256>,
+        /// What it writes: it has the label of the task from here on.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        writes: Vec<Artefact>,
         /// What it rests on.
         #[serde(default, skip_serializing_if = "Basis::is_empty")]
         basis: Basis,
@@ -193,6 +215,26 @@ pub enum Event {
         minted: Vec<Minted>,
         /// How secret the answer is.
         label: Confidentiality,
+        /// Who may read it, where sources said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        readers: Option<BTreeSet<String>>,
+        /// Records that it made.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        wrote: Vec<Artefact>,
+    },
+    /// What an effect came to was read back from the server.
+    ReadBack {
+        /// The session.
+        session: String,
+        /// The number of the record that let the call through.
+        call: u64,
+        /// SHA-256 of what is there.
+        found: Option<Sha256>,
+        /// Whether that is what the call did.
+        verdict: Verdict,
+        /// The field that is another one.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        about: String,
     },
     /// A call was undone by another one.
     Undone {
@@ -244,6 +286,7 @@ impl Event {
             | Self::Keyed { session, .. }
             | Self::Dismissed { session, .. }
             | Self::Undone { session, .. }
+            | Self::ReadBack { session, .. }
             | Self::Ended { session, .. } => Some(session),
             Self::Stopped { session, .. } | Self::Resumed { session, .. } => session.as_deref(),
             Self::Pinned { .. } | Self::Drifted { .. } | Self::Ruled { .. } => None,
@@ -261,12 +304,22 @@ impl Event {
     }
 }
 
+/// The name under which a published text refers to the record that let it be published.
+pub fn receipt(number: u64, hash: &Sha256) -> String {
+    format!("{number}-{}", hash.to_string().chars().take(20).collect::<String>())
+}
+
 impl Record {
     /// SHA-256 of the record as JSON with sorted members, which names the one before: change one, and every later hash
     /// is another.
     pub fn hash(&self) -> Sha256 {
+        Sha256::of(self.line().as_bytes())
+    }
+
+    /// The record as JSON with sorted members: what is hashed, and what stands on disk.
+    pub fn line(&self) -> String {
         let mut value = serde_json::to_value(self).unwrap_or_default();
         value.sort_all_objects();
-        Sha256::of(value.to_string().as_bytes())
+        value.to_string()
     }
 }

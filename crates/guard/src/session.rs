@@ -1,10 +1,10 @@
 //! Sessions: what the guard knows of a task. Agents forget; this does not, because it is folded from the record.
 
-use crate::catalogue::Confidentiality;
 use crate::effect::Effect;
 use crate::ground::Register;
+use crate::label::{Artefact, Artefacts, Label};
 use crate::lease::{Lease, Plan};
-use crate::record::{Event, Outcome, Record, Undo};
+use crate::record::{Event, Outcome, Record, Undo, Verdict};
 use crate::words::Words;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -21,10 +21,12 @@ pub struct Session {
     pub words: Words,
     /// What systems of record gave.
     pub register: Register,
-    /// The most secret thing that was read.
-    pub label: Confidentiality,
-    /// Whether anything was read that others may have written.
-    pub tainted: bool,
+    /// The task whose agent started this one's.
+    pub parent: Option<String>,
+    /// What is known of everything that was read; the tasks of one family share that of the first ([`State::label`]).
+    pub label: Label,
+    /// Where the server has something else than what a call should have done, and nobody looked since.
+    pub deviated: Option<String>,
     /// What people allowed.
     pub leases: Vec<Lease>,
     /// What waits for a person.
@@ -59,6 +61,19 @@ pub struct OpenCall {
     pub summary: String,
     /// The call that undoes it.
     pub undo: Option<Undo>,
+    /// Tool and key under which its server does it once.
+    pub key: Option<(String, String)>,
+}
+
+/// A call under a key with which a server does a thing once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Once {
+    /// The exact call.
+    pub call: Sha256,
+    /// The record that let it through last.
+    pub number: u64,
+    /// How that ended; `None` while it is under way.
+    pub outcome: Option<Outcome>,
 }
 
 /// Something that was done and can be undone.
@@ -88,7 +103,9 @@ pub struct State {
     /// What was done and can be undone, by the record that let it through.
     pub journal: BTreeMap<u64, Undoable>,
     /// Keys under which servers do a thing once, by `server/tool`, and the call that used each.
-    pub once: BTreeMap<(String, String), Sha256>,
+    pub once: BTreeMap<(String, String), Once>,
+    /// What tasks wrote, with the labels that they had.
+    pub artefacts: Artefacts,
     /// Whether everybody was told to stop.
     pub stopped: bool,
     /// The rules that decided last.
@@ -124,6 +141,11 @@ impl State {
 
     /// Takes a record in. One that does not follow is refused and changes nothing.
     pub fn apply(&mut self, record: &Record) -> Result<(), Broken> {
+        self.apply_hashed(record, None)
+    }
+
+    /// The same, of a record whose hash is known already.
+    pub fn apply_hashed(&mut self, record: &Record, hash: Option<Sha256>) -> Result<(), Broken> {
         let broken = |why| Broken { number: record.number, why };
         if record.number != self.next {
             return Err(broken("its number is another one"));
@@ -134,11 +156,82 @@ impl State {
         if self.latest.is_some_and(|latest| record.at < latest) {
             return Err(broken("it is older than the one before it"));
         }
-        self.head = Some(record.hash());
+        self.head = Some(hash.unwrap_or_else(|| record.hash()));
         self.next += 1;
         self.latest = Some(record.at);
         self.fold(record);
         Ok(())
+    }
+
+    /// A task, the one that it belongs to, and so on to the first.
+    fn ancestors<'a>(&'a self, id: &'a str) -> impl Iterator<Item = &'a str> {
+        let up = |id: &&'a str| self.sessions.get(*id)?.parent.as_deref();
+        // A parent is opened before its children: there is no circle.
+        std::iter::successors(Some(id), up)
+    }
+
+    /// The first task of a family, which has the label of all.
+    fn root<'a>(&'a self, id: &'a str) -> &'a str {
+        self.ancestors(id).last().unwrap_or(id)
+    }
+
+    /// What is known of everything that a task, and those of its family, read.
+    pub fn label(&self, id: &str) -> Option<&Label> {
+        self.sessions.get(self.root(id)).map(|session| &session.label)
+    }
+
+    /// What is known of a thing that a call reads, from what tasks wrote before.
+    pub fn label_of_read(&self, call: &crate::call::Call, minted: &[crate::ground::Minted]) -> Label {
+        let mut label = Label::default();
+        self.artefacts.add_rest_to(&mut label);
+        if !self.artefacts.is_empty() {
+            call.reads(|artefact| self.artefacts.add_to(&mut label, &artefact));
+            for minted in minted {
+                self.artefacts.add_to(&mut label, &Artefact::record(&call.server, &minted.value));
+            }
+        }
+        label
+    }
+
+    /// Remembers under which key what was done once, and how that ended.
+    fn remember_once(&mut self, number: u64, event: &Event) {
+        match event {
+            Event::Allowed { call, key: Some(key), .. } => {
+                let once = Once { call: call.digest, number, outcome: None };
+                self.once.insert((call.tool.clone(), key.clone()), once);
+            }
+            Event::Ended { session, call, outcome, .. } => {
+                let keyed =
+                    self.sessions.get(session).and_then(|session| session.open.get(call)?.key.clone());
+                let once = keyed.and_then(|keyed| self.once.get_mut(&keyed));
+                if let Some(once) = once.filter(|once| once.number == *call) {
+                    once.outcome = Some(*outcome);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What was read makes a task as secret; what a task writes is as secret as the task.
+    fn label_what(&mut self, event: &Event) {
+        match event {
+            Event::Ended { session, outcome, label, readers, wrote, .. } => {
+                let root = self.root(session).to_owned();
+                let Some(first) = self.sessions.get_mut(&root) else { return };
+                if *outcome != Outcome::Unknown {
+                    first.label.join(&Label { secrecy: *label, readers: readers.clone(), tainted: true });
+                }
+                let label = first.label.clone();
+                wrote.iter().for_each(|artefact| self.artefacts.write(artefact, &label));
+            }
+            Event::Allowed { session, writes, .. } if !writes.is_empty() => {
+                let Some(mut label) = self.label(session).cloned() else { return };
+                // What is moved takes its label along.
+                writes.iter().for_each(|artefact| self.artefacts.add_to(&mut label, artefact));
+                writes.iter().for_each(|artefact| self.artefacts.write(artefact, &label));
+            }
+            _ => {}
+        }
     }
 
     /// Keeps the journal of what can be undone.
@@ -165,14 +258,27 @@ impl State {
 
     fn fold(&mut self, record: &Record) {
         match &record.event {
-            Event::Opened { session, agent, owner } => {
-                let opened = Session { agent: agent.clone(), owner: owner.clone(), ..Session::default() };
-                let opened = Session { label: Confidentiality::Public, ..opened };
+            Event::Opened { session, agent, owner, parent } => {
+                let (agent, owner, parent) = (agent.clone(), owner.clone(), parent.clone());
+                let stopped =
+                    parent.as_ref().and_then(|of| self.sessions.get(of)).is_some_and(|of| of.stopped);
+                let opened = Session { agent, owner, parent, stopped, ..Session::default() };
                 self.sessions.entry(session.clone()).or_insert(opened);
             }
             Event::Stopped { session: None, .. } => {
                 self.stopped = true;
                 self.sessions.values_mut().for_each(Session::stop);
+            }
+            Event::Stopped { session: Some(session), .. } => {
+                let family: Vec<String> = self
+                    .sessions
+                    .keys()
+                    .filter(|id| self.ancestors(id).any(|of| of == session))
+                    .cloned()
+                    .collect();
+                family.iter().for_each(|id| {
+                    self.sessions.get_mut(id).into_iter().for_each(Session::stop);
+                });
             }
             Event::Resumed { session: None, .. } => self.stopped = false,
             Event::Pinned { tools, .. } => {
@@ -190,9 +296,8 @@ impl State {
             }
             event => {
                 self.note(event);
-                if let Event::Allowed { call, key: Some(key), .. } = event {
-                    self.once.insert((call.tool.clone(), key.clone()), call.digest);
-                }
+                self.remember_once(record.number, event);
+                self.label_what(event);
                 if let Some(session) = event.session().and_then(|id| self.sessions.get_mut(id)) {
                     session.fold(record.number, record.at, event);
                 }
@@ -242,7 +347,7 @@ impl Session {
     fn fold(&mut self, number: u64, at: Timestamp, event: &Event) {
         match event {
             Event::Heard { text, .. } => self.words.hear(text),
-            Event::Allowed { call, lease, amount, undo, .. } => {
+            Event::Allowed { call, lease, amount, undo, key, .. } => {
                 match lease.and_then(|id| self.leases.iter_mut().find(|lease| lease.id == id)) {
                     Some(lease) => lease.spend(&call.digest, *amount, at),
                     None => *self.done.entry((call.effect, call.tool.clone())).or_default() += 1,
@@ -263,6 +368,7 @@ impl Session {
                     effect: call.effect,
                     summary: call.summary.clone(),
                     undo: undo.as_deref().cloned(),
+                    key: key.clone().map(|key| (call.tool.clone(), key)),
                 };
                 self.open.insert(number, open);
             }
@@ -274,25 +380,30 @@ impl Session {
             }
             Event::Granted { lease, .. } => {
                 if let crate::lease::Grant::Calls(calls) = &lease.grant {
-                    self.plan.calls.retain(|call| !calls.contains(&call.digest));
+                    self.plan.remove(calls);
                 }
                 self.leases.push(lease.clone());
+                self.deviated = None;
             }
             Event::Dismissed { .. } => self.plan = Plan::default(),
             Event::Stopped { .. } => self.stop(),
             Event::Resumed { .. } => self.stopped = false,
-            Event::Ended { call, outcome, minted, label, .. } => {
+            Event::Ended { call, outcome, minted, .. } => {
                 let ended = self.open.remove(call);
                 if let Some(ended) = ended.filter(|_| *outcome == Outcome::Failed) {
                     self.paid.remove(&ended.digest);
                 }
                 if *outcome != Outcome::Unknown {
-                    self.label = self.label.max(*label);
-                    self.tainted = true;
                     minted.iter().for_each(|minted| self.register.enter(minted));
                 }
             }
-            Event::Opened { .. }
+            Event::ReadBack { verdict: Verdict::Differs, about, .. } => {
+                // Whoever leased the rest did not know this.
+                self.leases.clear();
+                self.deviated = Some(about.clone());
+            }
+            Event::ReadBack { .. }
+            | Event::Opened { .. }
             | Event::Denied { .. }
             | Event::Keyed { .. }
             | Event::Pinned { .. }

@@ -66,6 +66,7 @@ impl Words {
             self.asked.extend(clauses(&text).flat_map(asks_for));
         }
         self.numbers.extend(text.split(' ').filter_map(number));
+        self.numbers.extend(text.split(|c: char| !c.is_alphabetic()).filter_map(counted));
         self.joined.push('\n');
         self.joined.extend(text.chars().filter(|c| !matches!(c, ' ' | '-')));
         self.folded.push('\n');
@@ -118,6 +119,21 @@ impl Words {
         let parts: Vec<&str> = local.split(['.', '_', '-', '+']).filter(|part| part.len() >= 3).collect();
         !parts.is_empty() && parts.iter().all(|part| contains_phrase(&self.folded, &part.to_lowercase()))
     }
+}
+
+/// A small number that is written as a word.
+fn counted(word: &str) -> Option<String> {
+    const WORDS: [&str; 13] = [
+        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+        "twelve",
+    ];
+    let at = WORDS.iter().position(|known| *known == word);
+    at.or(match word {
+        "pair" | "couple" => Some(2),
+        "dozen" => Some(12),
+        _ => None,
+    })
+    .map(|count| count.to_string())
 }
 
 /// Sentences, and their parts where a new order begins.

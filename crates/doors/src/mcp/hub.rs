@@ -11,7 +11,7 @@ use super::upstream::{Arrival, Lost, Upstream};
 use super::{answer, failure};
 use crate::desk::{Desk, Told};
 use crate::engine::Answer;
-use crate::stdio::{Refused, ended_as, put};
+use crate::stdio::{Refused, ended_as, found, put};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,6 +23,9 @@ use trustmill_guard::decide::Decision;
 use trustmill_guard::record::Outcome;
 
 pub(super) use opening::{Opening, open};
+
+/// How long a server may take to show what a call would touch, or did.
+const READING: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// The most requests that wait for their answers at once.
 const MOST_OPEN: usize = 1000;
@@ -263,14 +266,17 @@ impl Hub {
             Ok(call) => call,
             Err(error) => return failure(request.id, -32602, &error.to_string()),
         };
-        let number = match self.decide(&call, request.stream).await {
-            Ok(number) => number,
+        let answer = match self.decide(&call, request.stream).await {
+            Ok(answer) => answer,
             Err(refused) => return Refused::Decided(refused).message(request.id),
         };
         if let Some(name) = params.get_mut("name") {
             *name = Value::String(tool.to_owned());
         }
-        self.make(request, "tools/call", &call, number, params).await
+        if let Some(arguments) = params.get_mut("arguments") {
+            answer.mark(arguments);
+        }
+        self.make(request, "tools/call", &call, answer.number, params).await
     }
 
     /// Reads a resource: decided and recorded as a call of the tool `resources/read`, since what is read is known after.
@@ -284,22 +290,22 @@ impl Hub {
             Ok(call) => call,
             Err(error) => return failure(request.id, -32602, &error.to_string()),
         };
-        let number = match self.decide(&call, request.stream).await {
-            Ok(number) => number,
+        let answer = match self.decide(&call, request.stream).await {
+            Ok(answer) => answer,
             Err(refused) => return Refused::Decided(refused).error(request.id),
         };
         put(&mut params, "uri", own);
-        self.make(request, RESOURCES, &call, number, params).await
+        self.make(request, RESOURCES, &call, answer.number, params).await
     }
 
-    /// The number of the record that allows a call, or why it is not allowed.
-    async fn decide(&self, call: &Call, stream: &Stream) -> Result<u64, Answer> {
+    /// The answer that allows a call, or the one that does not.
+    async fn decide(&self, call: &Call, stream: &Stream) -> Result<Answer, Answer> {
         let mut answer = self.judge(call).await;
         if answer.decision == Decision::Ask && self.held(call, stream, &answer).await {
             answer = self.judge(call).await;
         }
         match answer.decision {
-            Decision::Allow => Ok(answer.number),
+            Decision::Allow => Ok(answer),
             Decision::Ask | Decision::Deny => Err(answer),
         }
     }
@@ -307,7 +313,7 @@ impl Hub {
     /// The decision; what the call would touch is read first, where the catalogue says so.
     async fn judge(&self, call: &Call) -> Answer {
         let seen = match self.desk.look_first(call).await {
-            Some(look) => self.read_target(&look).await,
+            Some(look) => self.read_target(&look).await.and_then(|answer| ended_as(&answer).1),
             None => None,
         };
         match seen {
@@ -317,12 +323,12 @@ impl Hub {
         }
     }
 
-    /// Makes a call of the guard's own, which reads what a client's call would touch.
+    /// Makes a call of the guard's own, which reads what a client's call would touch or did.
     async fn read_target(&self, look: &Call) -> Option<Value> {
         let upstream = &self.members.get(&look.server)?.upstream;
         let params = json!({ "name": look.tool, "arguments": look.arguments });
-        let answer = upstream.ask(upstream.number(), "tools/call", params).await.ok()?;
-        ended_as(&answer).1
+        let asked = upstream.ask(upstream.number(), "tools/call", params);
+        tokio::time::timeout(READING, asked).await.ok()?.ok()
     }
 
     /// Makes a call that is allowed, and tells the record what came of it.
@@ -344,7 +350,18 @@ impl Hub {
         };
         let (outcome, value) = ended_as(&message);
         ending.tell(outcome, value.as_ref()).await;
+        if outcome == Outcome::Done {
+            self.read_back(call, number, value.as_ref()).await;
+        }
         self.back(&call.server, message, request.id)
+    }
+
+    /// Reads back what a call did, where the catalogue says how, before its client hears of it: a plan does not go on over
+    /// something else than what was approved.
+    async fn read_back(&self, call: &Call, number: u64, answer: Option<&Value>) {
+        let Some(look) = self.desk.look_after(call, answer.unwrap_or(&Value::Null)).await else { return };
+        let told = self.read_target(&look).await.map(|message| ended_as(&message));
+        self.desk.read_back(&self.session, number, call, found(told.as_ref())).await;
     }
 
     /// A server's answer as the client knows its names.

@@ -84,9 +84,9 @@ pub(super) fn plans(
 fn card(person: &SignedIn, waiting: &Waiting, agreed: &impl Fn(&str, &Sha256) -> Vec<String>) -> Markup {
     let plan = &waiting.plan;
     let digest = plan.digest();
-    let forever = plan.calls.iter().filter(|call| !call.reversible).count();
+    let forever = plan.calls().iter().filter(|call| !call.reversible).count();
     let money = plan
-        .calls
+        .calls()
         .iter()
         .filter_map(|call| call.amount)
         .fold(0_i64, |sum, amount| sum.saturating_add(amount.0));
@@ -95,7 +95,7 @@ fn card(person: &SignedIn, waiting: &Waiting, agreed: &impl Fn(&str, &Sha256) ->
         section {
             h2 { (visible(&waiting.agent)) " for " (visible(&waiting.owner)) }
             p.facts {
-                (plan.calls.len()) @if plan.calls.len() == 1 { " call" } @else { " calls" }
+                (plan.calls().len()) @if plan.calls().len() == 1 { " call" } @else { " calls" }
                 @if forever > 0 { ", " strong { (forever) " cannot be undone" } }
                 @if money > 0 { ", " strong { (Amount(money)) " in all" } }
                 @if plan.approvers() > 1 { ", takes " (plan.approvers()) " people" }
@@ -105,7 +105,7 @@ fn card(person: &SignedIn, waiting: &Waiting, agreed: &impl Fn(&str, &Sha256) ->
                 input type="hidden" name="form" value=(person.form);
                 input type="hidden" name="session" value=(waiting.session);
                 input type="hidden" name="plan" value=(digest);
-                ul { @for call in &plan.calls { (line(call)) } }
+                ul { @for call in plan.calls() { (line(call)) } }
                 button.yes { "Approve what is ticked" }
             }
             form method="post" action="/deny" {

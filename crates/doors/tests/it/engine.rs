@@ -24,10 +24,10 @@ fn six_hundred_mails_and_a_rule_that_the_agent_forgot() {
     read_inbox(&engine, "s", 600);
     assert_eq!(trashed(&engine, 0..600), 0, "nothing without a plan");
     let waiting = engine.waiting();
-    assert_eq!((waiting.len(), waiting[0].plan.calls.len()), (1, 600), "one card for all");
+    assert_eq!((waiting.len(), waiting[0].plan.calls().len()), (1, 600), "one card for all");
 
     let plan = &waiting[0].plan;
-    let forty: BTreeSet<_> = plan.calls[..40].iter().map(|call| call.digest).collect();
+    let forty: BTreeSet<_> = plan.calls()[..40].iter().map(|call| call.digest).collect();
     assert_eq!(engine.approve("s", &plan.digest(), &people(&["yue"]), Some(&forty), HOUR).unwrap(), 40);
     assert_eq!(trashed(&engine, 0..600), 40, "exactly what was approved");
     assert_eq!(trashed(&engine, 0..600), 0, "and each once");

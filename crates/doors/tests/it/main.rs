@@ -7,6 +7,7 @@
 )]
 
 mod engine;
+mod labels;
 mod mcp;
 mod models;
 mod page;

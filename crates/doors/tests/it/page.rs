@@ -100,7 +100,7 @@ async fn a_person_approves_what_is_ticked_and_nobody_else_does() {
     ] {
         assert_eq!(site.ask(line, headers, &body).await.status, 403, "{line} {headers} {body}");
     }
-    assert_eq!(site.engine.waiting()[0].plan.calls.len(), 3, "nothing happened");
+    assert_eq!(site.engine.waiting()[0].plan.calls().len(), 3, "nothing happened");
     assert_eq!(site.ask("POST /approve", &cookie, &body(&form)).await.status, 303);
     let passed = (0..3).filter(|id| make(&site.engine, "s", &trash(*id)).decision == Decision::Allow).count();
     assert_eq!(passed, 1);

@@ -74,7 +74,7 @@ async fn what_is_allowed_passes_as_it_is_and_what_is_not_never_arrives() {
     assert!(refused["result"]["content"][0]["text"].as_str().unwrap().contains("waits for a person"));
     wire.say(r#"{"jsonrpc":"2.0","id":3,"method":"ping"}"#).await;
     assert_eq!(wire.at_server().await["method"], "ping", "the call before it was not passed on");
-    assert_eq!(wire.engine.waiting()[0].plan.calls.len(), 1);
+    assert_eq!(wire.engine.waiting()[0].plan.calls().len(), 1);
 }
 
 #[tokio::test]

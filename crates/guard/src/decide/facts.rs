@@ -5,7 +5,9 @@ use crate::call::{Call, Sink};
 use crate::catalogue::{Role, Tool};
 use crate::effect::Effect;
 use crate::ground::Grounding;
+use crate::label::Label;
 use crate::lease::{Amount, amount};
+use crate::record::Outcome;
 use crate::session::{Session, State};
 use crate::value::Kind;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +27,8 @@ pub struct Gathered {
     pub amount: Option<Amount>,
     /// When the lease ends.
     pub ends: Option<Timestamp>,
+    /// Whether nothing is known against passing on what the task read.
+    pub free: bool,
 }
 
 /// A value that is not grounded well enough.
@@ -49,6 +53,7 @@ impl Gathered {
         let nobody = Session::default();
         let found = state.sessions.get(id);
         let session = found.unwrap_or(&nobody);
+        let label = state.label(id).unwrap_or(&nobody.label);
         let settings = &rules.settings;
         let (sinks, content) = call.sinks(tool);
         let mut grounded: Vec<(Grounding, &Sink)> =
@@ -62,7 +67,16 @@ impl Gathered {
         let per_tool = tool.most.is_some();
         let done = if per_tool { session.done_by_tool(&call.name()) } else { session.done_of(tool.effect) };
         let ceiling = tool.most.unwrap_or_else(|| settings.ceiling.get(&tool.effect).copied().unwrap_or(0));
-        let agreed = lease.map_or(usize::from(asked), |lease| lease.by.len());
+        let once = call.key(tool).and_then(|key| state.once.get(&(call.name(), key)));
+        // Nobody saw how it ended, and its key makes the server do it once: to say it again is no second effect.
+        let retried =
+            once.is_some_and(|once| once.outcome == Some(Outcome::Unknown) && once.call == call.digest());
+        let needed = approvers_needed(settings, tool, call);
+        let agreed = match lease {
+            Some(lease) => i64::try_from(lease.by.len()).unwrap_or(i64::MAX),
+            None if retried => i64::from(needed),
+            None => i64::from(asked),
+        };
         let facts = Facts {
             agent: session.agent.as_str().into(),
             owner: session.owner.as_str().into(),
@@ -72,20 +86,23 @@ impl Gathered {
             stopped: state.stopped || session.stopped,
             withheld: session.words.withhold(),
             asked,
-            leased: lease.is_some(),
-            approvers: i64::try_from(agreed).unwrap_or(i64::MAX),
-            approvers_needed: i64::from(approvers_needed(settings, tool, call)),
+            leased: lease.is_some() || retried,
+            approvers: agreed,
+            approvers_needed: i64::from(needed),
             reversible: tool.reversible,
             irreversible_allowed: settings.irreversible.contains(&call.name()),
             public: tool.public,
-            secrecy: session.label.rank(),
-            label: session.label.as_str().into(),
+            secrecy: label.secrecy.rank(),
+            label: label.secrecy.as_str().into(),
+            outsiders: !label.lets(call.audience(tool).as_ref()),
+            unmarked: tool.published().is_some() && call.published(tool).is_none(),
+            deviated: session.deviated.is_some(),
             grounded: weak.is_none(),
             weak_argument: weak.as_ref().map_or("", |weak| weak.argument.as_str()).into(),
             weak_value: weak.as_ref().map_or("", |weak| weak.text.as_str()).into(),
             meant: grounded.iter().all(|(is, _)| *is >= Grounding::Referred),
             audience_named: audience(&grounded).all(|(is, _)| *is == Grounding::Named),
-            stray_address: stray(session, tool, &content).unwrap_or_default().into(),
+            stray_address: stray(session, label, tool, &content).unwrap_or_default().into(),
             done: i64::from(done),
             ceiling: i64::from(ceiling),
             amount: cost.unwrap_or_default().0,
@@ -93,14 +110,15 @@ impl Gathered {
             pay_most: settings.pay.map_or(i64::MAX, |most| most.0),
             unchecked: tool.check.is_some() && call.seen.is_none(),
             stale: lease.is_none() && session.is_stale(call),
-            replayed: call.key(tool).is_some_and(|key| state.once.contains_key(&(call.name(), key))),
+            replayed: once.is_some() && !retried,
             repeated: tool.effect == Effect::Pay && session.paid.contains(&call.digest()),
             reach: i64::try_from(call.reach(tool).unwrap_or(0)).unwrap_or(i64::MAX),
             rate: i64::try_from(session.in_last_minute(tool.effect, now)).unwrap_or(i64::MAX),
             rate_ceiling: settings.rate.get(&tool.effect).map_or(i64::MAX, |most| i64::from(*most)),
         };
         let ends = lease.map(|lease| lease.expires);
-        Self { facts, input: input(tool, &sinks), lease: lease.map(|lease| lease.id), amount: cost, ends }
+        let (input, free) = (input(tool, &sinks), label.is_free());
+        Self { facts, input, lease: lease.map(|lease| lease.id), amount: cost, ends, free }
     }
 }
 
@@ -130,6 +148,8 @@ fn input(tool: &Tool, sinks: &[Sink]) -> BTreeMap<String, BTreeSet<String>> {
 fn ground(session: &Session, sink: &Sink) -> Grounding {
     let ground = session.register.ground(&session.words, &sink.kind, &sink.text);
     match sink.role {
+        // One is what is meant where nobody says how many.
+        Role::Quantity if Kind::Number.normal(&sink.text).as_deref() == Some("1") => Grounding::Named,
         _ if !sink.read => ground,
         // What a thing costs is the system's to say, not the agent's; how much is too much is another question.
         Role::Amount | Role::Currency => ground.max(Grounding::Referred),
@@ -202,8 +222,8 @@ fn audience<'a, 'b>(
 
 /// An address in what is sent that neither the user nor a system gave: what others are led to, or what a client fetches
 /// while it shows the text.
-fn stray(session: &Session, tool: &Tool, content: &[String]) -> Option<String> {
-    if !matches!(tool.effect, Effect::Send | Effect::Publish | Effect::Egress) || !session.tainted {
+fn stray(session: &Session, label: &Label, tool: &Tool, content: &[String]) -> Option<String> {
+    if !matches!(tool.effect, Effect::Send | Effect::Publish | Effect::Egress) || !label.tainted {
         return None;
     }
     let mut addresses = content.iter().flat_map(|text| crate::value::addresses(text));

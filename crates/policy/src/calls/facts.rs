@@ -38,6 +38,12 @@ record! {
         secrecy: Whole,
         /// The same as a word.
         label: Text,
+        /// Whether somebody sees it who may not read all that the task read, as far as sources say who may.
+        outsiders: Flag,
+        /// Whether it publishes a text in which nothing can say that an agent wrote it.
+        unmarked: Flag,
+        /// Whether a server has something else than what a call of the task should have done, and nobody looked since.
+        deviated: Flag,
         /// Whether every value that decides something is grounded as well as it must be.
         grounded: Flag,
         /// The argument of the value that is furthest from it; empty where `grounded` holds.

@@ -3,6 +3,7 @@
 mod export;
 mod people;
 mod policy;
+mod receipt;
 mod review;
 mod run;
 mod setup;
@@ -74,6 +75,8 @@ enum Verb {
     Undo(undo::Undo),
     /// The record as a statement, signed with the guard's own key
     Export(export::Export),
+    /// What the record knows of a text that an agent published
+    Receipt(receipt::Receipt),
     /// What other policies would have decided over the calls of a record
     Replay(policy::Replay),
     /// Catalogues: what tools do and what their arguments decide
@@ -107,6 +110,7 @@ impl Guard {
                 Verb::Policy(verb) => verb.run(&state, json),
                 Verb::Undo(verb) => verb.run(&state, json).await,
                 Verb::Export(verb) => verb.run(&state),
+                Verb::Receipt(verb) => verb.run(&state, json),
                 Verb::Replay(verb) => verb.run(&state, json),
                 Verb::Catalogue(verb) => verb.run(json),
             }

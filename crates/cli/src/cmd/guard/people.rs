@@ -37,13 +37,16 @@ pub(super) struct Open {
     /// For whom it works [default: $USER]
     #[arg(long, env = "USER", default_value = "owner", value_name = "NAME")]
     owner: String,
+    /// Session whose agent started this one: they share labels, and a stop of it stops this
+    #[arg(long, value_name = "SESSION")]
+    parent: Option<String>,
 }
 
 impl Open {
     pub(super) async fn run(self, state: &Path, json: bool) -> Result<Exit, Failure> {
         let session = self.session.unwrap_or_else(new_name);
-        let (agent, owner, words) = (self.agent, self.owner, self.task);
-        ask(state, Request::Begin { session: session.clone(), agent, owner, words }).await?;
+        let (agent, owner, words, parent) = (self.agent, self.owner, self.task, self.parent);
+        ask(state, Request::Begin { session: session.clone(), agent, owner, words, parent }).await?;
         match json {
             true => to_json(&json!({ "session": session })),
             false => say!("{session}"),

@@ -100,7 +100,7 @@ impl Coded for PageError {
 
 impl Up {
     /// Shows the page until the runtime ends, and prints everybody's link.
-    async fn show_page(&self, engine: &Arc<Engine>, address: SocketAddr) -> Result<(), Failure> {
+    async fn show_page(&self, engine: &Arc<Engine>, address: SocketAddr) -> Result<SocketAddr, Failure> {
         let failed = |source| Failure::from(PageError { address, source });
         let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
         let bound = listener.local_addr().map_err(failed)?;
@@ -115,7 +115,7 @@ impl Up {
                 tracing::warn!("the page is gone: {error}");
             }
         });
-        Ok(())
+        Ok(bound)
     }
 
     /// Answers agents until the runtime ends.
@@ -125,13 +125,14 @@ impl Up {
         engine: &Arc<Engine>,
         state: &Path,
         address: SocketAddr,
+        page: Option<SocketAddr>,
     ) -> Result<Arc<Endpoint>, Failure> {
         let failed = |source| Failure::from(AgentsError { address, source });
         let servers = setup::servers(state)?;
         let exchange = crate::wire::exchange().map_err(|why| failed(std::io::Error::other(why)))?;
         let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
         let bound = listener.local_addr().map_err(failed)?;
-        let page = self.listen.map(|page| match self.host.first() {
+        let page = page.map(|page| match self.host.first() {
             Some(host) => format!("https://{host}"),
             None => format!("http://{page}"),
         });
@@ -164,11 +165,12 @@ impl Up {
     pub(super) async fn run(self, global: &Global, state: &Path) -> Result<Exit, Failure> {
         let engine = Arc::new(setup::engine(state, &[])?);
         setup::share(&engine, state, &[]);
-        if let Some(address) = self.listen {
-            self.show_page(&engine, address).await?;
-        }
+        let page = match self.listen {
+            Some(address) => Some(self.show_page(&engine, address).await?),
+            None => None,
+        };
         let endpoint = match self.agents {
-            Some(address) => Some(self.listen_to_agents(global, &engine, state, address).await?),
+            Some(address) => Some(self.listen_to_agents(global, &engine, state, address, page).await?),
             None => None,
         };
         complain!("the guard decides; its record is {}", state.join("record.jsonl").display());
@@ -244,7 +246,8 @@ impl Run {
         let session = super::people::new_name();
         let owner = std::env::var("USER").unwrap_or_else(|_| "owner".into());
         let words = self.task.clone().unwrap_or_default();
-        let begin = Request::Begin { session: session.clone(), agent: self.agent.clone(), owner, words };
+        let (agent, parent) = (self.agent.clone(), None);
+        let begin = Request::Begin { session: session.clone(), agent, owner, words, parent };
         let answered = match point {
             Point::Here(engine) => trustmill_doors::socket::answer(engine, begin).await,
             Point::There(_) => return setup::ask(state, begin).await.map(|_| session),

@@ -57,4 +57,19 @@ def group_size(group: str) -> dict:
     return {"people": {"everyone": 25000}.get(group, 3)}
 
 
+@server.tool()
+def pin(thread: str, text: str) -> str:
+    """Pins a text above a thread. Some texts it does not like, and says nothing of it."""
+    state = load()
+    state["threads"][thread]["pin"] = "" if "lie" in text else text
+    save(state)
+    return "pinned"
+
+
+@server.tool()
+def get_pin(thread: str) -> dict:
+    """What is pinned above a thread."""
+    return {"text": load()["threads"][thread].get("pin", "")}
+
+
 server.run()

@@ -3,6 +3,7 @@
 
 mod crash;
 mod money;
+mod publish;
 
 use crate::support::{Mill, succeed};
 use serde_json::{Value, json};
