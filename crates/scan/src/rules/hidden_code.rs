@@ -45,6 +45,8 @@ impl Rule for HiddenCode {
                     (Sink::Eval, true, _) if loads_assembly(file) && is_partly_known(flow) => 55,
                     (Sink::Eval, true, _) => 85,
                     (Sink::Run, true, _) => 60,
+                    // A worker is given its code where a name would do.
+                    (Sink::Load, true, _) if flow.api.ends_with("Worker") && !large(file) => 80,
                     (Sink::Load, true, _) => 45,
                     // Code within code that itself runs code or programs.
                     (Sink::Eval | Sink::Run, false, 2..) => 80,

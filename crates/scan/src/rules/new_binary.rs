@@ -36,7 +36,7 @@ impl Rule for NewBinary {
         for file in package.files.iter().filter(compiled) {
             if let Some((loader, at)) = loader(change, file) {
                 let what = format!("{} loads {}, which is new and compiled", loader.path, file.path);
-                found.at(76 + patch, loader, at, 0, what);
+                found.at(80 + patch, loader, at, 0, what);
                 continue;
             }
             if had {

@@ -1,7 +1,7 @@
 //! Files and stores in which only secrets lie are read.
 
-use super::{Found, Rule};
-use crate::facts::{Capability, Labels};
+use super::{Found, Rule, acts, large};
+use crate::facts::{Capability, Labels, Use};
 use crate::flow::secret;
 use crate::package::{File, Package};
 use aho_corasick::AhoCorasick;
@@ -43,6 +43,8 @@ impl Rule for SecretFiles {
                 (2, false) => 45,
                 (2, true) if places.kinds.iter().any(|kind| PERSONAL.contains(kind)) => 80,
                 (2, true) => 65,
+                // Nothing that is imported needs them all, whatever it does with them.
+                (_, false) if looks_at_import(file) => 76,
                 (_, false) => 60,
                 (_, true) => 85,
             };
@@ -50,6 +52,16 @@ impl Rule for SecretFiles {
             found.at(weight, file, at, layer, format!("looks for {}", kinds.join(", ")));
         }
     }
+}
+
+/// Whether files are looked for or read as soon as the file is imported or installed.
+fn looks_at_import(file: &File) -> bool {
+    let looks = |one: &Use| {
+        one.capability == Capability::FileRead
+            && acts(file, one.reached)
+            && one.texts.iter().any(|text| kind_of(text).is_some())
+    };
+    !large(file) && file.facts.uses.iter().any(looks)
 }
 
 /// Whether a file names the passwords of browsers and has what makes them readable.
