@@ -1,5 +1,6 @@
 //! The decision point: state and record behind one lock. What it decides is recorded before it is told.
 
+use crate::clock::Clock;
 use crate::log::{Log, LogError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -37,7 +38,7 @@ pub const LONGEST_LEASE: Duration = Duration::from_secs(7 * 24 * 3600);
 pub struct Engine {
     inner: Mutex<Inner>,
     rules: RwLock<Arc<Rulebook>>,
-    clock: fn() -> Timestamp,
+    clock: Clock,
     /// Counts what people decide and what waits for them.
     changes: watch::Sender<u64>,
 }
@@ -201,6 +202,7 @@ impl Engine {
         let (log, state) = Log::open(folder)?;
         let (inner, rules) = (Mutex::new(Inner { log, state }), Arc::new(rules));
         let changes = watch::Sender::new(0);
+        let clock = Clock::new(clock);
         let engine = Self { inner, rules: RwLock::new(Arc::clone(&rules)), clock, changes };
         engine.close_interrupted()?;
         engine.record_rules(&rules)?;
@@ -260,7 +262,7 @@ impl Engine {
     }
 
     pub(crate) fn append(&self, inner: &mut Inner, event: Event) -> Result<u64, LogError> {
-        let record = inner.state.record((self.clock)(), event);
+        let record = inner.state.record(self.clock.now(), event);
         let line = record.line();
         inner.log.append(&record, &line)?;
         // It was made from this very state, so it follows.
@@ -332,7 +334,7 @@ impl Engine {
     pub fn decide(&self, session: &str, call: &Call) -> Answer {
         let rules = self.rules();
         let mut inner = self.lock();
-        let ruling = decide(&inner.state, session, &rules, call, (self.clock)());
+        let ruling = decide(&inner.state, session, &rules, call, self.clock.now());
         let published = matches!(&ruling.event, Event::Allowed { published: Some(_), .. });
         match self.append(&mut inner, ruling.event) {
             Ok(number) => {
@@ -504,7 +506,7 @@ impl Engine {
         by: &BTreeSet<String>,
         lasts: Duration,
     ) -> Result<(), EngineError> {
-        let from = inner.state.now((self.clock)());
+        let from = inner.state.now(self.clock.now());
         let longest = if matches!(grant, Grant::Terms(_)) { LONGEST_MANDATE } else { LONGEST_LEASE };
         let expires = from + jiff::SignedDuration::try_from(lasts.min(longest)).unwrap_or_default();
         let lease = Lease { id, grant, expires, by: by.clone() };
@@ -515,7 +517,7 @@ impl Engine {
     /// What can be undone, of one session or of all, the last first; `due` gives only what should be by now.
     pub fn journal(&self, session: Option<&str>, due: bool) -> Vec<(u64, Undoable)> {
         let inner = self.lock();
-        let now = inner.state.now((self.clock)());
+        let now = inner.state.now(self.clock.now());
         let entries = inner.state.journal.iter().rev();
         let wanted = entries.filter(|(_, entry)| {
             session.is_none_or(|session| entry.session == session)
@@ -540,13 +542,38 @@ impl Engine {
             let call = Call::new(server, tool, Value::Object(arguments.clone()), Limits::default());
             digests.insert(call.map_err(|_| EngineError::Refused("it is too large"))?.digest());
         }
+        let people = BTreeSet::from([by.to_owned()]);
+        self.open_undo(&mut inner, "undo", by, digests, &people)
+    }
+
+    /// What was given for a time ends: gives the session in which the call that ends it is leased, by those who gave it for that
+    /// time.
+    pub fn end(&self, call: u64) -> Result<String, EngineError> {
+        let mut inner = self.lock();
+        let Some(entry) = inner.state.journal.get(&call) else {
+            return Err(EngineError::Refused("there is no such call to undo"));
+        };
+        let Undo { server, tool, arguments, by, .. } = entry.undo.clone();
+        let owner = inner.state.sessions.get(&entry.session).map(|session| session.owner.clone());
+        let call = Call::new(&server, &tool, Value::Object(arguments), Limits::default());
+        let digest = call.map_err(|_| EngineError::Refused("it is too large"))?.digest();
+        self.open_undo(&mut inner, "guard", &owner.unwrap_or_default(), BTreeSet::from([digest]), &by)
+    }
+
+    fn open_undo(
+        &self,
+        inner: &mut Inner,
+        agent: &str,
+        owner: &str,
+        calls: BTreeSet<Sha256>,
+        by: &BTreeSet<String>,
+    ) -> Result<String, EngineError> {
         let session = format!("undo-{}", inner.state.next);
-        let opened =
-            Event::Opened { session: session.clone(), agent: "undo".into(), owner: by.into(), parent: None };
-        self.append(&mut inner, opened)?;
+        let (agent, owner) = (agent.to_owned(), owner.to_owned());
+        let opened = Event::Opened { session: session.clone(), agent, owner, parent: None };
+        self.append(inner, opened)?;
         let id = Sha256::of(session.as_bytes());
-        let by = BTreeSet::from([by.to_owned()]);
-        self.grant(&mut inner, &session, id, Grant::Calls(digests), &by, UNDOING)?;
+        self.grant(inner, &session, id, Grant::Calls(calls), by, UNDOING)?;
         Ok(session)
     }
 

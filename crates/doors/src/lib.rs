@@ -10,6 +10,7 @@
 //! * [`page`] is where people look and decide;
 //! * [`hook`] answers agents that ask before each tool call.
 
+mod clock;
 pub mod desk;
 pub mod engine;
 pub mod hook;

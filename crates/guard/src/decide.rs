@@ -19,6 +19,7 @@ use crate::lease::{Amount, PlannedCall};
 use crate::record::{Basis, CallRecord, Event, Undo};
 use crate::session::State;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use trustmill_core::{Sha256, Timestamp};
 use trustmill_policy::calls::Asked;
 
@@ -127,7 +128,12 @@ pub fn decide(state: &State, session: &str, rules: &Rulebook, call: &Call, clock
 
 /// The call that undoes a call: the tool that the catalogue names, given the same values of the arguments that decide
 /// something. What widens access is due when its lease ends.
-fn undo(rules: &Rulebook, call: &Call, tool: &Tool, ends: Option<Timestamp>) -> Option<Box<Undo>> {
+fn undo(
+    rules: &Rulebook,
+    call: &Call,
+    tool: &Tool,
+    ends: Option<(Timestamp, BTreeSet<String>)>,
+) -> Option<Box<Undo>> {
     let name = tool.undo.as_ref()?;
     let inverse = rules.catalogue(&call.server).tool(name);
     let mut arguments = serde_json::Map::new();
@@ -137,8 +143,9 @@ fn undo(rules: &Rulebook, call: &Call, tool: &Tool, ends: Option<Timestamp>) -> 
             arguments.insert(argument.clone(), value.clone());
         }
     }
-    let due = ends.filter(|_| tool.effect == Effect::Access);
-    Some(Box::new(Undo { server: call.server.clone(), tool: name.clone(), arguments, due }))
+    let ends = ends.filter(|_| tool.effect == Effect::Access);
+    let (due, by) = ends.map_or((None, BTreeSet::new()), |(at, by)| (Some(at), by));
+    Some(Box::new(Undo { server: call.server.clone(), tool: name.clone(), arguments, due, by }))
 }
 
 /// The policy that lets through what people leased: a call that it allows is taken from the lease.

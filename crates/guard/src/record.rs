@@ -70,6 +70,9 @@ pub struct Undo {
     /// When it is to be undone by itself: what widens access ends with its lease.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
+    /// Who agreed to that.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub by: BTreeSet<String>,
 }
 
 /// How a call ended.

@@ -8,6 +8,7 @@
 //! Messages are routed as JSON and not as types of an SDK: a member that nobody here knows reaches the other side, and what is
 //! pinned is what the server said, not what a type kept of it.
 
+pub mod caretaker;
 pub mod endpoint;
 mod held;
 mod hub;

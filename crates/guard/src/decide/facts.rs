@@ -25,8 +25,8 @@ pub struct Gathered {
     pub lease: Option<Sha256>,
     /// What it costs.
     pub amount: Option<Amount>,
-    /// When the lease ends.
-    pub ends: Option<Timestamp>,
+    /// When the lease ends, and who gave it.
+    pub ends: Option<(Timestamp, BTreeSet<String>)>,
     /// Whether nothing is known against passing on what the task read.
     pub free: bool,
 }
@@ -116,7 +116,7 @@ impl Gathered {
             rate: i64::try_from(session.in_last_minute(tool.effect, now)).unwrap_or(i64::MAX),
             rate_ceiling: settings.rate.get(&tool.effect).map_or(i64::MAX, |most| i64::from(*most)),
         };
-        let ends = lease.map(|lease| lease.expires);
+        let ends = lease.map(|lease| (lease.expires, lease.by.clone()));
         let (input, free) = (input(tool, &sinks), label.is_free());
         Self { facts, input, lease: lease.map(|lease| lease.id), amount: cost, ends, free }
     }

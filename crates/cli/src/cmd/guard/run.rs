@@ -7,6 +7,7 @@ use crate::exit::Exit;
 use crate::out::{complain, say};
 use clap::Args;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -15,9 +16,11 @@ use std::sync::Arc;
 use tokio::io::BufReader;
 use tokio::process::{Child, ChildStdin, ChildStdout};
 use trustmill_core::port::Coded;
+use trustmill_core::port::registry::Secret;
 use trustmill_doors::engine::Engine;
 use trustmill_doors::hook::{self, Shape};
 use trustmill_doors::mcp::endpoint::{self, Endpoint, Fence};
+use trustmill_doors::mcp::{caretaker, upstream};
 use trustmill_doors::models;
 use trustmill_doors::page::People;
 use trustmill_doors::socket::{Remote, Request, paths};
@@ -173,6 +176,7 @@ impl Up {
             Some(address) => Some(self.listen_to_agents(global, &engine, state, address, page).await?),
             None => None,
         };
+        care(&engine, setup::servers(state)?)?;
         complain!("the guard decides; its record is {}", state.join("record.jsonl").display());
         let _ = tokio::signal::ctrl_c().await;
         if let Some(endpoint) = endpoint {
@@ -180,6 +184,22 @@ impl Up {
         }
         Ok(Exit::Success)
     }
+}
+
+/// How long a server may take to end what is due.
+const LONGEST_END: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Ends what is due on these servers, for as long as the runtime lives.
+fn care(engine: &Arc<Engine>, servers: BTreeMap<String, upstream::Server>) -> Result<(), Failure> {
+    if servers.is_empty() {
+        return Ok(());
+    }
+    let exchange = crate::wire::exchange().map_err(|why| {
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        Failure::from(AgentsError { address, source: std::io::Error::other(why) })
+    })?;
+    tokio::spawn(caretaker::end_what_is_due(Arc::clone(engine), servers, exchange));
+    Ok(())
 }
 
 /// Start an MCP server behind the guard, and talk to its client
@@ -227,6 +247,12 @@ impl Run {
         let more: Vec<_> = self.catalogue.iter().map(|name| (self.server.clone(), name.clone())).collect();
         let point = Point::find(state, &more).await?;
         let session = self.session(state, &point).await?;
+        if let Point::Here(engine) = &point {
+            let mine = upstream::Server { place: self.place(), patience: LONGEST_END };
+            let mut servers = setup::servers(state)?;
+            servers.insert(self.server.clone(), mine);
+            care(engine, servers)?;
+        }
         let (mut child, to, from) = start(&self.command)?;
         let proxy = Proxy::new(point.desk(), session, self.server);
         let (output, writer) = standard::output();
@@ -236,6 +262,15 @@ impl Run {
         // A blocked read of standard input would keep the runtime from ending.
         let good = passed.is_ok() && status.is_ok_and(|status| status.success());
         std::process::exit(if good { 0 } else { 3 })
+    }
+
+    /// The server as this process starts it, for what is due to end on it.
+    fn place(&self) -> upstream::Place {
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, Secret::new(value.into_string().ok()?)))
+        };
+        let env = std::env::vars_os().filter_map(text).collect();
+        upstream::Place::Process { command: self.command.clone(), env, folder: None }
     }
 
     /// The session: one that exists, or a new one for this run.

@@ -73,3 +73,42 @@ fn a_server_that_says_done_and_did_something_else_holds_the_rest_until_a_person_
     assert_eq!(world.agent("calls.py", &behind, &pin("second"))[0]["error"], false);
     assert_eq!(world.content()["threads"]["42"]["pin"], "second");
 }
+
+#[test]
+fn access_that_was_given_for_a_time_ends_by_itself() {
+    let world = forum();
+    let catalogue = script("forum.toml").display().to_string();
+    let task = "Grant everyone access to user-data. Wait for me.";
+    world.people(&["open", "--task", task, "--session", "forum", "--owner", "ann"]);
+    let behind = world.forum_behind("forum");
+    let grant = json!([["grant_access", { "dataset": "user-data", "group": "everyone" }]]);
+    world.agent("calls.py", &behind, &grant);
+    let plans = world.waiting();
+    let digest = plans[0]["plan"].as_str().unwrap();
+    let soon = trustmill_core::Timestamp::now().as_second() + 12;
+    let soon = trustmill_core::Timestamp::from_second(soon).unwrap().to_string();
+    let people = ["--by", "ann", "--by", "bob", "--for", &soon];
+    world.people(&[&["approve", "--session", "forum", "--plan", digest][..], &people].concat());
+    assert_eq!(world.agent("calls.py", &behind, &grant)[0]["error"], false);
+    assert_eq!(world.content()["readers"]["user-data"], json!(["privacy", "everyone"]));
+
+    let server = json!(world.server("forum_server.py"));
+    let setup = format!("[servers]\nforum = [{catalogue:?}]\n[upstreams.forum]\ncommand = {server}\n");
+    std::fs::write(world.state().join("guard.toml"), setup).unwrap();
+    let up = world.guard(&["up"]);
+    let mut up = Command::new(&up[0]).args(&up[1..]).spawn().unwrap();
+    let begun = std::time::Instant::now();
+    // The server may be writing it just now.
+    let content =
+        || -> Option<Value> { serde_json::from_str(&std::fs::read_to_string(&world.file).ok()?).ok() };
+    while content().is_none_or(|content| content["readers"]["user-data"] != json!(["privacy"])) {
+        assert!(begun.elapsed().as_secs() < 60, "{:?}", content());
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let journal: Value = serde_json::from_str(&world.people(&["undo", "--json"])).unwrap();
+    up.kill().unwrap();
+    up.wait().unwrap();
+    assert_eq!(journal, json!([]), "and the record says so");
+    assert!(world.people(&["log"]).contains("the lease's end"));
+}
