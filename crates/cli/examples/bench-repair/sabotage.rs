@@ -25,7 +25,7 @@ pub(super) fn run(bench: &Bench) -> Result<()> {
             let path = path.display().to_string();
             let answer =
                 bench.run(&["repair", purl, "--advisory", advisory, "--patch", &path, "--by", "sabotage"]);
-            let row = answer.ok().and_then(|rows| rows.get(0).cloned()).unwrap_or(Value::Null);
+            let Some(row) = answer?.get(0).cloned() else { continue };
             let result = serde_json::json!({"case": key, "row": row});
             println!("{:10} {key}: {}", outcome(&result), why(&result));
             keep(&bench.results("sabotage"), &result)?;
@@ -196,8 +196,16 @@ fn new_capability(difference: &str) -> Option<String> {
     let mut all = files(difference);
     let (_, lines) =
         all.iter_mut().find(|(is_test, lines)| !is_test && lines.iter().any(|line| is_added(line)))?;
-    let at = lines.iter().position(|line| is_added(line))?;
-    let line = lines.get(at)?;
+    // Where something is done, and not within a text.
+    let does = |line: &&String| {
+        let text = line.trim_start_matches('+').trim_start();
+        is_added(line)
+            && ["if ", "return", "raise ", "self.", "for ", "let ", "var "]
+                .iter()
+                .any(|word| text.starts_with(word))
+    };
+    let line = lines.iter().find(does).or_else(|| lines.iter().find(|line| is_added(line)))?.clone();
+    let at = lines.iter().position(|one| *one == line)?;
     let indent: String = line.trim_start_matches('+').chars().take_while(|c| *c == ' ').collect();
     let program = words(lines).program;
     lines.insert(at, format!("+{indent}{program}"));

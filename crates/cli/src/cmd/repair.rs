@@ -64,6 +64,18 @@ enum What {
         #[arg(value_name = "PURL")]
         purl: Purl,
     },
+    /// Take repaired releases back: they are no longer handed out, and say why
+    Withdraw {
+        /// A repaired release, such as pkg:pypi/jinja2@2.11.2+tm.1
+        #[arg(value_name = "PURL", required_unless_present = "superseded")]
+        purl: Option<Purl>,
+        /// Why, as clients are told
+        #[arg(long, value_name = "TEXT", requires = "purl", required_unless_present = "superseded")]
+        why: Option<String>,
+        /// All that a later release of the same line (its first two numbers) has made needless since
+        #[arg(long, conflicts_with = "purl")]
+        superseded: bool,
+    },
 }
 
 /// What begins with `pkg:` and is no package URL.
@@ -146,6 +158,9 @@ impl Repair {
                 None => self.repair(global).await,
                 Some(What::List) => list(global).await,
                 Some(What::Show { purl }) => show(global, purl).await,
+                Some(What::Withdraw { purl, why, .. }) => {
+                    withdraw(global, purl.as_ref().zip(why.as_deref())).await
+                }
             }
         })
     }
@@ -330,6 +345,30 @@ async fn show(global: &Global, purl: &Purl) -> Result<Exit, Failure> {
     for one in &found {
         let difference = mill.world.blobs.get(&one.difference).await?.unwrap_or_default();
         view::show(one, &difference);
+    }
+    Ok(Exit::Success)
+}
+
+/// Takes one repaired release back, or all that are superseded.
+async fn withdraw(global: &Global, named: Option<(&Purl, &str)>) -> Result<Exit, Failure> {
+    let mill = Mill::open(global, Purpose::Work, Arc::new(Unobserved)).await?;
+    let repairs = mill.repairs();
+    let wanted: Vec<(Repaired, String)> = match named {
+        None => repairs.superseded().await?,
+        Some((purl, why)) => {
+            let all = facts::all_repaired(&mill.world).await?;
+            let found = all.into_iter().find(|one| one.repaired == *purl && one.withdrawn.is_none());
+            let one = found.ok_or_else(|| Failure::new(Exit::Usage, NotRepaired(purl.clone())))?;
+            vec![(one, why.to_owned())]
+        }
+    };
+    let mut taken = Vec::new();
+    for (one, why) in &wanted {
+        taken.push(repairs.withdraw(one, why).await?);
+    }
+    match global.json {
+        true => to_json(&taken),
+        false => view::withdrawn(&taken),
     }
     Ok(Exit::Success)
 }

@@ -22,7 +22,7 @@ use trustmill_factory::stance::{self, Stance, Status};
 
 /// Write an OpenVEX document: which known vulnerabilities releases have, have mended, or never had.
 ///
-/// It says what the advisories say, and nothing of what they do not know.
+/// It says what the advisories say, and what this mill repaired, and nothing of what neither knows.
 #[derive(Args)]
 pub(super) struct Vex {
     /// Lockfiles or package URLs of releases
@@ -89,6 +89,15 @@ impl Vex {
             audit::covered(&sources, types.map(|ty| (ty, ty))).map_err(usage)?;
             let releases: Vec<_> = releases.into_iter().collect();
             let mut stances = stance::stances(known.advisories.as_ref(), &releases).await?;
+            let repaired = match wire::records(global).await? {
+                Some(records) => trustmill_factory::repair::facts::in_records(records.as_ref()).await?,
+                None => Vec::new(),
+            };
+            for stance in stances.iter_mut().filter(|stance| stance.status == Status::Affected) {
+                if repaired.iter().any(|one| one.mends(&stance.release, &stance.ids)) {
+                    (stance.status, stance.action) = (Status::Fixed, None);
+                }
+            }
             let wanted =
                 |status| self.only.is_empty() || self.only.iter().any(|only| only.status() == status);
             stances.retain(|stance| wanted(stance.status));

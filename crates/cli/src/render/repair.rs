@@ -73,6 +73,20 @@ pub(crate) fn list(all: &[Repaired]) {
     }
 }
 
+/// What was taken back.
+pub(crate) fn withdrawn(all: &[Repaired]) {
+    if all.is_empty() {
+        say!("nothing is to be withdrawn: no later release of its line has made a repaired one needless");
+    }
+    for one in all {
+        say!(
+            "{} withdrawn: {}",
+            one.repaired,
+            printable(one.withdrawn.as_deref().unwrap_or_default().as_bytes())
+        );
+    }
+}
+
 /// Everything about one.
 pub(crate) fn show(one: &Repaired, difference: &[u8]) {
     say!("{} repairs {} of {}", one.repaired, one.release, one.advisories.join(", "));

@@ -6,6 +6,7 @@ use crate::{StepError, World};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use trustmill_core::advisory::Finding;
+use trustmill_core::port::records::Records;
 use trustmill_core::repair::{Judgement, MissClass, Proposer, Ruling};
 use trustmill_core::{Purl, Sha256};
 
@@ -48,6 +49,13 @@ impl Kind for Repaired {
 }
 
 impl Repaired {
+    /// Whether this is the release that is asked about, handed out, and repaired of something of these ids.
+    pub fn mends(&self, release: &Purl, ids: &[String]) -> bool {
+        self.withdrawn.is_none()
+            && self.repaired == *release
+            && self.advisories.iter().any(|id| ids.contains(id))
+    }
+
     /// Whether a finding needs no more work.
     pub fn counts_for(&self, finding: &Finding) -> bool {
         self.version == VERSION
@@ -89,8 +97,16 @@ pub async fn repaired(world: &World, release: &Purl) -> Result<Vec<Repaired>, St
 
 /// Every repaired release, the newest fact of each, in the order of their package URLs.
 pub async fn all_repaired(world: &World) -> Result<Vec<Repaired>, StepError> {
+    in_records(world.records.as_ref()).await
+}
+
+/// The same, where nothing but the records is open.
+///
+/// # Errors
+/// The records cannot be read.
+pub async fn in_records(records: &dyn Records) -> Result<Vec<Repaired>, StepError> {
     let mut newest = std::collections::BTreeMap::new();
-    for (_, fact) in world.records.of_kind(Repaired::NAME, 0).await? {
+    for (_, fact) in records.of_kind(Repaired::NAME, 0).await? {
         let one: Repaired = facts::read(&fact)?;
         newest.insert(one.repaired.clone(), one);
     }

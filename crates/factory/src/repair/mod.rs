@@ -13,6 +13,7 @@ mod propose;
 mod publish;
 pub mod strategy;
 mod task;
+mod withdraw;
 
 pub use agent::{Agent, AgentError, Attempted, helps};
 pub use facts::{Miss, Repaired};
@@ -31,7 +32,7 @@ use trustmill_core::repair::{Check, CheckOutcome, Judgement, MissClass, Ruling};
 use trustmill_core::version::VersionScheme;
 
 /// The version of the judgement. Raised when it changes, so that releases are repaired again.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Candidates that are judged for one advisory: each may run a test suite twice.
 const MOST_JUDGED: usize = 6;
@@ -218,7 +219,8 @@ impl Repairs {
         let (proposals, not_carried) = strategy::propose(task, workshop);
         let oracle = Oracle::new(&self.world, workshop);
         let mut unproven: Option<Accepted> = None;
-        let mut worst: Option<Failed> = None;
+        // The one that got furthest tells most of what is in the way.
+        let mut furthest: Option<(usize, Failed)> = None;
         for (number, proposal) in proposals.into_iter().take(MOST_JUDGED).enumerate() {
             // Without its tests a change proves nothing, and one that proves nothing is there.
             if unproven.is_some() && proposal.candidate.tests.is_empty() {
@@ -229,13 +231,16 @@ impl Repairs {
             let mut examined = oracle.examine(task, &proposal.candidate).await?;
             match (examined.judgement.ruling(), examined.files.take()) {
                 (Ruling::Proven, Some(packed)) => return Ok(Ok((proposal, examined.judgement, packed))),
-                (Ruling::Unproven, Some(packed)) => {
+                (Ruling::Unproven, Some(packed)) if !proposal.needs_proof => {
                     unproven.get_or_insert((proposal, examined.judgement, packed));
                 }
                 _ => {
                     let failed = Failed::of(&examined);
                     let ends = matches!(failed.class, MissClass::NoTests | MissClass::DoesNotBuild);
-                    worst.get_or_insert(failed);
+                    let got = examined.judgement.checks.len();
+                    if furthest.as_ref().is_none_or(|(most, _)| got > *most) {
+                        furthest = Some((got, failed));
+                    }
                     if ends {
                         break;
                     }
@@ -245,15 +250,16 @@ impl Repairs {
         if let Some(accepted) = unproven {
             return Ok(Ok(accepted));
         }
-        if let (Some(worst), Some(left)) = (&mut worst, &not_carried) {
-            worst.why = format!("{}; {left}", worst.why);
+        let mut furthest = furthest.map(|(_, failed)| failed);
+        if let (Some(failed), Some(left)) = (&mut furthest, &not_carried) {
+            failed.why = format!("{}; {left}", failed.why);
         }
         let none = || Failed {
             class: MissClass::NotCarried,
             why: not_carried.unwrap_or_else(|| "no strategy has a candidate".to_owned()),
             log: None,
         };
-        Ok(Err(worst.unwrap_or_else(none)))
+        Ok(Err(furthest.unwrap_or_else(none)))
     }
 
     /// Writes down why there is no repair.

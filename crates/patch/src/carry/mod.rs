@@ -10,6 +10,7 @@ mod merge;
 mod named;
 #[cfg(test)]
 mod tests;
+mod theirs;
 
 use crate::hunk::{Hunk, hunks};
 use crate::lines::{Lines, Splice};
@@ -27,6 +28,8 @@ pub enum Means {
     Context,
     /// It belongs to a function, class or list of imports that is there.
     Symbol,
+    /// The release has other lines where the fix has its own: the fix's take their place.
+    Theirs,
 }
 
 /// Why a hunk is left.
@@ -100,7 +103,11 @@ pub fn carry(path: &str, before: &str, after: &str, target: &str, most: Means) -
     let mut taken: Vec<(Hunk, Splice, Means)> = Vec::new();
     let mut placed: Vec<Placed> = Vec::new();
     let mut left: Vec<(Hunk, Left)> = Vec::new();
-    let found: Vec<_> = all.into_iter().map(|hunk| (texts.place(&hunk, &ours, most), hunk)).collect();
+    let mut found: Vec<theirs::Sought> =
+        all.into_iter().map(|hunk| (texts.place(&hunk, &ours, most), hunk)).collect();
+    if most == Means::Theirs {
+        theirs::settle(&texts, &mut found, &ours);
+    }
     // A function that is replaced as a whole carries all the hunks in it.
     let wholes: Vec<Range<usize>> = found
         .iter()

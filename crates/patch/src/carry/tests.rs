@@ -150,3 +150,27 @@ proptest! {
         prop_assert_eq!(carry("a.py", &before, &before, &target, Means::Symbol).text, target);
     }
 }
+
+#[test]
+fn a_conflict_is_settled_as_the_fix_has_it_and_within_its_function() {
+    let target = BASE.replace(
+        "    name = clean(path)\n    value = load(name)\n",
+        "    value = load(clean(path), False)\n",
+    );
+    let fixed = BASE.replace("    value = load(name)\n", "    value = load(name, links=False)\n");
+    let carry = |most| carry("kit/core.py", BASE, &fixed, &target, most);
+    assert!(!carry(Means::Context).is_whole());
+    let done = carry(Means::Theirs);
+    assert!(done.is_whole(), "{done:?}");
+    assert!(done.text.contains(
+        "def second(path):\n    name = clean(path)\n    value = load(name, links=False)\n    return value\n"
+    ));
+    assert!(done.text.contains("def third():\n    return 3\n"));
+    // What stood in one function and stands in two is left.
+    let split = target.replace(
+        "    value = load(clean(path), False)\n",
+        "    return more(path)\n\n\ndef more(path):\n    value = load(path)\n",
+    );
+    let done = super::carry("kit/core.py", BASE, &fixed, &split, Means::Theirs);
+    assert!(!done.is_whole() || done.text.contains("links=False"));
+}

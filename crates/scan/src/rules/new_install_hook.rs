@@ -33,7 +33,7 @@ impl Rule for NewInstallHook {
             let mut before =
                 change.before.manifest.hooks.iter().filter(|other| other.name == hook.name).peekable();
             let verb = if before.peek().is_some() { "now runs" } else { "is new and runs" };
-            if before.any(|before| before.command == hook.command) {
+            if before.any(|before| before.command == hook.command) || has_run(change, hook) {
                 continue;
             }
             let weight = weight(change, hook);
@@ -45,6 +45,14 @@ impl Rule for NewInstallHook {
             );
         }
     }
+}
+
+/// Whether the release before ran a file with the same bytes at the same moment: one that is named after the version has
+/// another name each time.
+fn has_run(change: Change<'_>, hook: &Hook) -> bool {
+    let Some(file) = change.now.file(&hook.command) else { return false };
+    let hooks = change.before.manifest.hooks.iter().filter(|before| before.when == hook.when);
+    hooks.filter_map(|before| change.before.file(&before.command)).any(|before| before.bytes == file.bytes)
 }
 
 /// A hook that starts a well-known builder is a matter of course; one that runs a file of its own says more the more

@@ -50,6 +50,8 @@ const DAY: i64 = 24;
 const YEAR: i64 = 365 * DAY;
 /// How often requirements of tests are given up until the rest can be resolved.
 const MOST_DROPPED: usize = 8;
+/// Files that a run is handed by name.
+const MOST_FILES: usize = 200;
 /// How often an environment is completed by what a run shows to be missing.
 const MOST_COMPLETED: usize = 3;
 
@@ -365,6 +367,8 @@ fn rungs(uploaded: Timestamp, packed: &Packed) -> Vec<(String, Timestamp)> {
     let mut rungs = vec![(python.clone(), at(7 * DAY)), (python, at(YEAR))];
     if !packed.is_native() {
         rungs.push((python_of(uploaded.checked_sub(hours(2 * YEAR)).unwrap_or(uploaded)), at(YEAR)));
+        // What was published as source only has wheels later, or is not needed with the next Python.
+        rungs.push((python_of(uploaded.checked_add(hours(YEAR)).unwrap_or(uploaded)), at(3 * YEAR)));
     }
     rungs.dedup();
     rungs
@@ -381,10 +385,26 @@ const SCRIPTS: [&str; 7] = [
     "runtests/runtests.py",
 ];
 
+/// The test files of a project that has none with a usual name: `tests.py`, `kit-tests.py`.
+fn oddly_named(tree: &Contents) -> Option<Runner> {
+    let tests: Vec<&String> =
+        tree.members.keys().filter(|path| path.ends_with(".py") && role::of(path) == Role::Test).collect();
+    let usual = |path: &&String| {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        name.starts_with("test_") || name.ends_with("_test.py")
+    };
+    if tests.iter().any(usual) {
+        return None;
+    }
+    let tested = |path: &&String| tree.text(path).is_some_and(|text| text.contains("def test"));
+    let files: Vec<String> = tests.into_iter().filter(tested).take(MOST_FILES).cloned().collect();
+    (!files.is_empty()).then_some(Runner::Files(files))
+}
+
 fn runners(tree: &Contents) -> Vec<Runner> {
     let scripts = SCRIPTS.iter().filter(|path| tree.get(path).is_some());
     let scripts: Vec<Runner> = scripts.map(|path| Runner::Script((*path).to_owned())).collect();
     let django = tree.text("tests/runtests.py").is_some_and(|text| text.contains("DJANGO_SETTINGS_MODULE"));
-    let pytest = std::iter::once(Runner::Pytest);
+    let pytest = std::iter::once(Runner::Pytest).chain(oddly_named(tree));
     if django { scripts.into_iter().chain(pytest).collect() } else { pytest.chain(scripts).collect() }
 }

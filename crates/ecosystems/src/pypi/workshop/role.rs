@@ -93,7 +93,8 @@ pub(super) fn of(path: &str) -> Role {
         return Role::Metadata;
     }
     let is_test = name.starts_with("test_")
-        || ending(&["_test.py", "_tests.py"])
+        || ending(&["_test.py", "_tests.py", "-test.py", "-tests.py"])
+        || name.starts_with("tests-")
         || matches!(name, "conftest.py" | "tests.py");
     if is_test || below(&TESTS) {
         return Role::Test;

@@ -24,6 +24,8 @@ const TREE: &str = "/build/tree";
 pub(super) enum Runner {
     /// pytest, which runs tests of unittest as well.
     Pytest,
+    /// pytest over files that are tests and are not named as pytest names them.
+    Files(Vec<String>),
     /// The project's own program, which reports through unittest.
     Script(String),
 }
@@ -86,6 +88,10 @@ impl Run<'_> {
             Runner::Pytest => {
                 argv.extend(["pytest".to_owned(), seconds]);
                 argv.extend(only.iter().cloned());
+            }
+            Runner::Files(files) => {
+                argv.extend(["pytest".to_owned(), seconds]);
+                argv.extend(if only.is_empty() { files } else { only }.iter().cloned());
             }
             Runner::Script(path) => {
                 argv.extend(["script".to_owned(), seconds, path.clone()]);

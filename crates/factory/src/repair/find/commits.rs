@@ -82,9 +82,10 @@ fn in_record(record: &trustmill_core::advisory::Advisory) -> Vec<(String, Object
     all
 }
 
-/// `https://forge/owner/name/commit/ID`, and the like.
+/// `https://forge/owner/name/commit/ID`, `…/pull/7/commits/ID`, and the like.
 fn commit_of(link: &str) -> Option<(String, ObjectId)> {
-    let (repository, rest) = link.split_once("/-/commit/").or_else(|| link.split_once("/commit/"))?;
+    let parted = ["/-/commit/", "/commit/", "/commits/"].iter().find_map(|by| link.split_once(by));
+    let (repository, rest) = parted?;
     let repository = repository.split("/pull/").next()?;
     let id: String = rest.chars().take_while(char::is_ascii_hexdigit).collect();
     Some((clean_address(repository)?.0, id.parse().ok()?))
@@ -217,7 +218,7 @@ mod tests {
         let id = "0123456789abcdef0123456789abcdef01234567";
         for link in [
             format!("https://github.com/kit/kit/commit/{id}"),
-            format!("https://github.com/kit/kit/pull/7/commits/{id}").replace("commits", "commit"),
+            format!("https://github.com/kit/kit/pull/7/commits/{id}"),
             format!("https://github.com/kit/kit/commit/{id}.patch"),
         ] {
             let (repository, commit) = commit_of(&link).unwrap();

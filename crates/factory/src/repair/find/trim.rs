@@ -31,7 +31,7 @@ pub(super) fn material(
             continue;
         }
         let new = match (old, new) {
-            (Some(old), Some(new)) => Some(without_versions(old, new)),
+            (Some(old), Some(new)) => Some(without_versions(path, old, new)),
             (_, new) => new.map(str::to_owned),
         };
         if old == new.as_deref() {
@@ -48,8 +48,12 @@ pub(super) fn material(
     material
 }
 
-/// The new text, with the lines as they were that only say another version or date.
-fn without_versions(old: &str, new: &str) -> String {
+/// The new text, with the lines as they were that only say another version or date. In a file named after them every
+/// line does.
+fn without_versions(path: &str, old: &str, new: &str) -> String {
+    let name = path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    let stem = name.split('.').find(|part| !part.is_empty()).unwrap_or_default();
+    let of_versions = stem.trim_matches('_') == "version";
     let (before, after) = (Lines::of(old), Lines::of(new));
     let splices: Vec<Splice> = hunks(&before.text, &after.text)
         .into_iter()
@@ -57,8 +61,10 @@ fn without_versions(old: &str, new: &str) -> String {
             let (gone, come) = (before.range(hunk.before.clone()), after.range(hunk.after));
             let paired = gone.len() == come.len();
             let with = come.iter().enumerate().map(|(number, line)| {
-                let was =
-                    gone.get(number).filter(|was| paired && says_version(was) && bare(was) == bare(line));
+                let was = gone.get(number).filter(|was| {
+                    let says = of_versions && was.contains(|c: char| c.is_ascii_digit());
+                    paired && (says || says_version(was)) && bare(was) == bare(line)
+                });
                 (*was.unwrap_or(line)).to_owned()
             });
             Splice { with: with.collect(), at: hunk.before }
@@ -89,6 +95,8 @@ mod tests {
     fn a_version_is_no_part_of_a_fix_and_a_limit_is() {
         let old = "__version__ = '1.2.0'\nLIMIT = 10\n";
         let new = "__version__ = '1.2.1.dev0'\nLIMIT = 20\n";
-        assert_eq!(without_versions(old, new), "__version__ = '1.2.0'\nLIMIT = 20\n");
+        assert_eq!(without_versions("kit/core.py", old, new), "__version__ = '1.2.0'\nLIMIT = 20\n");
+        assert_eq!(without_versions("kit/VERSION", "2.6.0\n", "2.7.0\n"), "2.6.0\n");
+        assert_eq!(without_versions("kit/limits.py", "2\n", "3\n"), "3\n");
     }
 }

@@ -52,7 +52,7 @@ pub(super) async fn check(oracle: &Oracle<'_>, task: &Task, candidate: &Candidat
             (Ok(new), Ok(old)) => (new, old),
             (Err(why), _) | (_, Err(why)) => return Ok(Err(why)),
         };
-        if let Err(why) = only_patched(&new, &old, candidate) {
+        if let Err(why) = only_patched(&new, &old, candidate, &unpatched) {
             return Ok(Err(format!("{name}: {why}")));
         }
         pairs.push((name.clone(), new, old));
@@ -119,7 +119,13 @@ async fn packed(
 }
 
 /// Every member that differs is one that the patch changes, and every one that is gone or new, too.
-fn only_patched(new: &Contents, old: &Contents, candidate: &Candidate) -> Result<(), String> {
+/// A build may translate a file; then what comes out is not what the patch makes, and was not what the source says either.
+fn only_patched(
+    new: &Contents,
+    old: &Contents,
+    candidate: &Candidate,
+    source: &Contents,
+) -> Result<(), String> {
     let edits = || candidate.fix.edits.iter().chain(&candidate.tests.edits);
     let covers = |edited: &str, member: &str| edited == member || edited.ends_with(&format!("/{member}"));
     for path in crate::repair::find::changed(old, new) {
@@ -128,11 +134,14 @@ fn only_patched(new: &Contents, old: &Contents, candidate: &Candidate) -> Result
             continue;
         }
         let ours = edits().find(|(edited, _)| covers(edited, path));
-        let Some((_, edit)) = ours else {
+        let Some((edited, edit)) = ours else {
             return Err(format!("{path} differs, and the patch does not change it"));
         };
         let now = new.get(path).map(|member| &member.bytes);
-        if now != edit.after.as_ref() {
+        let bytes = |tree: &Contents, path: &str| tree.get(path).map(|member| member.bytes.clone());
+        let translated =
+            bytes(old, path).is_some_and(|was| bytes(source, edited).is_some_and(|text| text != was));
+        if now != edit.after.as_ref() && !translated {
             return Err(format!("{path} is not what the patch makes of it"));
         }
     }

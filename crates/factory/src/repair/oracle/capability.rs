@@ -5,7 +5,7 @@ use super::Oracle;
 use super::builds::Built;
 use crate::StepError;
 use crate::repair::Task;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use trustmill_core::port::scanner::{File, Job};
 use trustmill_core::repair::{Candidate, Check, CheckOutcome, Checked};
 use trustmill_core::scan::Report;
@@ -117,24 +117,43 @@ fn new_finding(old: &Report, new: &Report) -> Option<String> {
     fresh.map(|finding| format!("{}: {}", finding.place, finding.what)).or_else(worse)
 }
 
-/// A line that comes with a power which neither the file had nor upstream's fix brings.
+/// A line that comes with a power, and is neither one that stood in the file nor one that upstream's fix has in it. A power
+/// that the file has already allows no second use: what it is used for is what counts.
 fn power(task: &Task, candidate: &Candidate) -> Option<String> {
-    let text = |bytes: &Option<bytes::Bytes>| {
-        bytes.as_ref().map(|bytes| String::from_utf8_lossy(bytes).to_ascii_lowercase()).unwrap_or_default()
-    };
-    let upstream: String = task
-        .material
-        .iter()
-        .flat_map(|material| material.after.members.values())
-        .filter_map(|member| member.text())
-        .map(str::to_ascii_lowercase)
-        .collect();
-    let edits = candidate.fix.edits.iter();
-    edits.into_iter().find_map(|(path, edit)| {
+    candidate.fix.edits.iter().find_map(|(path, edit)| {
+        let text = |bytes: &Option<bytes::Bytes>| {
+            bytes.as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default()
+        };
         let (before, after) = (text(&edit.before), text(&edit.after));
-        let word = POWERS
-            .iter()
-            .find(|word| after.contains(**word) && !before.contains(**word) && !upstream.contains(**word))?;
-        Some(format!("{path} would use `{word}`, which neither the release nor the fix uses there"))
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let same = |other: &&String| other.rsplit('/').next() == Some(name);
+        let upstream = task.material.iter().flat_map(|material| {
+            material.after.members.keys().filter(same).filter_map(|path| material.after.text(path))
+        });
+        let known: BTreeSet<&str> =
+            upstream.chain([before.as_str()]).flat_map(str::lines).map(str::trim).collect();
+        let comes = after.lines().map(str::trim).filter(|line| !known.contains(line));
+        let (word, line) = comes.filter_map(|line| Some((powerful(line)?, line))).next()?;
+        let line: String = line.chars().take(80).collect();
+        Some(format!("{path} would use `{word}`, as neither the release nor the fix does: {line}"))
     })
+}
+
+/// The power in a line, if there is one: to compile or to try a pattern is none.
+fn powerful(line: &str) -> Option<&'static str> {
+    let lower = line.to_ascii_lowercase().replace("re.compile(", "").replace("/.exec(", "");
+    POWERS.iter().find(|word| lower.contains(**word)).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_is_no_power_and_a_program_is() {
+        assert_eq!(powerful("TAG = re.compile(r'<')"), None);
+        assert_eq!(powerful("code = compile(text, '', 'exec')"), Some("compile("));
+        assert_eq!(powerful("__import__('subprocess').call(['id'])"), Some("subprocess"));
+        assert_eq!(powerful("let parts = /a+/.exec(text);"), None);
+    }
 }

@@ -38,7 +38,8 @@ pub(super) fn check(
     let Some(best) = all.min_by_key(|found| (found.missing.len(), found.absent.len())) else {
         return done(CheckOutcome::Untried, "nothing is known of the fix".to_owned());
     };
-    let own_words = matches!(candidate.proposer, Proposer::Model { .. } | Proposer::Person { .. });
+    let is_author = matches!(candidate.proposer, Proposer::Model { .. } | Proposer::Person { .. });
+    let own_words = is_author && says_it_anew(task, candidate);
     match (best.missing.first(), best.absent.first()) {
         (None, None) => {
             done(CheckOutcome::Held, format!("all {} lines of the fix are where they belong", best.there))
@@ -53,6 +54,33 @@ pub(super) fn check(
         }
         (Some(missing), _) => done(CheckOutcome::Broken, missing.clone()),
     }
+}
+
+/// Whether most of what a change brings is not upstream's: taking some of its lines and leaving the others is half a fix.
+fn says_it_anew(task: &Task, candidate: &Candidate) -> bool {
+    let upstream: BTreeSet<&str> = task
+        .material
+        .iter()
+        .flat_map(|material| material.after.members.keys().filter_map(|path| material.after.text(path)))
+        .flat_map(|text| text.lines().map(str::trim))
+        .collect();
+    let (mut brought, mut new) = (0usize, 0usize);
+    for edit in candidate.fix.edits.values() {
+        let text = |bytes: &Option<bytes::Bytes>| {
+            let bytes = bytes.clone().unwrap_or_default();
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        let (before, after) = (text(&edit.before), text(&edit.after));
+        let (old, now) = (Lines::of(&before), Lines::of(&after));
+        for hunk in hunks(&old.text, &now.text) {
+            let counts = |line: &&str| !line.is_empty() && !line.starts_with(['#', '/', '*']);
+            for line in now.range(hunk.after).iter().map(|line| line.trim()).filter(counts) {
+                brought += 1;
+                new += usize::from(!upstream.contains(line));
+            }
+        }
+    }
+    brought > 0 && new * 2 >= brought
 }
 
 /// What of a fix is there.

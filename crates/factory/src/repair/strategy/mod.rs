@@ -9,6 +9,7 @@ mod relevance;
 mod replace;
 mod symbol;
 mod tests;
+mod theirs;
 
 pub(super) use carried::path_in;
 
@@ -23,6 +24,11 @@ pub trait Strategy: Send + Sync {
 
     /// Raised when what it proposes changes.
     fn version(&self) -> u32;
+
+    /// Whether what it assumes is so much that only a test of the fix can say that it is right.
+    fn needs_proof(&self) -> bool {
+        false
+    }
 
     /// The change that it makes of `material` for the release, or what it could not carry. Pure.
     fn fix(&self, task: &Task, material: &Material, workshop: &dyn Workshop) -> Result<Patch, NotCarried>;
@@ -43,14 +49,16 @@ pub struct NotCarried {
 }
 
 /// Every strategy, the one that assumes least first.
-pub const ALL: [&dyn Strategy; 5] =
-    [&exact::Exact, &merge::Merge, &context::Context, &symbol::Symbol, &replace::Replace];
+pub const ALL: [&dyn Strategy; 6] =
+    [&exact::Exact, &merge::Merge, &context::Context, &symbol::Symbol, &theirs::Theirs, &replace::Replace];
 
 /// A candidate and what it was made of.
 #[derive(Debug, Clone)]
 pub struct Proposal {
     /// The candidate.
     pub candidate: Candidate,
+    /// Whether it is taken only if a test of the fix shows that it is right.
+    pub needs_proof: bool,
 }
 
 /// The candidates of all strategies, those that assume least first, each change once; and, where a strategy could not
@@ -72,18 +80,24 @@ pub fn propose(task: &Task, workshop: &dyn Workshop) -> (Vec<Proposal>, Option<S
             };
             let proposer =
                 Proposer::Strategy { name: strategy.name().to_owned(), version: strategy.version() };
+            let needs_proof = strategy.needs_proof();
             for tests in tests::variants(task, &material, workshop) {
+                if needs_proof && tests.is_empty() {
+                    continue;
+                }
                 let known =
                     proposals.iter().any(|one| one.candidate.fix == fix && one.candidate.tests == tests);
                 if !known {
                     let derived_from = vec![material.origin.clone()];
                     let candidate =
                         Candidate { proposer: proposer.clone(), derived_from, fix: fix.clone(), tests };
-                    proposals.push(Proposal { candidate });
+                    proposals.push(Proposal { candidate, needs_proof });
                 }
             }
             // What a later strategy would do differently, it does on weaker grounds.
-            break;
+            if !needs_proof {
+                break;
+            }
         }
     }
     let why = best.map(|best| format!("{} of {} hunks have no place: {}", best.hunks, best.of, best.why));

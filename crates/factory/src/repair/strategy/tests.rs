@@ -5,21 +5,70 @@ use super::{ALL, NotCarried};
 use crate::repair::{Material, Task};
 use bytes::Bytes;
 use trustmill_core::port::workshop::Workshop;
-use trustmill_core::repair::{Edit, Patch};
+use trustmill_core::repair::{Edit, Patch, Role};
 use trustmill_patch::lines::{Lines, Splice};
 use trustmill_patch::symbol::{Kind, Language, Symbol, named, symbols};
 
 /// The changes to tests that are tried with a fix, the fullest first.
 pub(super) fn variants(task: &Task, material: &Material, workshop: &dyn Workshop) -> Vec<Patch> {
     let fullest = ALL.last().map(|strategy| strategy.tests(task, material, workshop)).unwrap_or_default();
-    let fewer = only_new(&fullest);
+    let (whole, fewer) = (whole_functions(task, material, workshop, &fullest), only_new(&fullest));
     let mut out = vec![fullest];
-    for patch in [fewer, Patch::default()] {
+    for patch in [whole, fewer, Patch::default()] {
         if !out.contains(&patch) {
             out.push(patch);
         }
     }
     out
+}
+
+/// The same change, with every function of a test file that the fix changes as upstream has it after the fix: a hunk that
+/// fits leaves a function that is neither the release's nor upstream's, and that is no test of anything.
+fn whole_functions(task: &Task, material: &Material, workshop: &dyn Workshop, fullest: &Patch) -> Patch {
+    let mut patch = fullest.clone();
+    for path in crate::repair::find::changed(&material.before, &material.after) {
+        if workshop.role(path) != Role::Test {
+            continue;
+        }
+        let (Some(before), Some(after)) = (material.before.text(path), material.after.text(path)) else {
+            continue;
+        };
+        let there = task.with_tests(&task.tree);
+        let Some(known) = super::path_in(&there, path, before) else { continue };
+        let Some(target) = there.text(&known) else { continue };
+        if let Some(text) = with_functions(path, target, before, after) {
+            let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+            patch.edits.insert(known, Edit { before: Some(bytes(target)), after: Some(bytes(&text)) });
+        }
+    }
+    patch
+}
+
+/// `target` with the functions that differ between `before` and `after` as they are in `after`, and with those that only
+/// `after` has.
+fn with_functions(path: &str, target: &str, before: &str, after: &str) -> Option<String> {
+    let language = Language::of(path)?;
+    let texts = [target, before, after].map(Lines::of);
+    let [known, old, new] = texts.each_ref().map(|lines| symbols(Some(language), lines));
+    let [target_lines, old_lines, new_lines] = &texts;
+    let leaf = |symbol: &&Symbol| {
+        let prefix = format!("{}.", symbol.name);
+        symbol.kind == Kind::Block && !new.iter().any(|other| other.name.starts_with(&prefix))
+    };
+    let mut splices: Vec<Splice> = Vec::new();
+    for symbol in new.iter().filter(leaf) {
+        let is = new_lines.range(symbol.lines.clone());
+        let was = named(&old, &symbol.name).map(|was| old_lines.range(was.lines.clone()));
+        let Some(there) = named(&known, &symbol.name) else { continue };
+        if was.is_some_and(|was| was != is) && target_lines.range(there.lines.clone()) != is {
+            let with = is.iter().map(|line| (*line).to_owned()).collect();
+            splices.push(Splice { at: there.lines.clone(), with });
+        }
+    }
+    splices.sort_by_key(|splice| splice.at.start);
+    let changed = target_lines.splice(&splices);
+    let text = with_new_functions(path, &changed, after).unwrap_or(changed);
+    (text != target).then_some(text)
 }
 
 /// The same change with nothing but the tests that it adds: what was there stays as it was.
