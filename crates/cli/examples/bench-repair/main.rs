@@ -56,7 +56,12 @@ impl Bench {
     pub(crate) fn run(&self, arguments: &[&str]) -> Result<Value> {
         let output = self.command(arguments).arg("--json").stderr(Stdio::piped()).output()?;
         let text = String::from_utf8_lossy(&output.stdout);
-        serde_json::from_str(&text).map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned().into())
+        let value: Value =
+            serde_json::from_str(&text).map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())?;
+        match value.pointer("/error/message").and_then(Value::as_str) {
+            Some(message) => Err(message.into()),
+            None => Ok(value),
+        }
     }
 
     /// What a verb prints.
