@@ -10,6 +10,7 @@ mod engine;
 mod labels;
 mod mcp;
 mod models;
+mod once;
 mod page;
 mod stdio;
 mod support;
