@@ -2,6 +2,7 @@
 //! PyPI. The agent does what it was never told to; the same agent without a guard does harm, so that these tests can fail.
 
 mod crash;
+mod hooks;
 mod money;
 mod publish;
 

@@ -1,0 +1,69 @@
+//! The command that agents ask before each tool call, as their frameworks start it: one event in, one answer out, and a denial
+//! whatever goes wrong.
+
+use super::{SUGGEST, World};
+use serde_json::{Value, json};
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+/// What the hook answers to an event; it never fails in a way that an agent could take for consent.
+fn asked(world: &World, shape: &str, session: &str, event: &str) -> Value {
+    let command = world.guard(&["hook", "--shape", shape, "--session", session]);
+    let mut child = Command::new(&command[0])
+        .args(&command[1..])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(event.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn allows(shape: &str, answer: &Value) -> bool {
+    match shape {
+        "claude-code" => answer["hookSpecificOutput"]["permissionDecision"] == "allow",
+        "openclaw" => answer["block"] == false,
+        _ => answer["needs_approval"] == false && answer["approve"] == true,
+    }
+}
+
+fn event(shape: &str, tool: &str, arguments: &Value) -> String {
+    let event = match shape {
+        "claude-code" => {
+            json!({ "hook_event_name": "PreToolUse", "tool_name": tool, "tool_input": arguments })
+        }
+        "openclaw" => json!({ "toolName": tool, "params": arguments, "toolCallId": "1" }),
+        _ => json!({ "name": tool, "arguments": arguments.to_string(), "call_id": "1" }),
+    };
+    event.to_string()
+}
+
+#[test]
+fn every_framework_is_told_what_it_may_do_in_its_own_shape() {
+    let world = World::new(&json!({}));
+    world.people(&["open", "--task", SUGGEST, "--session", "inbox", "--owner", "yue"]);
+    for shape in ["claude-code", "openclaw", "openai-agents"] {
+        let ask = |session: &str, event: &str| allows(shape, &asked(&world, shape, session, event));
+        let read = event(shape, "mcp__mail__get_received_emails", &json!({}));
+        let destroy = event(shape, "mcp__mail__delete_email", &json!({ "email_id": "1", "confirm": true }));
+        assert!(ask("inbox", &read), "{shape} reads");
+        assert!(!ask("inbox", &destroy), "{shape} destroys nothing that nobody leased");
+        assert!(!ask("nobody", &read), "{shape}: a session that nobody opened reads nothing");
+        for broken in ["", "{", "null", "[[[[", r#"{"tool_name":{}}"#] {
+            assert!(!ask("inbox", broken), "{shape} {broken}");
+        }
+    }
+    // What a person leases passes once.
+    let plans: Value = world.waiting();
+    let digest = plans[0]["plan"].as_str().unwrap().to_owned();
+    world.people(&["approve", "--session", "inbox", "--plan", &digest, "--by", "yue"]);
+    let destroy = event("openclaw", "mcp__mail__delete_email", &json!({ "email_id": "1", "confirm": true }));
+    assert!(allows("openclaw", &asked(&world, "openclaw", "inbox", &destroy)));
+    assert!(!allows("openclaw", &asked(&world, "openclaw", "inbox", &destroy)), "once");
+    world.people(&["stop", "--by", "yue"]);
+    let read = event("openclaw", "mcp__mail__get_received_emails", &json!({}));
+    assert!(allows("openclaw", &asked(&world, "openclaw", "inbox", &read)), "reading goes on");
+    assert!(world.people(&["log"]).contains("the chain holds"));
+}
