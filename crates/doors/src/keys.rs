@@ -33,7 +33,7 @@ pub struct Drift {
 }
 
 impl Engine {
-    /// A new key for a session's agent.
+    /// A new key for a session's agent; the one before is worthless.
     ///
     /// # Errors
     /// No such session, no randomness, or the record cannot be written.

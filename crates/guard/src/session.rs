@@ -292,6 +292,8 @@ impl State {
                 self.drifted.insert(tool.clone(), *digest);
             }
             Event::Keyed { session, key } => {
+                // One that was lost must not go on to open the session.
+                self.keys.retain(|_, of| of != session);
                 self.keys.insert(*key, session.clone());
             }
             event => {

@@ -59,7 +59,7 @@ enum Verb {
     Deny(people::Deny),
     /// Lease by terms: what a tool's arguments may be, how often, how much
     Lease(people::Lease),
-    /// A new key for the agent of a session, with which it reaches the guard over HTTP
+    /// A new key for the agent of a session, with which it reaches the guard over HTTP; the one before is worthless
     Key(review::Key),
     /// Tools that are held because their servers describe them otherwise than before
     Review(review::Review),

@@ -11,7 +11,7 @@ use std::path::Path;
 use trustmill_doors::socket::Request;
 use trustmill_guard::value::visible;
 
-/// A new key for the agent of a session
+/// A new key for the agent of a session; the one before is worthless
 #[derive(Args)]
 pub(super) struct Key {
     /// The session

@@ -3,6 +3,7 @@
 
 mod crash;
 mod hooks;
+mod hub;
 mod money;
 mod publish;
 
