@@ -40,6 +40,8 @@ pub struct Stance {
     pub action: Option<String>,
     /// Who hands it out all the same or accepts it, why, and until when.
     pub accepted: Vec<String>,
+    /// How this mill repaired it, where it did.
+    pub repaired: Option<String>,
 }
 
 /// What the advisories say of releases, by release and then by id. What only informs is no vulnerability.
@@ -68,6 +70,7 @@ fn of_release(records: &[Arc<Advisory>], scheme: &dyn VersionScheme, release: &P
         ids: finding.ids,
         status: Status::Affected,
         accepted: Vec::new(),
+        repaired: None,
     });
     let others = records.iter().filter(|record| {
         let counts = record.withdrawn.is_none() && !record.informational;
@@ -91,6 +94,7 @@ fn of_release(records: &[Arc<Advisory>], scheme: &dyn VersionScheme, release: &P
             status,
             action: None,
             accepted: Vec::new(),
+            repaired: None,
         });
     }
     out

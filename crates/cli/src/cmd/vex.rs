@@ -94,8 +94,11 @@ impl Vex {
                 None => Vec::new(),
             };
             for stance in stances.iter_mut().filter(|stance| stance.status == Status::Affected) {
-                if repaired.iter().any(|one| one.mends(&stance.release, &stance.ids)) {
+                let mine = repaired.iter().find(|one| one.mends(&stance.release, &stance.ids));
+                if let Some(one) = mine {
                     (stance.status, stance.action) = (Status::Fixed, None);
+                    let (ruling, by) = (one.ruling.as_str(), one.proposer.shown());
+                    stance.repaired = Some(format!("this mill repaired and signed it: {ruling}, by {by}"));
                 }
             }
             let wanted =

@@ -81,6 +81,7 @@ fn statement(stance: &Stance) -> Statement<'_> {
             "an advisory speaks of the project and cannot be compared with this version"
         }
     };
+    let notes = stance.repaired.as_deref().unwrap_or(notes);
     let mut ids = stance.ids.iter().map(|id| clean(id));
     Statement {
         vulnerability: Vulnerability {

@@ -21,6 +21,7 @@ mod models;
 mod npm_clients;
 mod output;
 mod policy;
+mod repair;
 mod scan;
 mod secure;
 mod support;
