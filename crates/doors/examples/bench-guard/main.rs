@@ -166,7 +166,7 @@ async fn added() {
     tokio::spawn(proxy.run(BufReader::new(ours_in), ours_out, to, BufReader::new(from)));
     let (from, mut to) = tokio::io::split(client);
     row("added over standard input and output", lines(&mut to, from).await, direct, "<= 400, p99 <= 2000");
-    let (mut client, _) =
+    let (mut client, ..) =
         Client::new(&engine, Place::Process { command: command(), env: Vec::new(), folder: None }).await;
     row("added over HTTP", client.calls(CALLS).await, direct, "<= 400, p99 <= 2000");
 }
@@ -178,7 +178,7 @@ struct Client {
 }
 
 impl Client {
-    async fn new(engine: &Arc<Engine>, place: Place) -> (Self, std::net::SocketAddr) {
+    async fn new(engine: &Arc<Engine>, place: Place) -> (Self, std::net::SocketAddr, String) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let servers = BTreeMap::from([("x".to_owned(), Server { place, patience: Duration::from_secs(60) })]);
@@ -190,13 +190,13 @@ impl Client {
             let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
             axum::serve(listener, app).await
         });
-        (Self::connect(engine, address).await, address)
+        let key = engine.new_key("s").unwrap();
+        (Self::connect(address, &key).await, address, key)
     }
 
-    async fn connect(engine: &Engine, address: std::net::SocketAddr) -> Self {
+    async fn connect(address: std::net::SocketAddr, key: &str) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
-        let key = engine.new_key("s").unwrap();
         let head = format!(
             "POST /mcp/x HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n\
              Accept: application/json, text/event-stream\r\n"
@@ -241,11 +241,11 @@ impl Client {
 async fn throughput() {
     let folder = tempfile::tempdir().unwrap();
     let engine = engine(folder.path());
-    let (first, address) =
+    let (first, address, key) =
         Client::new(&engine, Place::Process { command: command(), env: Vec::new(), folder: None }).await;
     let mut clients = vec![first];
     for _ in 1..8 {
-        clients.push(Client::connect(&engine, address).await);
+        clients.push(Client::connect(address, &key).await);
     }
     let begun = Instant::now();
     let each = CALLS / 2;
@@ -268,7 +268,7 @@ fn resident() -> f64 {
 async fn memory() {
     let folder = tempfile::tempdir().unwrap();
     let engine = engine(folder.path());
-    let (_behind, address) =
+    let (_behind, address, key) =
         Client::new(&engine, Place::Process { command: command(), env: Vec::new(), folder: None }).await;
     drop(_behind);
     let before = resident();
@@ -285,7 +285,7 @@ async fn memory() {
     }
     let mut clients = Vec::new();
     for _ in 0..60 {
-        clients.push(Client::connect(&engine, address).await);
+        clients.push(Client::connect(address, &key).await);
     }
     let after = resident();
     println!(
