@@ -18,7 +18,7 @@ use trustmill_guard::decide::{Decision, Rulebook, decide};
 use trustmill_guard::ground::{looks_for_named, mint};
 use trustmill_guard::label::{Artefact, Label, readers};
 use trustmill_guard::lease::{Grant, Lease, Plan, Terms};
-use trustmill_guard::record::{Event, Outcome, Undo, Verdict};
+use trustmill_guard::record::{Event, Outcome, Undo, Verdict, WRITTEN_BY, receipt};
 use trustmill_guard::session::{Session, State, Undoable};
 use trustmill_guard::value::{Kind, visible};
 
@@ -110,9 +110,9 @@ fn marked(state: &State, session: &str, rules: &Rulebook, call: &Call, number: u
     let tool = rules.catalogue(&call.server).tool(&call.tool);
     let (argument, _) = call.published(&tool)?;
     let name = |text: &str| visible(&text.chars().take(80).collect::<String>());
-    let receipt = trustmill_guard::record::receipt(number, &state.head?);
+    let receipt = receipt(number, &state.head?);
     let (agent, owner) = (name(&session.agent), name(&session.owner));
-    let text = format!("\n\nWritten by agent {agent} for {owner}, not reviewed. Receipt {receipt}");
+    let text = format!("\n\n{WRITTEN_BY}{agent} for {owner}, not reviewed. Receipt {receipt}");
     Some(Mark { argument: argument.to_owned(), text })
 }
 

@@ -307,6 +307,9 @@ impl Event {
     }
 }
 
+/// What the line begins with that the guard adds to a published text.
+pub const WRITTEN_BY: &str = "Written by agent ";
+
 /// The name under which a published text refers to the record that let it be published.
 pub fn receipt(number: u64, hash: &Sha256) -> String {
     format!("{number}-{}", hash.to_string().chars().take(20).collect::<String>())

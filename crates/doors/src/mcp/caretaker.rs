@@ -9,12 +9,14 @@ use super::stream::Stream;
 use super::upstream::Server;
 use crate::desk::Desk;
 use crate::engine::Engine;
-use serde_json::{Value, json};
+use crate::stdio::ended_as;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use trustmill_core::port::exchange::Exchange;
-use trustmill_guard::record::Undo;
+use trustmill_guard::record::{Outcome, Undo};
+use trustmill_guard::value::visible;
 
 /// Between two looks at what is due.
 const LOOK: Duration = Duration::from_secs(1);
@@ -68,12 +70,8 @@ async fn end(
         "params": { "name": undo.tool, "arguments": undo.arguments } });
     let answer = hub.request(&call, &Stream::new(0)).await;
     hub.close().await;
-    let failed = answer.get("error").is_some()
-        || answer.pointer("/result/isError").and_then(Value::as_bool).unwrap_or(false);
-    match failed {
-        true => {
-            Err(trustmill_guard::value::visible(&answer.to_string().chars().take(300).collect::<String>()))
-        }
+    match ended_as(&answer).0 == Outcome::Failed {
+        true => Err(visible(&answer.to_string().chars().take(300).collect::<String>())),
         false => engine.undone(number, "the lease's end").map_err(|error| error.to_string()),
     }
 }

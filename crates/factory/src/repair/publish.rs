@@ -6,7 +6,7 @@ use crate::{StepError, World, facts};
 use trustmill_core::fact::Fact;
 use trustmill_core::repair::{Candidate, Judgement, Patch};
 use trustmill_core::shelf::{OwnFile, Shelf};
-use trustmill_core::{Sha256, Verdict};
+use trustmill_core::{Purl, Sha256, Timestamp, Verdict};
 use trustmill_patch::unified;
 use trustmill_trust::attest::remediation::{self, Remediation};
 use trustmill_trust::attest::statement::Resource;
@@ -93,13 +93,18 @@ fn on_shelf(
         decided_at: Some(repaired.at),
         ..Shelf::new()
     };
+    shelved(&task.repaired, name, repaired.at, &shelf)
+}
+
+/// How a file of a repaired release is served, as a fact.
+pub(super) fn shelved(repaired: &Purl, file: &str, at: Timestamp, shelf: &Shelf) -> Result<Fact, StepError> {
     Ok(Fact {
         format: Fact::FORMAT,
-        about: task.repaired.clone(),
+        about: repaired.clone(),
         kind: Shelf::REPAIRED.to_owned(),
-        subject: Some(name.to_owned()),
-        at: repaired.at,
-        body: serde_json::to_value(&shelf).map_err(|error| StepError::Internal(error.to_string()))?,
+        subject: Some(file.to_owned()),
+        at,
+        body: serde_json::to_value(shelf).map_err(|error| StepError::Internal(error.to_string()))?,
     })
 }
 

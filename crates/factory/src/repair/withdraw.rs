@@ -1,9 +1,9 @@
 //! Taking a repaired release back: it is no longer handed out, and says why. What was signed stays as it is.
 
+use super::publish::shelved;
 use super::{Repaired, Repairs, facts as known};
 use crate::{StepError, facts};
 use trustmill_core::Purl;
-use trustmill_core::fact::Fact;
 use trustmill_core::shelf::{Shelf, ShelfRefusal};
 use trustmill_core::version::VersionScheme;
 
@@ -30,14 +30,7 @@ impl Repairs {
                 shelf.map_err(|error| StepError::Internal(error.to_string()))?.unwrap_or_else(Shelf::new);
             let refuse = Some(ShelfRefusal { code: CODE.to_owned(), reason: format!("withdrawn: {why}") });
             let shelf = Shelf { refuse, decided_at: Some(at), ..shelf };
-            all.push(Fact {
-                format: Fact::FORMAT,
-                about: taken.repaired.clone(),
-                kind: Shelf::REPAIRED.to_owned(),
-                subject: Some(name.clone()),
-                at,
-                body: serde_json::to_value(&shelf).map_err(|error| StepError::Internal(error.to_string()))?,
-            });
+            all.push(shelved(&taken.repaired, name, at, &shelf)?);
         }
         world.records.append(&all).await?;
         Ok(taken)

@@ -63,13 +63,8 @@ fn splice(texts: &Texts<'_>, region: &Range<usize>, theirs: &[Hunk], ours: &[Hun
 /// Where a region whose edges nobody changed is in the other text.
 fn through(region: &Range<usize>, hunks: &[Hunk]) -> Option<Range<usize>> {
     let mapped = |line: usize, inside: bool| -> Option<usize> {
-        let counts = |own: &&Hunk| {
-            if inside {
-                own.before.end <= line
-            } else {
-                own.before.end < line || own.before.end <= line && own.before.start < line
-            }
-        };
+        // What is inserted right there stands before the end of the region, and not before its beginning.
+        let counts = |own: &&Hunk| own.before.end <= line && (inside || own.before.start < line);
         let (gone, come) = hunks
             .iter()
             .filter(counts)

@@ -170,6 +170,7 @@ fn weight(file: &File, flow: &Flow, to: Reputation) -> Option<(u8, &'static str)
     let drop = to == Reputation::DropBox;
     let bare = to == Reputation::BareAddress;
     let posts = ["post", "put", "send", "sendall", "sendto", "write_all", "send_string", "send_json"];
+    let unasked = is_lone(file, flow.reached) || !large(file) && acts(file, flow.reached);
     let posts = flow.api.rsplit('.').next().is_some_and(|name| posts.contains(&name));
     Some(match () {
         () if labels.has(Labels::SECRET) => (85, "secrets"),
@@ -189,12 +190,7 @@ fn weight(file: &File, flow: &Flow, to: Reputation) -> Option<(u8, &'static str)
             (if drop || bare { 85 } else { 62 }, "the contents of a file with tokens")
         }
         () if labels.has(Labels::SECRET_VARIABLE) && (drop || bare) => (80, "a secret of the environment"),
-        () if labels.has(Labels::SECRET_VARIABLE) && !large(file) && acts(file, flow.reached) => {
-            (72, "a secret of the environment, unasked,")
-        }
-        () if labels.has(Labels::SECRET_VARIABLE) && is_lone(file, flow.reached) => {
-            (72, "a secret of the environment, unasked,")
-        }
+        () if labels.has(Labels::SECRET_VARIABLE) && unasked => (72, "a secret of the environment, unasked,"),
         () if labels.has(Labels::SECRET_VARIABLE) && is_foreign(file, address) => {
             (80, "tokens of the environment, to a host that they are not for,")
         }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use trustmill_core::Sha256;
 use trustmill_core::port::Coded;
 use trustmill_doors::log::Log;
-use trustmill_guard::record::{Event, receipt};
+use trustmill_guard::record::{Event, WRITTEN_BY, receipt};
 use trustmill_guard::value::visible;
 
 /// Look a receipt up, and check the text that carries it
@@ -53,9 +53,6 @@ impl Coded for ReceiptError {
         }
     }
 }
-
-/// What begins the line that the guard adds.
-const LINE: &str = "Written by agent ";
 
 impl Receipt {
     pub(super) fn run(self, state: &Path, json: bool) -> Result<Exit, Failure> {
@@ -110,7 +107,7 @@ fn unmarked(text: &str) -> &str {
     let text = text.trim_end();
     let last = text.rfind('\n').map_or(0, |at| at + 1);
     match (text.get(..last), text.get(last..)) {
-        (Some(before), Some(line)) if line.starts_with(LINE) => before.trim_end(),
+        (Some(before), Some(line)) if line.starts_with(WRITTEN_BY) => before.trim_end(),
         _ => text,
     }
 }

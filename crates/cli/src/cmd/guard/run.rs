@@ -126,12 +126,11 @@ impl Up {
         &self,
         global: &Global,
         engine: &Arc<Engine>,
-        state: &Path,
+        servers: BTreeMap<String, upstream::Server>,
         address: SocketAddr,
         page: Option<SocketAddr>,
     ) -> Result<Arc<Endpoint>, Failure> {
         let failed = |source| Failure::from(AgentsError { address, source });
-        let servers = setup::servers(state)?;
         let exchange = crate::wire::exchange().map_err(|why| failed(std::io::Error::other(why)))?;
         let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
         let bound = listener.local_addr().map_err(failed)?;
@@ -172,11 +171,14 @@ impl Up {
             Some(address) => Some(self.show_page(&engine, address).await?),
             None => None,
         };
+        let servers = setup::servers(state)?;
         let endpoint = match self.agents {
-            Some(address) => Some(self.listen_to_agents(global, &engine, state, address, page).await?),
+            Some(address) => {
+                Some(self.listen_to_agents(global, &engine, servers.clone(), address, page).await?)
+            }
             None => None,
         };
-        care(&engine, setup::servers(state)?)?;
+        care(&engine, servers)?;
         complain!("the guard decides; its record is {}", state.join("record.jsonl").display());
         let _ = tokio::signal::ctrl_c().await;
         if let Some(endpoint) = endpoint {

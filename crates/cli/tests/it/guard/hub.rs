@@ -14,13 +14,8 @@ struct Up {
 
 impl Up {
     fn start(world: &World) -> Self {
-        let command = world.guard(&["up", "--agents", "127.0.0.1:0"]);
-        let mut child = Command::new(&command[0])
-            .args(&command[1..])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut command = world.command(&["up", "--agents", "127.0.0.1:0"]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         let said = |line: String| line.strip_prefix("agents: ").map(str::to_owned);
         let agents = lines.filter_map(said).find(|address| address.ends_with("/mcp/notes")).unwrap();

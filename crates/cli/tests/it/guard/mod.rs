@@ -62,10 +62,28 @@ impl World {
         fixed.iter().chain(args).map(|&part| part.to_owned()).collect()
     }
 
+    /// The same, to be run.
+    fn command(&self, args: &[&str]) -> Command {
+        let words = self.guard(args);
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
+        command
+    }
+
     /// Runs a verb of `guard` that must succeed.
     fn people(&self, args: &[&str]) -> String {
-        let command = self.guard(args);
-        succeed(Command::new(&command[0]).args(&command[1..]))
+        succeed(&mut self.command(args))
+    }
+
+    /// What a hook answers to an event.
+    fn hook(&self, args: &[&str], event: &str) -> Value {
+        use std::io::Write as _;
+        let mut command = self.command(args);
+        command.env_remove("TRUSTMILL_GUARD_SESSION").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(event.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        serde_json::from_slice(&output.stdout).unwrap()
     }
 
     fn waiting(&self) -> Value {
@@ -208,8 +226,8 @@ fn an_analysis_is_not_posted_and_a_wide_grant_takes_two_people() {
     );
     let plans = world.waiting();
     let digest = plans[0]["plan"].as_str().unwrap();
-    let alone = world.guard(&["approve", "--session", "forum", "--plan", digest, "--by", "ann"]);
-    let output = Command::new(&alone[0]).args(&alone[1..]).output().unwrap();
+    let alone = ["approve", "--session", "forum", "--plan", digest, "--by", "ann"];
+    let output = world.command(&alone).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("TM1307"));
     world.people(&[
@@ -240,18 +258,7 @@ fn an_analysis_is_not_posted_and_a_wide_grant_takes_two_people() {
 fn a_hook_that_cannot_ask_denies() {
     let world = forum();
     let hook = |args: &[&str], event: &str| -> Value {
-        use std::io::Write as _;
-        let command = world.guard(args);
-        let mut child = Command::new(&command[0])
-            .args(&command[1..])
-            .env_remove("TRUSTMILL_GUARD_SESSION")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(event.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let answer = world.hook(args, event);
         answer["hookSpecificOutput"]["permissionDecision"].clone()
     };
     let read = r#"{"tool_name":"Read","tool_input":{"file_path":"/tmp/x"}}"#;
@@ -297,8 +304,7 @@ fn the_operators_policies_decide_too_and_others_can_be_tried_on_the_record() {
 
     assert!(world.people(&["policy", "--test"]).contains("0 not as expected"));
     let fails = |expected: &str| {
-        let command = world.guard(&["policy"]);
-        let output = Command::new(&command[0]).args(&command[1..]).output().unwrap();
+        let output = world.command(&["policy"]).output().unwrap();
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.code() == Some(2) && told.contains(expected), "{told}");
     };

@@ -2,7 +2,6 @@
 
 use super::{World, forum, script};
 use serde_json::{Value, json};
-use std::process::Command;
 
 const AGENTS: [&str; 2] = ["--server", "forum"];
 
@@ -16,8 +15,7 @@ impl World {
 
     /// Runs a verb; its exit code and what it printed.
     fn verb(&self, args: &[&str]) -> (Option<i32>, String) {
-        let command = self.guard(args);
-        let output = Command::new(&command[0]).args(&command[1..]).output().unwrap();
+        let output = self.command(args).output().unwrap();
         let told = [output.stdout, output.stderr].concat();
         (output.status.code(), String::from_utf8(told).unwrap())
     }
@@ -95,8 +93,7 @@ fn access_that_was_given_for_a_time_ends_by_itself() {
     let server = json!(world.server("forum_server.py"));
     let setup = format!("[servers]\nforum = [{catalogue:?}]\n[upstreams.forum]\ncommand = {server}\n");
     std::fs::write(world.state().join("guard.toml"), setup).unwrap();
-    let up = world.guard(&["up"]);
-    let mut up = Command::new(&up[0]).args(&up[1..]).spawn().unwrap();
+    let mut up = world.command(&["up"]).spawn().unwrap();
     let begun = std::time::Instant::now();
     // The server may be writing it just now.
     let content =

@@ -132,8 +132,8 @@ fn power(task: &Task, candidate: &Candidate) -> Option<String> {
         });
         let known: BTreeSet<&str> =
             upstream.chain([before.as_str()]).flat_map(str::lines).map(str::trim).collect();
-        let comes = after.lines().map(str::trim).filter(|line| !known.contains(line));
-        let (word, line) = comes.filter_map(|line| Some((powerful(line)?, line))).next()?;
+        let mut comes = after.lines().map(str::trim).filter(|line| !known.contains(line));
+        let (word, line) = comes.find_map(|line| Some((powerful(line)?, line)))?;
         let line: String = line.chars().take(80).collect();
         Some(format!("{path} would use `{word}`, as neither the release nor the fix does: {line}"))
     })

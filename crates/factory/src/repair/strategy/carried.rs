@@ -124,7 +124,8 @@ pub(super) fn tests(task: &Task, material: &Material, workshop: &dyn Workshop, m
     patch
 }
 
-fn edit(before: Option<&str>, after: Option<&str>) -> Edit {
+/// A change of a whole file.
+pub(super) fn edit(before: Option<&str>, after: Option<&str>) -> Edit {
     let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
     Edit { before: before.map(bytes), after: after.map(bytes) }
 }

@@ -1,6 +1,7 @@
 //! The tests that come with a fix, adapted to the release: all that can be carried; else only those that are new; else
 //! none, and then nothing is proven.
 
+use super::carried::edit;
 use super::{ALL, NotCarried};
 use crate::repair::{Material, Task};
 use bytes::Bytes;
@@ -26,6 +27,7 @@ pub(super) fn variants(task: &Task, material: &Material, workshop: &dyn Workshop
 /// fits leaves a function that is neither the release's nor upstream's, and that is no test of anything.
 fn whole_functions(task: &Task, material: &Material, workshop: &dyn Workshop, fullest: &Patch) -> Patch {
     let mut patch = fullest.clone();
+    let there = task.with_tests(&task.tree);
     for path in crate::repair::find::changed(&material.before, &material.after) {
         if workshop.role(path) != Role::Test {
             continue;
@@ -33,12 +35,10 @@ fn whole_functions(task: &Task, material: &Material, workshop: &dyn Workshop, fu
         let (Some(before), Some(after)) = (material.before.text(path), material.after.text(path)) else {
             continue;
         };
-        let there = task.with_tests(&task.tree);
         let Some(known) = super::path_in(&there, path, before) else { continue };
         let Some(target) = there.text(&known) else { continue };
         if let Some(text) = with_functions(path, target, before, after) {
-            let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
-            patch.edits.insert(known, Edit { before: Some(bytes(target)), after: Some(bytes(&text)) });
+            patch.edits.insert(known, edit(Some(target), Some(&text)));
         }
     }
     patch
