@@ -49,6 +49,7 @@ use trustmill_infra::advisories::Feeds;
 use trustmill_infra::{
     DataDir, DataDirError, FetchConfig, GitConfig, GitRepositories, HttpFetch, SystemClock,
 };
+use trustmill_inspect::archive;
 use trustmill_policy::Mode;
 use trustmill_sandbox::{Bubblewrap, InitCommand, Own};
 use trustmill_serve::{Options, PublicKey, RegistryGateways, Server, ServerLimits};
@@ -384,6 +385,10 @@ async fn adapters(
         native: config.build.native || global.native,
         definitions: config.build.definitions.clone(),
         interpreters: config.build.interpreters.clone(),
+        open: |name, bytes| {
+            let opened = archive::sdist::read(name, bytes, &archive::Limits::default());
+            opened.map_err(|refused| refused.to_string())
+        },
     };
     let mut ecosystems = Vec::new();
     for opened in opened {

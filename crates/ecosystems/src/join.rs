@@ -2,10 +2,12 @@
 //! and a line in [`ALL`].
 
 use crate::{cargo, npm, pypi};
+use bytes::Bytes;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
+use trustmill_core::content::Contents;
 use trustmill_core::lockfile::{LockfileError, Pins};
 use trustmill_core::port::Coded;
 use trustmill_core::port::blobs::Blobs;
@@ -100,6 +102,9 @@ pub struct Opened {
     pub ecosystem: Box<dyn FnOnce(Workshop) -> Eventually<Joined> + Send>,
 }
 
+/// Reads the files of a source archive, within the limits that hostile archives ask for; why it is refused, in words.
+pub type OpenSource = fn(&str, &Bytes) -> Result<Contents, String>;
+
 /// An ecosystem that builds, or why it cannot here.
 pub type Joined = Result<Arc<dyn Ecosystem>, JoinError>;
 
@@ -119,6 +124,8 @@ pub struct Workshop {
     pub native: bool,
     /// Folders of definitions beside the built-in ones.
     pub definitions: Vec<PathBuf>,
+    /// What opens a source archive, by its file name.
+    pub open: OpenSource,
     /// Interpreters that the operator names beside those that are found.
     pub interpreters: Vec<PathBuf>,
 }

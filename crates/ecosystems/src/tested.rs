@@ -53,7 +53,7 @@ pub(crate) fn outcome(report: &Report) -> TestReport {
         (_, Exit::TimedOut) | (Some((_, true)), _) => Some("the tests take longer than they may".to_owned()),
         (None, exit) => Some(format!("the runner ended early ({exit:?}): {}", last_error(&log))),
         (Some(_), _) if tests.is_empty() => Some(format!("no tests were found: {}", last_error(&log))),
-        (Some(_), _) if none => Some("no test passes".to_owned()),
+        (Some(_), _) if none => Some(format!("no test passes: {}", last_error(&log))),
         (Some(_), _) => None,
     };
     TestReport { tests, problem, runner, usage: report.usage, log }

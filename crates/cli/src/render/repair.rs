@@ -25,6 +25,9 @@ pub(crate) fn print(rows: &[RepairRow]) {
         }
         if let Some(miss) = &row.missed {
             say!("  {}: {}", miss.class.as_str(), printable(miss.why.as_bytes()));
+            for one in &miss.tried {
+                say!("  tried {}: {}", printable(one.by.as_bytes()), printable(one.why.as_bytes()));
+            }
         }
         if let Some(agent) = &row.agent {
             say!("  {}", printable(agent.as_bytes()));

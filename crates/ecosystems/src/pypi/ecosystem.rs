@@ -10,15 +10,17 @@ use super::upstream::Upstream;
 use super::uv::{self, Uv, UvError};
 use super::workshop::Benches;
 use super::{claim, from_git, infer, plan};
+use crate::join::OpenSource;
 use crate::rust::{Rust, Search};
 use async_trait::async_trait;
+use bytes::Bytes;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
-use trustmill_core::Purl;
 use trustmill_core::attempt::Attempt;
 use trustmill_core::lockfile::{LockfileError, Pins};
+use trustmill_core::package::Artifact;
 use trustmill_core::port::blobs::Blobs;
 use trustmill_core::port::ecosystem::{Build, BuildRequest, Ecosystem, Evidence, Plan, PlanError, Published};
 use trustmill_core::port::fetch::{Fetch, FetchError};
@@ -27,6 +29,7 @@ use trustmill_core::port::workshop::Workshop;
 use trustmill_core::recipe::Recipe;
 use trustmill_core::release::Project;
 use trustmill_core::source::SourceClaim;
+use trustmill_core::{Purl, Sha256};
 
 /// What [`Pypi`] is made of.
 pub struct PypiParts {
@@ -48,6 +51,8 @@ pub struct PypiParts {
     pub target: Target,
     /// For which machine platform wheels are rebuilt; `None` leaves them all.
     pub platform: Option<Platform>,
+    /// What opens a source archive that the tests of another release need.
+    pub open: OpenSource,
     /// Where a Rust toolchain is looked for.
     pub rust: Search,
     /// The bounds of a build.
@@ -72,6 +77,7 @@ pub struct Pypi {
     rust: Rust,
     uv: OnceCell<Uv>,
     benches: Benches,
+    pub(super) open: OpenSource,
 }
 
 #[async_trait]
@@ -106,6 +112,7 @@ impl Pypi {
             environments,
             rust,
             uv: OnceCell::new(),
+            open: parts.open,
             benches: Benches::new(parts.data.join("pypi").join("benches")),
         }
     }
@@ -133,6 +140,12 @@ impl Pypi {
     /// What repairs remember.
     pub(super) const fn benches(&self) -> &Benches {
         &self.benches
+    }
+
+    /// A published file's digest and bytes; `None` where it cannot be had.
+    pub(super) async fn fetched(&self, artifact: &Artifact, largest: u64) -> Option<(Sha256, Bytes)> {
+        let (digest, _) = self.fetch.file(&artifact.url, artifact.promised().as_ref(), largest).await.ok()?;
+        Some((digest, self.blobs.get(&digest).await.ok()??))
     }
 
     /// The pinned uv, as a phase of the sandbox wants it.

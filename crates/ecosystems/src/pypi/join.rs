@@ -80,6 +80,7 @@ async fn ecosystem(upstream: Arc<Upstream>, ports: Ports, workshop: Workshop) ->
         target: target(&interpreters),
         platform: Platform::of_this_machine(&interpreters).filter(|_| workshop.native),
         interpreters,
+        open: workshop.open,
         rust: crate::rust::Search {
             path: std::env::var_os("PATH"),
             home: std::env::var_os("HOME").map(PathBuf::from),

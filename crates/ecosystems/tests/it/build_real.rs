@@ -1,10 +1,12 @@
 //! Real packages, from the index that this machine is configured for, through both phases to a wheel that
 //! is compared with the published one.
 
-use crate::build_world::Mill;
-use trustmill_core::Verdict;
+use crate::build_world::{Mill, contents};
 use trustmill_core::attempt::{Attempt, AttemptResult};
-use trustmill_core::port::ecosystem::Build;
+use trustmill_core::port::ecosystem::{Build, Ecosystem as _};
+use trustmill_core::port::workshop::Bench;
+use trustmill_core::repair::TestOutcome;
+use trustmill_core::{Purl, Verdict};
 
 /// One line per attempt, for whoever reads the log.
 fn show(name: &str, attempts: &[(Attempt, Build)]) {
@@ -92,4 +94,27 @@ async fn an_environment_is_made_once() {
         "{:?}",
         first.materials
     );
+}
+
+/// docopt was never published as a wheel: an environment of wheels alone has none of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_tests_need_and_nobody_published_as_a_wheel_is_built_for_them() {
+    let mill = Mill::new().await;
+    let release = Purl::release("pypi", "demo", "1.0");
+    let bench = Bench { release: &release, as_of: "2023-06-01T00:00:00Z".parse().unwrap() };
+    let files = [
+        (
+            "setup.py",
+            "from setuptools import setup\nsetup(name='demo', version='1.0', py_modules=['demo'], install_requires=['docopt>=0.6,<1'])\n",
+        ),
+        ("demo.py", "import docopt\n"),
+        (
+            "tests/test_demo.py",
+            "import demo\n\ndef test_version():\n    assert demo.docopt.__version__ == '0.6.2'\n",
+        ),
+    ];
+    let report = mill.pypi.workshop().unwrap().test(&bench, &contents(&files), None).await.unwrap();
+    assert_eq!(report.problem, None, "{report:?}");
+    let passed = [("tests/test_demo.py::test_version".to_owned(), TestOutcome::Passed)];
+    assert_eq!(report.tests, passed.into(), "{}", report.log);
 }

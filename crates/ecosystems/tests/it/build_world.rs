@@ -116,6 +116,10 @@ impl Mill {
             definitions: Definitions::load(&[]).unwrap(),
             target: Target::cpython_linux("3.11".parse().unwrap()),
             platform: None,
+            open: |name, bytes| {
+                let opened = sdist::read(name, bytes, &Limits::default());
+                opened.map_err(|refused| refused.to_string())
+            },
             rust: trustmill_ecosystems::rust::Search::default(),
             data: path,
             limits: trustmill_core::port::sandbox::Limits::default(),

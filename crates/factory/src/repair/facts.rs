@@ -77,8 +77,24 @@ pub struct Miss {
     pub why: String,
     /// The end of the log that shows it, in the blob store.
     pub log: Option<Sha256>,
+    /// Every candidate that was judged, in order.
+    #[serde(default)]
+    pub tried: Vec<Tried>,
     /// When it was tried.
     pub at: Timestamp,
+}
+
+/// A candidate that was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tried {
+    /// Who proposed it: `strategy merge 1`.
+    pub by: String,
+    /// The files that it changes, tests left out.
+    pub files: Vec<String>,
+    /// The class.
+    pub class: MissClass,
+    /// One sentence for a reader.
+    pub why: String,
 }
 
 impl Kind for Miss {

@@ -16,7 +16,7 @@ mod task;
 mod withdraw;
 
 pub use agent::{Agent, AgentError, Attempted, helps};
-pub use facts::{Miss, Repaired};
+pub use facts::{Miss, Repaired, Tried};
 pub use oracle::Oracle;
 pub use task::{Material, Task};
 
@@ -28,7 +28,7 @@ use trustmill_core::Purl;
 use trustmill_core::advisory::Finding;
 use trustmill_core::port::advisories::{Advisories, AdvisoriesError};
 use trustmill_core::port::workshop::Workshop;
-use trustmill_core::repair::{Check, CheckOutcome, Judgement, MissClass, Ruling};
+use trustmill_core::repair::{Candidate, Check, CheckOutcome, Judgement, MissClass, Ruling};
 use trustmill_core::version::VersionScheme;
 
 /// The version of the judgement. Raised when it changes, so that releases are repaired again.
@@ -143,11 +143,11 @@ impl Repairs {
         let ecosystem = Arc::clone(self.world.ecosystem(release)?);
         let Some(workshop) = ecosystem.workshop() else {
             let why = format!("releases of {} are not repaired by this version", release.ty());
-            return self.missed(finding, MissClass::NoWorkshop, why, None).await;
+            return self.missed(finding, Failed::early(MissClass::NoWorkshop, why)).await;
         };
         let task = match task::make(self, finding, workshop, number).await? {
             Ok(task) => task,
-            Err((class, why)) => return self.missed(finding, class, why, None).await,
+            Err((class, why)) => return self.missed(finding, Failed::early(class, why)).await,
         };
         match self.attempt(&task, workshop).await? {
             Ok((proposal, judgement, packed)) => {
@@ -155,7 +155,7 @@ impl Repairs {
                 let done = publish::keep(&self.world, &task, &proposal.candidate, judgement, packed).await?;
                 Ok(Outcome::Repaired(Box::new(done)))
             }
-            Err(failed) => self.missed(finding, failed.class, failed.why, failed.log).await,
+            Err(failed) => self.missed(finding, failed).await,
         }
     }
 
@@ -183,17 +183,17 @@ impl Repairs {
         let ecosystem = Arc::clone(self.world.ecosystem(&finding.release)?);
         let Some(workshop) = ecosystem.workshop() else {
             let why = format!("releases of {} are not repaired by this version", finding.release.ty());
-            return self.missed(finding, MissClass::NoWorkshop, why, None).await;
+            return self.missed(finding, Failed::early(MissClass::NoWorkshop, why)).await;
         };
         let known = facts::repaired(&self.world, &finding.release).await?;
         let number = u32::try_from(known.len()).unwrap_or(u32::MAX).saturating_add(1);
         let task = match task::make(self, finding, workshop, number).await? {
             Ok(task) => task,
-            Err((class, why)) => return self.missed(finding, class, why, None).await,
+            Err((class, why)) => return self.missed(finding, Failed::early(class, why)).await,
         };
         let candidate = match propose::candidate(&task, workshop, difference, by) {
             Ok(candidate) => candidate,
-            Err(why) => return self.missed(finding, MissClass::NotCarried, why, None).await,
+            Err(why) => return self.missed(finding, Failed::early(MissClass::NotCarried, why)).await,
         };
         let mut examined = Oracle::new(&self.world, workshop).examine(&task, &candidate).await?;
         let accepted = examined.judgement.ruling() != Ruling::Refused;
@@ -204,8 +204,9 @@ impl Repairs {
                 Ok(Outcome::Repaired(Box::new(done)))
             }
             None => {
-                let failed = Failed::of(&examined);
-                self.missed(finding, failed.class, failed.why, failed.log).await
+                let mut failed = Failed::of(&examined);
+                failed.tried = vec![failed.tried(&candidate)];
+                self.missed(finding, failed).await
             }
         }
     }
@@ -221,6 +222,7 @@ impl Repairs {
         let mut unproven: Option<Accepted> = None;
         // The one that got furthest tells most of what is in the way.
         let mut furthest: Option<(usize, Failed)> = None;
+        let mut tried = Vec::new();
         for (number, proposal) in proposals.into_iter().take(MOST_JUDGED).enumerate() {
             // Without its tests a change proves nothing, and one that proves nothing is there.
             if unproven.is_some() && proposal.candidate.tests.is_empty() {
@@ -236,6 +238,7 @@ impl Repairs {
                 }
                 _ => {
                     let failed = Failed::of(&examined);
+                    tried.push(failed.tried(&proposal.candidate));
                     let ends = matches!(failed.class, MissClass::NoTests | MissClass::DoesNotBuild);
                     let got = examined.judgement.checks.len();
                     if furthest.as_ref().is_none_or(|(most, _)| got > *most) {
@@ -254,30 +257,24 @@ impl Repairs {
         if let (Some(failed), Some(left)) = (&mut furthest, &not_carried) {
             failed.why = format!("{}; {left}", failed.why);
         }
-        let none = || Failed {
-            class: MissClass::NotCarried,
-            why: not_carried.unwrap_or_else(|| "no strategy has a candidate".to_owned()),
-            log: None,
+        let none = || {
+            let why = not_carried.unwrap_or_else(|| "no strategy has a candidate".to_owned());
+            Failed::early(MissClass::NotCarried, why)
         };
-        Ok(Err(furthest.unwrap_or_else(none)))
+        Ok(Err(Failed { tried, ..furthest.unwrap_or_else(none) }))
     }
 
     /// Writes down why there is no repair.
-    async fn missed(
-        &self,
-        finding: &Finding,
-        class: MissClass,
-        why: String,
-        log: Option<String>,
-    ) -> Result<Outcome, StepError> {
+    async fn missed(&self, finding: &Finding, failed: Failed) -> Result<Outcome, StepError> {
         let world = &self.world;
+        let Failed { class, why, log, tried } = failed;
         let log = match log.filter(|log| !log.is_empty()) {
             Some(log) => Some(world.blobs.put(log.into()).await?),
             None => None,
         };
         let at = world.clock.now();
         let ids = finding.ids.clone();
-        let miss = Miss { version: VERSION, advisories: ids, class, why, log, at };
+        let miss = Miss { version: VERSION, advisories: ids, class, why, log, tried, at };
         let fact = crate::facts::fact(&finding.release, Some(&finding.advisory.id), at, &miss)?;
         world.records.append(&[fact]).await?;
         Ok(Outcome::Missed(Box::new(miss)))
@@ -296,16 +293,28 @@ struct Failed {
     class: MissClass,
     why: String,
     log: Option<String>,
+    tried: Vec<Tried>,
 }
 
 impl Failed {
+    /// Before anything was judged.
+    const fn early(class: MissClass, why: String) -> Self {
+        Self { class, why, log: None, tried: Vec::new() }
+    }
+
+    /// What it says of one candidate.
+    fn tried(&self, candidate: &Candidate) -> Tried {
+        let files = candidate.fix.edits.keys().cloned().collect();
+        Tried { by: candidate.proposer.shown(), files, class: self.class, why: self.why.clone() }
+    }
+
     fn of(examined: &oracle::Examined) -> Self {
         let judgement = &examined.judgement;
         // Where nothing is broken, it is what was to be shown and is not.
         let open = |c: &&trustmill_core::repair::Checked| c.outcome != CheckOutcome::Held;
         let stopped = judgement.broken().or_else(|| judgement.checks.iter().find(open));
         let Some(stopped) = stopped else {
-            return Self { class: MissClass::NotCarried, why: "nothing was checked".to_owned(), log: None };
+            return Self::early(MissClass::NotCarried, "nothing was checked".to_owned());
         };
         let class = match stopped.check {
             Check::Applies => MissClass::NotCarried,
@@ -321,6 +330,7 @@ impl Failed {
             class,
             why: format!("{}: {}", stopped.check.as_str(), stopped.detail),
             log: Some(examined.log.clone()),
+            tried: Vec::new(),
         }
     }
 }

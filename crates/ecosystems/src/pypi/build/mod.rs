@@ -168,7 +168,7 @@ fn limits(limits: Limits, expect: Option<&str>) -> Limits {
 
 fn wanted<'a>(recipe: &'a Recipe, requirements: &'a [String], choice: &Choice<'a>) -> Wanted<'a> {
     let constraints = &recipe.constraints;
-    Wanted { requirements, constraints, as_of: recipe.as_of, interpreter: choice.interpreter }
+    Wanted { requirements, constraints, as_of: recipe.as_of, interpreter: choice.interpreter, local: &[] }
 }
 
 /// `NAME-VERSION` as the archive spells it: some builds leave the folder's name in what they make.

@@ -60,13 +60,17 @@ impl Memory {
     /// Where the answers for `wanted` are kept.
     pub(super) fn of(root: &Path, wanted: Wanted<'_>) -> Self {
         let sorted = |all: &[String]| all.iter().map(|one| one.trim().to_owned()).collect::<BTreeSet<_>>();
-        let question = serde_json::json!({
+        let mut question = serde_json::json!({
             "requirements": sorted(wanted.requirements),
             "constraints": sorted(wanted.constraints),
             "python": wanted.interpreter.version.to_string(),
             "platform": [std::env::consts::ARCH, std::env::consts::OS],
             "uv": crate::pypi::uv::VERSION,
         });
+        if let Some(question) = question.as_object_mut().filter(|_| !wanted.local.is_empty()) {
+            let local: BTreeSet<String> = wanted.local.iter().map(|wheel| wheel.sha256.to_string()).collect();
+            question.insert("local".to_owned(), serde_json::json!(local));
+        }
         let key = Sha256::of(question.to_string().as_bytes()).to_hex();
         Self { path: root.join("resolutions").join(format!("{key}.json")), key }
     }
@@ -176,6 +180,7 @@ mod tests {
             constraints: &constraints,
             as_of: at(as_of),
             interpreter: &python,
+            local: &[],
         };
         span(&shelf(), wanted, &[], &names.iter().map(ToString::to_string).collect()).await
     }
@@ -220,6 +225,7 @@ mod tests {
             constraints: &[],
             as_of: at("2022-04-01T00:00:00Z"),
             interpreter: &python,
+            local: &[],
         };
         let memory = Memory::of(folder.path(), wanted);
         let wheels = [Wheel {

@@ -26,6 +26,7 @@ use memory::Memory;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tool::Tool;
+use trustmill_core::Sha256;
 use trustmill_core::attempt::{FailureClass, RecordedRequest, Usage};
 use trustmill_core::port::ecosystem::BuildFailure;
 use trustmill_core::port::fetch::FetchError;
@@ -50,6 +51,26 @@ pub struct Wanted<'a> {
     pub as_of: Timestamp,
     /// What it is for.
     pub interpreter: &'a Interpreter,
+    /// Wheels beside the index's own.
+    pub local: &'a [Arc<LocalWheel>],
+}
+
+/// A wheel that the mill built for environments, because nobody published one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalWheel {
+    /// Its file name.
+    pub filename: String,
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// Their digest.
+    pub sha256: Sha256,
+}
+
+impl LocalWheel {
+    /// The wheel of these bytes.
+    pub fn new(filename: String, bytes: Bytes) -> Self {
+        Self { filename, sha256: Sha256::of(&bytes), bytes }
+    }
 }
 
 /// What a fetch phase gave and used.
@@ -135,7 +156,7 @@ impl Environments {
             Ok(wheels) => wheels,
             Err(failure) => return Ok(prepared.ended(Err(failure))),
         };
-        let result = self.install(wanted.interpreter, wheels, &tool, &mut prepared).await?;
+        let result = self.install(wanted, wheels, &tool, &mut prepared).await?;
         Ok(prepared.ended(result))
     }
 
@@ -169,19 +190,19 @@ impl Environments {
     /// Wheels to a folder.
     async fn install(
         &self,
-        interpreter: &Interpreter,
+        wanted: Wanted<'_>,
         wheels: Vec<Wheel>,
         tool: &Tool<'_>,
         prepared: &mut Prepared,
     ) -> Result<Result<Environment, BuildFailure>, SandboxError> {
-        let plan = tree::Layout::new(&self.root, interpreter, wheels);
+        let plan = tree::Layout::new(&self.root, wanted.interpreter, wheels);
         let _one_at_a_time = self.flights.enter(plan.key()).await;
         if let Some(ready) = plan.existing().await {
             return Ok(Ok(ready));
         }
         let staging = plan.stage().await.map_err(|source| setup("make room for an environment", source))?;
         if !plan.wheels().is_empty() {
-            let ran = tool.install(interpreter, plan.wheels(), staging.name()).await?;
+            let ran = tool.install(wanted, plan.wheels(), staging.name()).await?;
             prepared.absorb(&ran.report, &ran.requests);
             if let Err(failure) = ran.installed()? {
                 return Ok(Err(failure));

@@ -3,7 +3,7 @@
 
 use super::pylock::{self, Wheel};
 use super::tree::WORKSHOP;
-use super::{Wanted, lines};
+use super::{LocalWheel, Wanted, lines};
 use crate::pypi::interpreter::Interpreter;
 use crate::pypi::uv::Uv;
 use bytes::Bytes;
@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use trustmill_core::Purl;
 use trustmill_core::attempt::{FailureClass, RecordedRequest};
 use trustmill_core::port::ecosystem::BuildFailure;
@@ -27,6 +28,9 @@ const TOOLS: &str = "/tools";
 const OUT: &str = "/build/out";
 /// What the resolver writes.
 const LOCKFILE: &str = "pylock.toml";
+/// Where the mill's own wheels stand inside, each in a folder of its digest: uv takes what it cached of a path for what
+/// is there.
+const LOCAL: &str = "/build/wheels";
 
 /// A uv that may be run.
 pub(super) struct Tool<'a> {
@@ -83,21 +87,27 @@ impl Tool<'_> {
             &constraints,
             &requirements,
         ];
-        let inputs = vec![
+        let folders: Vec<String> = wanted.local.iter().map(|wheel| folder(wheel)).collect();
+        let argv: Vec<&str> = argv
+            .into_iter()
+            .chain(folders.iter().flat_map(|folder| ["--find-links", folder.as_str()]))
+            .collect();
+        let mut inputs = vec![
             input(requirements.clone(), lines(wanted.requirements)),
             input(constraints.clone(), lines(wanted.constraints)),
         ];
+        inputs.extend(local(wanted));
         self.run(&argv, wanted.interpreter, inputs, vec![OUT.to_owned()]).await
     }
 
     /// A lockfile to a folder below the workshop's staging folder.
     pub(super) async fn install(
         &self,
-        interpreter: &Interpreter,
+        wanted: Wanted<'_>,
         wheels: &[Wheel],
         staging: &str,
     ) -> Result<Ran, SandboxError> {
-        let python = interpreter.inside();
+        let python = wanted.interpreter.inside();
         let lockfile = format!("{}/{LOCKFILE}", Job::SCRATCH);
         let prefix = format!("{INSIDE}/staging/{staging}");
         let argv = [
@@ -115,8 +125,9 @@ impl Tool<'_> {
             "--requirements",
             &lockfile,
         ];
-        let inputs = vec![input(lockfile.clone(), Bytes::from(pylock::render(wheels)))];
-        self.run(&argv, interpreter, inputs, Vec::new()).await
+        let mut inputs = vec![input(lockfile.clone(), Bytes::from(pylock::render(wheels)))];
+        inputs.extend(local(wanted));
+        self.run(&argv, wanted.interpreter, inputs, Vec::new()).await
     }
 
     async fn run(
@@ -152,6 +163,16 @@ impl Tool<'_> {
         let report = self.sandbox.run(job).await?;
         Ok(Ran { report, requests: gateway.requests() })
     }
+}
+
+fn folder(wheel: &LocalWheel) -> String {
+    format!("{LOCAL}/{}", wheel.sha256)
+}
+
+fn local(wanted: Wanted<'_>) -> impl Iterator<Item = InputFile> {
+    let file =
+        |wheel: &Arc<LocalWheel>| input(format!("{}/{}", folder(wheel), wheel.filename), wheel.bytes.clone());
+    wanted.local.iter().map(file)
 }
 
 fn input(path: String, bytes: Bytes) -> InputFile {

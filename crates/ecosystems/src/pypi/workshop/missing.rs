@@ -1,10 +1,12 @@
 //! What a run of tests shows to be missing, as far as the project's own files name it.
 //!
 //! A module that cannot be imported, or a fixture that nobody brings, tells a distribution. It is taken only if a file of
-//! the project names that distribution as well: what a test imports could be anybody's.
+//! the project names that distribution as well, or its own code imports the module: what a test imports could be
+//! anybody's.
 
 use std::collections::BTreeSet;
 use trustmill_core::content::Contents;
+use trustmill_core::repair::Role;
 
 /// Modules whose distribution has another name.
 const MODULES: [(&str, &str); 30] = [
@@ -83,9 +85,11 @@ const NAMING: [&str; 14] = [
 pub(super) fn of(log: &str, tree: &Contents, declared: &[String], known: &[String]) -> Vec<String> {
     let named = named(tree, declared);
     let has: BTreeSet<String> = known.iter().filter_map(|text| super::requirement::name(text)).collect();
-    let mut found = BTreeSet::new();
+    let (mut found, mut imported) = (BTreeSet::new(), BTreeSet::new());
     for line in log.lines() {
-        found.extend(module(line).map(distribution));
+        let lacks = module(line);
+        found.extend(lacks.map(distribution));
+        imported.extend(lacks.filter(|module| is_imported(tree, module)).map(distribution));
         found.extend(fixture(line).map(str::to_owned));
         if line.contains("async def functions are not natively supported") {
             found.insert("pytest-asyncio".to_owned());
@@ -93,7 +97,7 @@ pub(super) fn of(log: &str, tree: &Contents, declared: &[String], known: &[Strin
     }
     let is_named = |name: &String| {
         let plain = |text: &str| text.replace(['_', '.'], "-").to_ascii_lowercase();
-        named.contains(&plain(name)) || super::wants::is_sign(name)
+        named.contains(&plain(name)) || imported.contains(name) || super::wants::is_sign(name)
     };
     found.into_iter().filter(|name| !has.contains(name) && is_named(name)).collect()
 }
@@ -104,6 +108,19 @@ fn module(line: &str) -> Option<&str> {
     let name = rest.trim_start_matches(['\'', '"']).split(['\'', '"', ' ', ';']).next()?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');
     (!name.is_empty() && name.len() < 100 && name.chars().all(is_name)).then_some(name)
+}
+
+/// Whether the project's own code imports a module, tests left out.
+fn is_imported(tree: &Contents, module: &str) -> bool {
+    let top = module.split('.').next().unwrap_or_default();
+    let brings = |line: &str| {
+        let line = line.trim_start();
+        let rest = line.strip_prefix("import ").or_else(|| line.strip_prefix("from "));
+        rest.and_then(|rest| rest.split([' ', '.', ',']).next()) == Some(top)
+    };
+    let code = |path: &str| path.ends_with(".py") && super::role::of(path) == Role::Code;
+    let own = tree.members.iter().filter(|(path, _)| code(path));
+    own.filter_map(|(_, member)| member.text()).any(|text| text.lines().any(brings))
 }
 
 fn distribution(module: &str) -> String {
@@ -146,6 +163,8 @@ mod tests {
         let log = "E   ModuleNotFoundError: No module named 'fake_redis'\nE  ImportError: No module named yaml\nE   No module named 'evil'\nE       fixture 'mocker' not found\n";
         assert_eq!(of(log, &files, &[], &[]), ["fake-redis", "pytest-mock", "pyyaml"]);
         assert_eq!(of(log, &files, &[], &["pyyaml>=5".to_owned()]), ["fake-redis", "pytest-mock"]);
+        let own = tree(&[("kit/core.py", "try:\n    from evil.x import y\nexcept ImportError: pass\n")]);
+        assert_eq!(of("No module named 'evil.x'\n", &own, &[], &[]), ["evil"]);
         let declared = ["evil ; extra == 'all'".to_owned()];
         assert!(of(log, &files, &declared, &[]).contains(&"evil".to_owned()));
     }

@@ -13,12 +13,12 @@ mod run;
 mod testing;
 mod wants;
 mod wheel;
+mod wheels;
 
 use super::Pypi;
-use super::environment::{Environment, Wanted, requirement};
+use super::environment::requirement;
 use super::infer::python_of;
 use super::interpreter::{Interpreter, WantedPython};
-use super::uv::Uv;
 use crate::settled::Settlements;
 use crate::tested::{self, count, nothing};
 use async_trait::async_trait;
@@ -59,13 +59,14 @@ const MOST_COMPLETED: usize = 3;
 #[derive(Debug)]
 pub(super) struct Benches {
     packed: Mutex<HashMap<Sha256, Arc<Packed>>>,
+    built: Mutex<wheels::Built>,
     settled: Settlements<Settled>,
 }
 
 impl Benches {
     /// Kept below `folder`.
     pub(super) fn new(folder: PathBuf) -> Self {
-        Self { packed: Mutex::default(), settled: Settlements::new(Some(folder)) }
+        Self { packed: Mutex::default(), built: Mutex::default(), settled: Settlements::new(Some(folder)) }
     }
 }
 
@@ -339,17 +340,6 @@ impl Pypi {
         let wanted: WantedPython = python.parse().ok()?;
         self.interpreters().choose(wanted).map(|choice| choice.interpreter)
     }
-
-    async fn environment(
-        &self,
-        interpreter: &Interpreter,
-        as_of: Timestamp,
-        requirements: &[String],
-    ) -> Result<Result<Environment, BuildFailure>, SandboxError> {
-        let uv: &Uv = self.uv_for_builds().await?;
-        let wanted = Wanted { requirements, constraints: &[], as_of, interpreter };
-        Ok(self.environments().prepare(wanted, uv).await?.result)
-    }
 }
 
 fn no_python() -> BuildFailure {
@@ -385,19 +375,18 @@ const SCRIPTS: [&str; 7] = [
     "runtests/runtests.py",
 ];
 
-/// The test files of a project that has none with a usual name: `tests.py`, `kit-tests.py`.
+/// The test files of a project whose name is no usual one: `tests.py`, `kit-tests.py`, `kit/testsuite/core.py`. They
+/// are run where those with a usual name, if there are any, show too little.
 fn oddly_named(tree: &Contents) -> Option<Runner> {
-    let tests: Vec<&String> =
-        tree.members.keys().filter(|path| path.ends_with(".py") && role::of(path) == Role::Test).collect();
-    let usual = |path: &&String| {
+    let usual = |path: &str| {
         let name = path.rsplit('/').next().unwrap_or_default();
         name.starts_with("test_") || name.ends_with("_test.py")
     };
-    if tests.iter().any(usual) {
-        return None;
-    }
-    let tested = |path: &&String| tree.text(path).is_some_and(|text| text.contains("def test"));
-    let files: Vec<String> = tests.into_iter().filter(tested).take(MOST_FILES).cloned().collect();
+    let odd = |path: &&String| {
+        let is_test = path.ends_with(".py") && role::of(path) == Role::Test && !usual(path);
+        is_test && tree.text(path).is_some_and(|text| text.contains("def test"))
+    };
+    let files: Vec<String> = tree.members.keys().filter(odd).take(MOST_FILES).cloned().collect();
     (!files.is_empty()).then_some(Runner::Files(files))
 }
 

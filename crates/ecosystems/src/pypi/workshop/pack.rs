@@ -46,7 +46,17 @@ pub(super) async fn wheel(
     bench: &Bench<'_>,
     tree: &Contents,
 ) -> Result<Result<Packed, BuildFailure>, SandboxError> {
-    let source = Arc::new(Source::uploaded(artifact(bench), Sha256::of(b""), Arc::new(tree.clone())));
+    let source = Source::uploaded(artifact(bench), Sha256::of(b""), Arc::new(tree.clone()));
+    with_python(pypi, bench, Arc::new(source), None).await
+}
+
+/// Builds the wheel of a source archive, by the first recipe that does; with this Python, where one is named.
+pub(super) async fn with_python(
+    pypi: &Pypi,
+    bench: &Bench<'_>,
+    source: Arc<Source>,
+    python: Option<&str>,
+) -> Result<Result<Packed, BuildFailure>, SandboxError> {
     let sources = Sources { archive: Some(Arc::clone(&source)), git: None };
     let evidence = Evidence {
         purl: bench.release,
@@ -60,7 +70,10 @@ pub(super) async fn wheel(
     let none = || BuildFailure { class: FailureClass::Other, detail: "no recipe could be inferred".into() };
     let mut last = none();
     for _ in 0..TRIES {
-        let Some(recipe) = pypi.next_recipe(&evidence, &tried) else { break };
+        let Some(mut recipe) = pypi.next_recipe(&evidence, &tried) else { break };
+        if let Some(python) = python {
+            recipe.tools.insert("python".to_owned(), python.to_owned());
+        }
         let request = BuildRequest { purl: bench.release, recipe: &recipe, source: &source, expect: None };
         let build = pypi.build(request).await?;
         match build.result {

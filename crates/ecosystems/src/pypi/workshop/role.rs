@@ -3,7 +3,8 @@
 use trustmill_core::repair::Role;
 
 /// Folders of tests. `testing` is not among them: projects offer helpers to others under that name.
-const TESTS: [&str; 6] = ["test", "tests", "unittests", "functional_tests", "tests_functional", "t"];
+const TESTS: [&str; 7] =
+    ["test", "tests", "testsuite", "unittests", "functional_tests", "tests_functional", "t"];
 
 /// Folders of texts, and of what only people look at.
 const DOCS: [&str; 14] = [
@@ -146,6 +147,7 @@ mod tests {
             ("kit/testing/__init__.py", Role::Code),
             ("tests/data/in.txt", Role::Test),
             ("kit/tests/test_core.py", Role::Test),
+            ("kit/testsuite/core.py", Role::Test),
             ("conftest.py", Role::Test),
             ("docs/conf.py", Role::Docs),
             ("CHANGES.rst", Role::Docs),

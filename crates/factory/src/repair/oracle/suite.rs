@@ -86,7 +86,8 @@ pub(super) async fn check(
     }
     if let Some(first) = failing.first() {
         notes.1.clone_from(&after.log);
-        let detail = format!("{} tests no longer pass: {first}", failing.len());
+        let why = after.problem.as_ref().map_or(String::new(), |problem| format!(" ({problem})"));
+        let detail = format!("{} tests no longer pass: {first}{why}", failing.len());
         return Ok(notes.put(Checked { check: Check::NoNewFailures, outcome: CheckOutcome::Broken, detail }));
     }
     let kept = before.passed().count();

@@ -1,6 +1,6 @@
 //! Carrying a change file by file: what all strategies share.
 
-use super::NotCarried;
+use super::{NotCarried, functions};
 use crate::repair::find::changed;
 use crate::repair::{Material, Task};
 use bytes::Bytes;
@@ -20,7 +20,7 @@ pub(super) fn fix(
     workshop: &dyn Workshop,
     means: Means,
 ) -> Result<Patch, NotCarried> {
-    each(task, material, workshop, means, false)
+    each(task, material, workshop, means, Rest::Left)
 }
 
 /// The same, and a file of which not every hunk has a place becomes what the fix made of it, where it was nearly what
@@ -30,7 +30,27 @@ pub(super) fn replaced(
     material: &Material,
     workshop: &dyn Workshop,
 ) -> Result<Patch, NotCarried> {
-    each(task, material, workshop, Means::Symbol, true)
+    each(task, material, workshop, Means::Symbol, Rest::Files)
+}
+
+/// The same, and a function that holds a hunk without a place becomes what the fix made of it.
+pub(super) fn with_functions(
+    task: &Task,
+    material: &Material,
+    workshop: &dyn Workshop,
+) -> Result<Patch, NotCarried> {
+    each(task, material, workshop, Means::Symbol, Rest::Functions)
+}
+
+/// What becomes of a file in which a hunk has no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    /// It is not carried.
+    Left,
+    /// The functions around such hunks are taken from the fix.
+    Functions,
+    /// The file is, where it is nearly the fix's.
+    Files,
 }
 
 /// How much of a file must be as it was for it to be replaced, in parts of a thousand.
@@ -41,7 +61,7 @@ fn each(
     material: &Material,
     workshop: &dyn Workshop,
     means: Means,
-    replace: bool,
+    rest: Rest,
 ) -> Result<Patch, NotCarried> {
     let mut patch = Patch::default();
     let (mut of, mut left, mut why) = (0, 0, None);
@@ -62,8 +82,15 @@ fn each(
                     done = carry(path, before, &code, target, means);
                 }
                 of += done.placed.len() + done.left.len();
-                if replace && !done.is_whole() && in_common(before, target) >= NEARLY {
+                if rest == Rest::Files && !done.is_whole() && in_common(before, target) >= NEARLY {
                     patch.edits.insert(there, edit(Some(target), Some(after)));
+                    continue;
+                }
+                if rest == Rest::Functions
+                    && !done.is_whole()
+                    && let Some(text) = functions::taken(path, &done, after)
+                {
+                    patch.edits.insert(there, edit(Some(target), Some(&text)));
                     continue;
                 }
                 if let Some(first) = done.left.first() {

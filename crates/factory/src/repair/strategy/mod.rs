@@ -4,6 +4,7 @@
 mod carried;
 mod context;
 mod exact;
+mod functions;
 mod merge;
 mod relevance;
 mod replace;
@@ -49,8 +50,15 @@ pub struct NotCarried {
 }
 
 /// Every strategy, the one that assumes least first.
-pub const ALL: [&dyn Strategy; 6] =
-    [&exact::Exact, &merge::Merge, &context::Context, &symbol::Symbol, &theirs::Theirs, &replace::Replace];
+pub const ALL: [&dyn Strategy; 7] = [
+    &exact::Exact,
+    &merge::Merge,
+    &context::Context,
+    &symbol::Symbol,
+    &theirs::Theirs,
+    &functions::Functions,
+    &replace::Replace,
+];
 
 /// A candidate and what it was made of.
 #[derive(Debug, Clone)]

@@ -2,6 +2,7 @@
 //! none, and then nothing is proven.
 
 use super::carried::edit;
+use super::functions::is_innermost;
 use super::{ALL, NotCarried};
 use crate::repair::{Material, Task};
 use bytes::Bytes;
@@ -51,12 +52,8 @@ fn with_functions(path: &str, target: &str, before: &str, after: &str) -> Option
     let texts = [target, before, after].map(Lines::of);
     let [known, old, new] = texts.each_ref().map(|lines| symbols(Some(language), lines));
     let [target_lines, old_lines, new_lines] = &texts;
-    let leaf = |symbol: &&Symbol| {
-        let prefix = format!("{}.", symbol.name);
-        symbol.kind == Kind::Block && !new.iter().any(|other| other.name.starts_with(&prefix))
-    };
     let mut splices: Vec<Splice> = Vec::new();
-    for symbol in new.iter().filter(leaf) {
+    for symbol in new.iter().filter(|symbol| is_innermost(symbol, &new)) {
         let is = new_lines.range(symbol.lines.clone());
         let was = named(&old, &symbol.name).map(|was| old_lines.range(was.lines.clone()));
         let Some(there) = named(&known, &symbol.name) else { continue };
