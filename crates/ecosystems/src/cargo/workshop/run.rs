@@ -137,7 +137,7 @@ pub(super) fn outcome(tree: &Contents, report: &Report) -> TestReport {
     let problem = match report.exit {
         Exit::TimedOut => Some("the tests take longer than they may".to_owned()),
         Exit::Code(_) if ran && passes => None,
-        Exit::Code(_) if ran && !tests.is_empty() => Some(format!("no test passes: {}", crate::tested::last_error(&log))),
+        Exit::Code(_) if ran && !tests.is_empty() => Some(format!("no test passes: {}", last_error(&log))),
         Exit::Code(0) => Some("no tests were found".to_owned()),
         Exit::Code(_) => Some(format!("the tests do not compile: {}", first_error(&log))),
         exit => Some(format!("cargo ended early ({exit:?}): {}", last_error(&log))),
