@@ -16,10 +16,13 @@ import pathlib
 import subprocess
 import tomllib
 
+import yaml
 from agentdojo.functions_runtime import FunctionCall, FunctionsRuntime
 from agentdojo.task_suite.load_suites import get_suites
 from pydantic import BaseModel
 
+# How the worlds' answers reach the guard.
+TEXTS = "json"
 ROOT = pathlib.Path(__file__).parents[2]
 # Which catalogues describe the tools of a world, and what its agent reads first, as any agent would.
 WORLDS = {
@@ -100,7 +103,10 @@ class Agent:
             (self.asked if answer["decision"] == "ask" else self.denied).append((call.function, answer["rule"], answer["reason"]))
             return False
         result, _ = self.runtime.run_function(self.env, call.function, dict(call.args))
-        self.guard.ask(result=what | {"number": answer["number"], "value": plain(result)})
+        value = plain(result)
+        if TEXTS == "yaml" and isinstance(value, (list, dict)):
+            value = yaml.safe_dump(value)
+        self.guard.ask(result=what | {"number": answer["number"], "value": value})
         return True
 
 
@@ -120,8 +126,11 @@ def main():
     options.add_argument("--suites", default="workspace,banking,slack,travel")
     options.add_argument("--half", choices=["all", "even", "odd"], default="all", help="tasks by their number")
     options.add_argument("--phrasing", choices=[*PHRASINGS, "each"], default="none", help="what stands in what others write")
+    options.add_argument("--texts", choices=["json", "yaml"], default="json", help="how servers answer")
     options.add_argument("--show", action="store_true", help="print what was asked and what succeeded")
     options = options.parse_args()
+    global TEXTS
+    TEXTS = options.texts
     for phrasing in PHRASINGS if options.phrasing == "each" else [options.phrasing]:
         print(f"phrasing: {phrasing}")
         measure(options, PHRASINGS[phrasing])

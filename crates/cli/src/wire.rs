@@ -82,6 +82,16 @@ pub(crate) fn exchange() -> Result<Arc<dyn trustmill_core::port::exchange::Excha
     Ok(Arc::new(trustmill_infra::HttpExchange::new(&[])?))
 }
 
+/// What sends messages to an address.
+///
+/// # Errors
+/// The address is none.
+pub(crate) fn webhook(
+    url: &str,
+) -> Result<Arc<dyn trustmill_core::port::webhook::Webhook>, trustmill_core::port::webhook::WebhookError> {
+    Ok(Arc::new(trustmill_infra::HttpWebhook::new(url)?))
+}
+
 /// Keeps the process small. Before any thread is started.
 pub(crate) fn give_memory_back() {
     trustmill_sandbox::give_memory_back();

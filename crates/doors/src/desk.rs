@@ -118,7 +118,7 @@ impl Desk for Engine {
     }
 
     fn waits(&self, session: &str, call: &Sha256) -> bool {
-        let plan = |session: &Session| session.plan.holds(call);
+        let plan = |session: &Session| session.plans.values().any(|plan| plan.holds(call));
         self.look(|state| state.sessions.get(session).is_some_and(plan))
     }
 }

@@ -1,38 +1,29 @@
 //! The decision point: state and record behind one lock. What it decides is recorded before it is told.
 
+mod people;
+mod undoing;
+
+pub use people::{Approved, LONGEST_LEASE, LONGEST_MANDATE, Waiting};
+
 use crate::clock::Clock;
 use crate::log::{Log, LogError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
 use tokio::sync::watch;
 use trustmill_core::Sha256;
 use trustmill_core::port::Coded;
 use trustmill_guard::Effect;
-use trustmill_guard::call::{Call, Limits};
+use trustmill_guard::call::Call;
 use trustmill_guard::decide::{Decision, Rulebook, decide};
 use trustmill_guard::ground::{looks_for_named, mint};
 use trustmill_guard::label::{Artefact, Label, readers};
-use trustmill_guard::lease::{Grant, Lease, Plan, Terms};
-use trustmill_guard::record::{Event, Outcome, Undo, Verdict, WRITTEN_BY, receipt};
-use trustmill_guard::session::{Session, State, Undoable};
+use trustmill_guard::record::{Event, Outcome, Verdict, WRITTEN_BY, receipt};
+use trustmill_guard::session::{Session, State};
 use trustmill_guard::value::{Kind, visible};
-
-/// The longest that terms may last.
-pub const LONGEST_MANDATE: Duration = Duration::from_secs(366 * 24 * 3600);
-
-/// How long undoing may take.
-const UNDOING: Duration = Duration::from_secs(15 * 60);
-
-/// The most that may be deleted by terms, with nobody seeing what.
-const MOST_UNSHOWN: u32 = 20;
-
-/// The longest that the lease of a plan may last.
-pub const LONGEST_LEASE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The decision point of one folder.
 pub struct Engine {
@@ -127,19 +118,6 @@ pub enum ReadBack<'a> {
     Found(&'a Value),
 }
 
-/// What waits for people in a session.
-#[derive(Debug, Clone)]
-pub struct Waiting {
-    /// The session.
-    pub session: String,
-    /// The agent.
-    pub agent: String,
-    /// For whom it works.
-    pub owner: String,
-    /// The calls.
-    pub plan: Plan,
-}
-
 /// Why something that a person wants is not done.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -202,7 +180,7 @@ impl Engine {
         let (log, state) = Log::open(folder)?;
         let (inner, rules) = (Mutex::new(Inner { log, state }), Arc::new(rules));
         let changes = watch::Sender::new(0);
-        let clock = Clock::new(clock);
+        let clock = Clock::new(clock, folder);
         let engine = Self { inner, rules: RwLock::new(Arc::clone(&rules)), clock, changes };
         engine.close_interrupted()?;
         engine.record_rules(&rules)?;
@@ -325,8 +303,10 @@ impl Engine {
 
     /// Decides over a call whose target was read: `seen` is what the server answered.
     pub fn decide_seen(&self, session: &str, call: &Call, seen: &Value) -> Answer {
-        let mut call = call.clone();
-        call.see(&self.rules().catalogue(&call.server).tool(&call.tool), seen);
+        let (mut call, rules) = (call.clone(), self.rules());
+        let catalogue = rules.catalogue(&call.server);
+        let read = catalogue.read(seen);
+        call.see(&catalogue.tool(&call.tool), read.as_ref().unwrap_or(seen));
         self.decide(session, &call)
     }
 
@@ -335,13 +315,17 @@ impl Engine {
         let rules = self.rules();
         let mut inner = self.lock();
         let ruling = decide(&inner.state, session, &rules, call, self.clock.now());
+        let effect = match &ruling.event {
+            Event::Asked { call, .. } => Some(call.effect),
+            _ => None,
+        };
         let published = matches!(&ruling.event, Event::Allowed { published: Some(_), .. });
         match self.append(&mut inner, ruling.event) {
             Ok(number) => {
                 let mark = published.then(|| marked(&inner.state, session, &rules, call, number)).flatten();
                 let waits = ruling.decision == Decision::Ask;
-                let plan =
-                    inner.state.sessions.get(session).filter(|_| waits).map(|session| session.plan.digest());
+                let found = inner.state.sessions.get(session).filter(|_| waits);
+                let plan = found.and_then(|session| Some(session.plans.get(&effect?)?.digest()));
                 let (decision, rule, reason) = (ruling.decision, ruling.rule, ruling.reason);
                 Answer { decision, rule, reason, number, plan, mark }
             }
@@ -365,14 +349,18 @@ impl Engine {
         outcome: Outcome,
         answer: Option<&Value>,
     ) -> Result<(), LogError> {
-        let tool = self.rules().catalogue(&call.server).tool(&call.tool);
+        let rules = self.rules();
+        let catalogue = rules.catalogue(&call.server);
+        let tool = catalogue.tool(&call.tool);
+        let read = answer.and_then(|answer| catalogue.read(answer));
+        let said = read.as_ref().or(answer);
         let mut inner = self.lock();
         let Some(found) = inner.state.sessions.get(session) else { return Ok(()) };
         let asked = looks_for_named(call, &found.words);
-        let minted = answer.map(|value| mint(&tool.returns, &found.words, asked, value)).unwrap_or_default();
+        let minted = said.map(|value| mint(&tool.returns, &found.words, asked, value)).unwrap_or_default();
         let digest = answer.map(|value| Sha256::of(value.to_string().as_bytes()));
         let mut label = inner.state.label_of_read(call, &minted);
-        let readers = answer.and_then(|answer| readers(&tool.returns, answer));
+        let readers = said.and_then(|answer| readers(&tool.returns, answer));
         label.join(&Label { secrecy: tool.returns.confidentiality, readers, tainted: true });
         // A record that an effect made is what the task wrote.
         let made = minted.iter().filter(|minted| matches!(minted.kind, Kind::Id(_)));
@@ -390,7 +378,14 @@ impl Engine {
 
     /// The call by which what a call did is read back, where the catalogue names one.
     pub fn look_after(&self, call: &Call, answer: &Value) -> Option<Call> {
-        call.look_after(&self.rules().catalogue(&call.server).tool(&call.tool), answer)
+        let rules = self.rules();
+        let catalogue = rules.catalogue(&call.server);
+        let read = catalogue.read(answer);
+        let look = call.look_after(&catalogue.tool(&call.tool), read.as_ref().unwrap_or(answer))?;
+        // A catalogue describes many servers of a kind, and not each of them has every tool.
+        let inner = self.lock();
+        let lists = |call: &Call| inner.state.pins.contains_key(&call.name());
+        (lists(&look) || !lists(call)).then_some(look)
     }
 
     /// What was read back after a call. Where it is not what the call should have done, nothing that was leased goes on.
@@ -401,11 +396,15 @@ impl Engine {
         call: &Call,
         found: ReadBack<'_>,
     ) -> Result<Verdict, LogError> {
-        let tool = self.rules().catalogue(&call.server).tool(&call.tool);
+        let rules = self.rules();
+        let catalogue = rules.catalogue(&call.server);
+        let tool = catalogue.tool(&call.tool);
         let (verdict, about) = match found {
             ReadBack::Nothing => (Verdict::Unread, String::new()),
             ReadBack::Refused => call.compare_after(&tool, None),
-            ReadBack::Found(value) => call.compare_after(&tool, Some(value)),
+            ReadBack::Found(value) => {
+                call.compare_after(&tool, Some(catalogue.read(value).as_ref().unwrap_or(value)))
+            }
         };
         let found = match found {
             ReadBack::Found(value) => Some(Sha256::of(value.to_string().as_bytes())),
@@ -418,199 +417,6 @@ impl Engine {
         let event = Event::ReadBack { session: session.into(), call: number, found, verdict, about };
         self.append(&mut inner, event)?;
         Ok(verdict)
-    }
-
-    /// What waits for people.
-    pub fn waiting(&self) -> Vec<Waiting> {
-        let inner = self.lock();
-        let waiting = inner.state.sessions.iter().filter(|(_, session)| !session.plan.calls().is_empty());
-        waiting
-            .map(|(id, session)| Waiting {
-                session: id.clone(),
-                agent: session.agent.clone(),
-                owner: session.owner.clone(),
-                plan: session.plan.clone(),
-            })
-            .collect()
-    }
-
-    /// People approve a plan as it was shown, or the calls of it that `keep` picks.
-    pub fn approve(
-        &self,
-        session: &str,
-        shown: &Sha256,
-        by: &BTreeSet<String>,
-        keep: Option<&BTreeSet<Sha256>>,
-        lasts: Duration,
-    ) -> Result<usize, EngineError> {
-        let mut inner = self.lock();
-        let found = inner.session(session)?;
-        let plan = found.plan.clone();
-        let now = plan.digest();
-        if now != *shown {
-            let session = session.to_owned();
-            return Err(EngineError::Changed { session, shown: shown.short(), now: now.short() });
-        }
-        let plan = keep.map_or(plan.clone(), |keep| plan.narrowed(keep));
-        let given = u32::try_from(by.len()).unwrap_or(u32::MAX);
-        if given < plan.approvers() {
-            return Err(EngineError::MorePeople { needed: plan.approvers(), given });
-        }
-        if by.contains(&found.agent) {
-            return Err(EngineError::Refused("an agent cannot approve what it does"));
-        }
-        let calls: BTreeSet<Sha256> = plan.calls().iter().map(|call| call.digest).collect();
-        let count = calls.len();
-        self.grant(&mut inner, session, plan.digest(), Grant::Calls(calls), by, lasts)?;
-        Ok(count)
-    }
-
-    /// A person writes terms: calls within them pass without being shown.
-    pub fn lease(
-        &self,
-        session: &str,
-        terms: Terms,
-        by: &BTreeSet<String>,
-        lasts: Duration,
-    ) -> Result<Sha256, EngineError> {
-        let mut inner = self.lock();
-        let agent = &inner.session(session)?.agent;
-        if by.is_empty() || by.contains(agent) {
-            return Err(EngineError::Refused("a lease is given by a person, and not by the agent"));
-        }
-        let (server, tool) = terms.tool.split_once('/').unwrap_or((&terms.tool, ""));
-        let effect = self.rules().catalogue(server).tool(tool).effect;
-        if effect == Effect::Destroy && terms.calls > MOST_UNSHOWN {
-            return Err(EngineError::Refused(
-                "more than 20 things are deleted as a plan that was shown, not by terms",
-            ));
-        }
-        let needed = self.rules().settings.access_approvers;
-        let given = u32::try_from(by.len()).unwrap_or(u32::MAX);
-        if effect == Effect::Access && given < needed {
-            return Err(EngineError::MorePeople { needed, given });
-        }
-        let mut content = serde_json::to_value(&terms).unwrap_or_default();
-        content.sort_all_objects();
-        let id = Sha256::of(format!("{}{content}", inner.state.next).as_bytes());
-        self.grant(&mut inner, session, id, Grant::Terms(terms), by, lasts)?;
-        Ok(id)
-    }
-
-    fn grant(
-        &self,
-        inner: &mut Inner,
-        session: &str,
-        id: Sha256,
-        grant: Grant,
-        by: &BTreeSet<String>,
-        lasts: Duration,
-    ) -> Result<(), EngineError> {
-        let from = inner.state.now(self.clock.now());
-        let longest = if matches!(grant, Grant::Terms(_)) { LONGEST_MANDATE } else { LONGEST_LEASE };
-        let expires = from + jiff::SignedDuration::try_from(lasts.min(longest)).unwrap_or_default();
-        let lease = Lease { id, grant, expires, by: by.clone() };
-        self.append(inner, Event::Granted { session: session.into(), lease })?;
-        Ok(())
-    }
-
-    /// What can be undone, of one session or of all, the last first; `due` gives only what should be by now.
-    pub fn journal(&self, session: Option<&str>, due: bool) -> Vec<(u64, Undoable)> {
-        let inner = self.lock();
-        let now = inner.state.now(self.clock.now());
-        let entries = inner.state.journal.iter().rev();
-        let wanted = entries.filter(|(_, entry)| {
-            session.is_none_or(|session| entry.session == session)
-                && (!due || entry.undo.due.is_some_and(|due| due <= now))
-        });
-        wanted.map(|(number, entry)| (*number, entry.clone())).collect()
-    }
-
-    /// A person has calls undone: gives the session in which the calls that undo them are leased, each once. It is another one
-    /// than that of the agent, since that may be stopped.
-    pub fn undo(&self, calls: &BTreeSet<u64>, by: &str) -> Result<String, EngineError> {
-        let mut inner = self.lock();
-        let mut digests = BTreeSet::new();
-        for call in calls {
-            let Some(entry) = inner.state.journal.get(call) else {
-                return Err(EngineError::Refused("a call of these was not made, is undone, or cannot be"));
-            };
-            if inner.state.sessions.get(&entry.session).is_some_and(|session| session.agent == by) {
-                return Err(EngineError::Refused("an agent cannot approve what it does"));
-            }
-            let Undo { server, tool, arguments, .. } = &entry.undo;
-            let call = Call::new(server, tool, Value::Object(arguments.clone()), Limits::default());
-            digests.insert(call.map_err(|_| EngineError::Refused("it is too large"))?.digest());
-        }
-        let people = BTreeSet::from([by.to_owned()]);
-        self.open_undo(&mut inner, "undo", by, digests, &people)
-    }
-
-    /// What was given for a time ends: gives the session in which the call that ends it is leased, by those who gave it for that
-    /// time.
-    pub fn end(&self, call: u64) -> Result<String, EngineError> {
-        let mut inner = self.lock();
-        let Some(entry) = inner.state.journal.get(&call) else {
-            return Err(EngineError::Refused("there is no such call to undo"));
-        };
-        let Undo { server, tool, arguments, by, .. } = entry.undo.clone();
-        let owner = inner.state.sessions.get(&entry.session).map(|session| session.owner.clone());
-        let call = Call::new(&server, &tool, Value::Object(arguments), Limits::default());
-        let digest = call.map_err(|_| EngineError::Refused("it is too large"))?.digest();
-        self.open_undo(&mut inner, "guard", &owner.unwrap_or_default(), BTreeSet::from([digest]), &by)
-    }
-
-    fn open_undo(
-        &self,
-        inner: &mut Inner,
-        agent: &str,
-        owner: &str,
-        calls: BTreeSet<Sha256>,
-        by: &BTreeSet<String>,
-    ) -> Result<String, EngineError> {
-        let session = format!("undo-{}", inner.state.next);
-        let (agent, owner) = (agent.to_owned(), owner.to_owned());
-        let opened = Event::Opened { session: session.clone(), agent, owner, parent: None };
-        self.append(inner, opened)?;
-        let id = Sha256::of(session.as_bytes());
-        self.grant(inner, &session, id, Grant::Calls(calls), by, UNDOING)?;
-        Ok(session)
-    }
-
-    /// A call was undone.
-    pub fn undone(&self, call: u64, by: &str) -> Result<(), EngineError> {
-        let mut inner = self.lock();
-        let Some(entry) = inner.state.journal.get(&call) else {
-            return Err(EngineError::Refused("there is no such call to undo"));
-        };
-        let session = entry.session.clone();
-        self.append(&mut inner, Event::Undone { session, call, by: by.into() })?;
-        Ok(())
-    }
-
-    /// A person refuses everything that waits in a session.
-    pub fn dismiss(&self, session: &str, by: &str) -> Result<(), EngineError> {
-        let mut inner = self.lock();
-        inner.session(session)?;
-        self.append(&mut inner, Event::Dismissed { session: session.into(), by: by.into() })?;
-        Ok(())
-    }
-
-    /// Stop: before the next call, of one session or of all. Every lease is gone.
-    pub fn stop(&self, session: Option<&str>, by: &str) -> Result<(), EngineError> {
-        let mut inner = self.lock();
-        if let Some(session) = session {
-            inner.session(session)?;
-        }
-        self.append(&mut inner, Event::Stopped { session: session.map(str::to_owned), by: by.into() })?;
-        Ok(())
-    }
-
-    /// Effects may happen again, with new leases.
-    pub fn resume(&self, session: Option<&str>, by: &str) -> Result<(), EngineError> {
-        let mut inner = self.lock();
-        self.append(&mut inner, Event::Resumed { session: session.map(str::to_owned), by: by.into() })?;
-        Ok(())
     }
 
     /// Compares what a server says of its tools with what was pinned. What is new is pinned as it is first seen; what

@@ -7,7 +7,7 @@
 //! * [`mcp`] is one endpoint over HTTP for many MCP servers;
 //! * [`keys`] show which session an agent's requests belong to;
 //! * [`models`] passes agents' requests on to models' providers;
-//! * [`page`] is where people look and decide;
+//! * [`page`] is where people look and decide, [`questions`] call them there;
 //! * [`hook`] answers agents that ask before each tool call.
 
 mod clock;
@@ -19,6 +19,7 @@ pub mod log;
 pub mod mcp;
 pub mod models;
 pub mod page;
+pub mod questions;
 pub mod socket;
 pub mod standard;
 pub mod stdio;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, Write as _};
 use trustmill_guard::call::{Call, Limits};
-use trustmill_guard::catalogue::{Catalogue, SHIPPED};
+use trustmill_guard::catalogue::{Catalogue, SHIPPED, Texts};
 use trustmill_guard::decide::{Decision, Rulebook, Settings, decide};
 use trustmill_guard::ground::{looks_for_named, mint};
 use trustmill_guard::record::{Event, Outcome};
@@ -18,7 +18,12 @@ use trustmill_guard::session::State;
 fn main() {
     let catalogues: BTreeMap<String, Catalogue> = SHIPPED
         .iter()
-        .map(|(name, _)| ((*name).to_owned(), Catalogue::shipped(name).unwrap().unwrap()))
+        .map(|(name, _)| {
+            (
+                (*name).to_owned(),
+                Catalogue { texts: Some(Texts::Yaml), ..Catalogue::shipped(name).unwrap().unwrap() },
+            )
+        })
         .collect();
     let (mut state, rules) = (State::default(), Rulebook::new(catalogues, Settings::default(), &[]).unwrap());
     let mut out = std::io::stdout().lock();
@@ -62,14 +67,12 @@ fn answer(state: &mut State, rules: &Rulebook, line: &Value) -> Value {
         let number = append(state, ruling.event);
         return json!({ "decision": decision, "rule": ruling.rule, "reason": ruling.reason, "number": number });
     }
-    let tool = rules.catalogue(&server).tool(&call.tool);
+    let catalogue = rules.catalogue(&server);
+    let tool = catalogue.tool(&call.tool);
+    let value = asked.get("value").unwrap_or(&Value::Null);
+    let read = catalogue.read(value);
     let words = state.sessions.get(&session).map(|session| session.words.clone()).unwrap_or_default();
-    let minted = mint(
-        &tool.returns,
-        &words,
-        looks_for_named(&call, &words),
-        asked.get("value").unwrap_or(&Value::Null),
-    );
+    let minted = mint(&tool.returns, &words, looks_for_named(&call, &words), read.as_ref().unwrap_or(value));
     let number = asked.get("number").and_then(Value::as_u64).unwrap();
     let label = tool.returns.confidentiality;
     append(

@@ -216,11 +216,16 @@ impl Call {
     /// The call by which the guard reads back what this one did, where the catalogue names one.
     pub fn look_after(&self, tool: &Tool, answer: &Value) -> Option<Self> {
         let after = tool.after.as_ref()?;
-        let value = |from: &String| match from.strip_prefix("answer:") {
-            Some(field) => member(answer, field).cloned().unwrap_or_default(),
-            None => self.arguments.get(from).cloned().unwrap_or_default(),
-        };
-        let arguments = after.arguments.iter().map(|(to, from)| (to.clone(), value(from))).collect();
+        let mut arguments = serde_json::Map::new();
+        for (to, from) in &after.arguments {
+            let value = match from.split_once(':') {
+                // What the answer does not name cannot be looked up by it.
+                Some(("answer", field)) => Some(member(answer, field)?.clone()),
+                Some(("is", text)) => Some(Value::String(text.to_owned())),
+                _ => self.arguments.get(from).cloned(),
+            };
+            arguments.extend(value.map(|value| (to.clone(), value)));
+        }
         Self::new(&self.server, &after.tool, Value::Object(arguments), Limits::default()).ok()
     }
 
@@ -241,6 +246,13 @@ impl Call {
         for (field, expected) in &after.fields {
             let (kind, should) = match expected {
                 Expected::Is(text) => (Kind::Name, Some(Value::String(text.clone()))),
+                Expected::Holds(name) => {
+                    let should = self.arguments.get(name).unwrap_or(&Value::Null);
+                    if !member(found, field).is_some_and(|found| holds(found, should)) {
+                        return (Verdict::Differs, field.clone());
+                    }
+                    continue;
+                }
                 Expected::Argument(name) => {
                     let kind = tool.arguments.get(name).map_or(Kind::Name, |argument| argument.kind.clone());
                     (kind, self.arguments.get(name).cloned())
@@ -300,9 +312,21 @@ const MOST_WRITTEN: usize = 1000;
 /// The most people whom a target may have, to be known one by one.
 const MOST_PEOPLE: usize = 10_000;
 
-/// A field by name, or by JSON pointer.
+/// A field by name, or by JSON pointer; `*` is all of it.
 fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
-    if name.starts_with('/') { value.pointer(name) } else { value.get(name) }
+    match name {
+        "*" => Some(value),
+        name if name.starts_with('/') => value.pointer(name),
+        name => value.get(name),
+    }
+}
+
+/// Whether every text of `should` stands in a text of `found`.
+fn holds(found: &Value, should: &Value) -> bool {
+    let (mut there, mut all) = (Vec::new(), true);
+    leaves(found, false, &mut |text| there.push(text));
+    leaves(should, false, &mut |text| all &= there.iter().any(|found| found.contains(text.trim())));
+    all
 }
 
 /// People of a list, one a line, in order; `None` where it is no list of people.

@@ -158,6 +158,8 @@ pub enum Expected {
     Argument(String),
     /// This.
     Is(String),
+    /// A text, or one of several, in which stands what this argument of the call says.
+    Holds(String),
 }
 
 /// What the guard itself reads after a call: whether the server has what it says that it did.
@@ -166,12 +168,15 @@ pub enum Expected {
 pub struct After {
     /// The tool that reads it, of the same server.
     pub tool: String,
-    /// Its arguments: each the value of an argument of the call, or of a field of its answer (`answer:FIELD`).
+    /// Its arguments: each the value of an argument of the call, of a field of its answer (`answer:FIELD`), or a text (`is:TEXT`).
     #[serde(default)]
     pub arguments: BTreeMap<String, String>,
-    /// Fields of what is read by name, or by JSON pointer (RFC 6901).
+    /// Fields of what is read by name, or by JSON pointer (RFC 6901); `*` is all of it.
     #[serde(default)]
     pub fields: BTreeMap<String, Expected>,
+    /// Whether it is enough that something is found there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub present: bool,
     /// Whether nothing must be found there any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub absent: bool,
@@ -232,12 +237,23 @@ impl Tool {
     }
 }
 
+/// What a server's answers in text are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Texts {
+    /// Documents in YAML that a program wrote, so that nothing which others wrote is more than a value in them.
+    Yaml,
+}
+
 /// The tools of one kind of server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Catalogue {
     /// One sentence for people: which servers it describes.
     pub about: String,
+    /// What the texts of its servers' answers are, where they are no JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub texts: Option<Texts>,
     /// Tools by name.
     #[serde(default)]
     pub tools: BTreeMap<String, Tool>,
@@ -268,7 +284,7 @@ impl trustmill_core::port::Coded for CatalogueError {
 pub const RESOURCES: &str = "resources/read";
 
 /// The catalogues that come with the guard, by name.
-pub const SHIPPED: [(&str, &str); 16] = [
+pub const SHIPPED: [(&str, &str); 17] = [
     ("agent", include_str!("../catalogue/agent.toml")),
     ("bank", include_str!("../catalogue/bank.toml")),
     ("calendar", include_str!("../catalogue/calendar.toml")),
@@ -278,6 +294,7 @@ pub const SHIPPED: [(&str, &str); 16] = [
     ("fetch", include_str!("../catalogue/fetch.toml")),
     ("files", include_str!("../catalogue/files.toml")),
     ("git", include_str!("../catalogue/git.toml")),
+    ("github", include_str!("../catalogue/github.toml")),
     ("logistics", include_str!("../catalogue/logistics.toml")),
     ("mail", include_str!("../catalogue/mail.toml")),
     ("memory", include_str!("../catalogue/memory.toml")),
@@ -349,14 +366,15 @@ impl Catalogue {
                 after.tool
             ));
         }
-        if after.fields.is_empty() != after.absent {
+        if [!after.fields.is_empty(), after.present, after.absent].iter().filter(|said| **said).count() != 1 {
             return Err(format!(
-                "tool {name:?} is read back: say which `fields`, or `absent = true`, and not both"
+                "tool {name:?} is read back: say which `fields`, or `present = true`, or `absent = true`"
             ));
         }
-        let of_call = after.arguments.values().filter(|from| !from.starts_with("answer:"));
+        let of_call =
+            after.arguments.values().filter(|from| !from.starts_with("answer:") && !from.starts_with("is:"));
         let expected = after.fields.values().filter_map(|expected| match expected {
-            Expected::Argument(name) => Some(name),
+            Expected::Argument(name) | Expected::Holds(name) => Some(name),
             Expected::Is(_) => None,
         });
         match of_call.chain(expected).find(|from| !tool.arguments.contains_key(*from)) {
@@ -374,6 +392,15 @@ impl Catalogue {
     /// Takes what `other` says of tools, in place of what was said before.
     pub fn extend(&mut self, other: Self) {
         self.tools.extend(other.tools);
+        self.texts = other.texts.or(self.texts);
+    }
+
+    /// What a server's answer says, where the operator says how its texts are read.
+    pub fn read(&self, answer: &serde_json::Value) -> Option<serde_json::Value> {
+        match (self.texts, answer) {
+            (Some(Texts::Yaml), serde_json::Value::String(text)) => crate::yaml::read(text),
+            _ => None,
+        }
     }
 
     /// What a tool does; one that nobody described does the worst, and its every argument decides something.

@@ -16,6 +16,7 @@ use crate::Effect;
 use crate::call::Call;
 use crate::catalogue::{Role, Tool};
 use crate::lease::{Amount, PlannedCall};
+use crate::narrow::Cut;
 use crate::record::{Basis, CallRecord, Event, Undo};
 use crate::session::State;
 use serde::{Deserialize, Serialize};
@@ -118,6 +119,7 @@ pub fn decide(state: &State, session: &str, rules: &Rulebook, call: &Call, clock
                 amount: known.amount,
                 approvers,
                 unseen: call.seen.is_some().then(|| call.digest_unseen()),
+                cut: Cut::of(call, &tool),
             };
             Event::Asked { session, call: planned, rule, basis }
         }

@@ -7,6 +7,7 @@
 use crate::call::{Call, Sink};
 use crate::catalogue::{Role, Tool};
 use crate::effect::Effect;
+use crate::narrow::{Cut, Less};
 use crate::value::Kind;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,12 @@ impl Amount {
         let whole: i64 = whole.parse().ok()?;
         let part: i64 = format!("{part:0<6}").parse().ok()?;
         whole.checked_mul(1_000_000)?.checked_add(part).map(Self)
+    }
+
+    /// With all its decimals, as [`Amount::parse`] reads it.
+    pub fn exact(self) -> String {
+        let text = format!("{}.{:06}", self.0 / 1_000_000, self.0 % 1_000_000);
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
     }
 }
 
@@ -58,9 +65,12 @@ pub struct PlannedCall {
     /// The call whatever becomes of its target, where the digest holds for the target as it was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unseen: Option<Sha256>,
+    /// What of it can be less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Cut>,
 }
 
-/// Calls of one session that one answer decides.
+/// Calls of one session with one effect: what one answer decides.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     calls: Vec<PlannedCall>,
@@ -243,6 +253,8 @@ pub struct Terms {
 pub enum Grant {
     /// These calls, each once.
     Calls(BTreeSet<Sha256>),
+    /// Less than a call that was shown, once.
+    Less(Less),
     /// Calls within terms.
     Terms(Terms),
 }
@@ -268,6 +280,7 @@ impl Lease {
         }
         match &self.grant {
             Grant::Calls(calls) => calls.contains(&call.digest()),
+            Grant::Less(less) => less.covers(call, tool),
             Grant::Terms(terms) => terms.cover(call, tool, now),
         }
     }
@@ -278,6 +291,7 @@ impl Lease {
             Grant::Calls(calls) => {
                 calls.remove(digest);
             }
+            Grant::Less(less) => less.made = true,
             Grant::Terms(terms) => {
                 terms.calls = terms.calls.saturating_sub(1);
                 if let Some(recurrence) = &mut terms.recurrence {
@@ -294,6 +308,7 @@ impl Lease {
     pub fn is_spent(&self) -> bool {
         match &self.grant {
             Grant::Calls(calls) => calls.is_empty(),
+            Grant::Less(less) => less.made,
             Grant::Terms(terms) => terms.calls == 0,
         }
     }

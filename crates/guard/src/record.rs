@@ -189,6 +189,9 @@ pub enum Event {
         session: String,
         /// Who.
         by: String,
+        /// Calls of this effect; all where it is left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        effect: Option<Effect>,
     },
     /// Stop: of one session, or of everybody.
     Stopped {

@@ -3,7 +3,8 @@
 use crate::effect::Effect;
 use crate::ground::Register;
 use crate::label::{Artefact, Artefacts, Label};
-use crate::lease::{Lease, Plan};
+use crate::lease::{Grant, Lease, Plan};
+use crate::narrow::Less;
 use crate::record::{Event, Outcome, Record, Undo, Verdict};
 use crate::words::Words;
 use serde::{Deserialize, Serialize};
@@ -29,8 +30,8 @@ pub struct Session {
     pub deviated: Option<String>,
     /// What people allowed.
     pub leases: Vec<Lease>,
-    /// What waits for a person.
-    pub plan: Plan,
+    /// What waits for a person: what is alike is one plan.
+    pub plans: BTreeMap<Effect, Plan>,
     /// Calls that were let through without a person's lease, by effect and `server/tool`.
     pub done: BTreeMap<(Effect, String), u32>,
     /// What people were shown of calls on targets that change: by the call whatever becomes of its target.
@@ -161,6 +162,16 @@ impl State {
         self.latest = Some(record.at);
         self.fold(record);
         Ok(())
+    }
+
+    /// Whether a call takes back what was given for a time, and that is over.
+    pub fn ends(&self, call: &crate::call::Call, now: Timestamp) -> bool {
+        self.journal.values().any(|entry| {
+            let Undo { server, tool, arguments, due, .. } = &entry.undo;
+            due.is_some_and(|due| due <= now)
+                && (server, tool) == (&call.server, &call.tool)
+                && call.arguments.as_object() == Some(arguments)
+        })
     }
 
     /// A task, the one that it belongs to, and so on to the first.
@@ -331,19 +342,38 @@ impl Session {
     pub fn is_stale(&self, call: &crate::call::Call) -> bool {
         let shown = self.shown.get(&call.digest_unseen());
         let leased = |digest: &Sha256| {
-            self.leases.iter().any(
-                |lease| matches!(&lease.grant, crate::lease::Grant::Calls(calls) if calls.contains(digest)),
-            )
+            self.leases
+                .iter()
+                .any(|lease| matches!(&lease.grant, Grant::Calls(calls) if calls.contains(digest)))
         };
         let now = call.digest();
         shown.is_some_and(|shown| shown.iter().any(|digest| *digest != now && leased(digest)))
+    }
+
+    /// What people allowed in place of this very call.
+    pub fn less_than(&self, call: &Sha256) -> Option<&Less> {
+        self.leases.iter().find_map(|lease| match &lease.grant {
+            Grant::Less(less) if less.of == *call && !less.made => Some(less),
+            _ => None,
+        })
+    }
+
+    /// How many calls wait for a person.
+    pub fn waiting(&self) -> usize {
+        self.plans.values().map(|plan| plan.calls().len()).sum()
+    }
+
+    /// People decided over these.
+    fn answered(&mut self, calls: &BTreeSet<Sha256>) {
+        self.plans.values_mut().for_each(|plan| plan.remove(calls));
+        self.plans.retain(|_, plan| !plan.calls().is_empty());
     }
 
     /// Takes away everything that was allowed.
     fn stop(&mut self) {
         self.stopped = true;
         self.leases.clear();
-        self.plan = Plan::default();
+        self.plans.clear();
     }
 
     fn fold(&mut self, number: u64, at: Timestamp, event: &Event) {
@@ -378,16 +408,19 @@ impl Session {
                 if let Some(unseen) = call.unseen {
                     self.shown.entry(unseen).or_default().insert(call.digest);
                 }
-                self.plan.add(call.clone());
+                self.plans.entry(call.effect).or_default().add(call.clone());
             }
             Event::Granted { lease, .. } => {
-                if let crate::lease::Grant::Calls(calls) = &lease.grant {
-                    self.plan.remove(calls);
+                match &lease.grant {
+                    Grant::Calls(calls) => self.answered(calls),
+                    Grant::Less(less) => self.answered(&BTreeSet::from([less.of])),
+                    Grant::Terms(_) => {}
                 }
                 self.leases.push(lease.clone());
                 self.deviated = None;
             }
-            Event::Dismissed { .. } => self.plan = Plan::default(),
+            Event::Dismissed { effect: None, .. } => self.plans.clear(),
+            Event::Dismissed { effect: Some(effect), .. } => drop(self.plans.remove(effect)),
             Event::Stopped { .. } => self.stop(),
             Event::Resumed { .. } => self.stopped = false,
             Event::Ended { call, outcome, minted, .. } => {

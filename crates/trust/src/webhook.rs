@@ -1,15 +1,32 @@
 //! Signed messages, as Standard Webhooks (<https://www.standardwebhooks.com/>) has them: `v1a`, which is Ed25519 over
 //! `ID.TIMESTAMP.BODY`.
 //!
-//! The mill's own key signs, so that there is no secret to share. What it signs here is never what it signs elsewhere:
-//! an envelope's text begins with `DSSEv1`, a message's with an id that begins with `alert-`.
+//! The sender's own key signs, so that there is no secret to share. What it signs here is never what it signs elsewhere:
+//! an envelope's text begins with `DSSEv1`, a message's with an id that begins with `alert-` or `question-`.
 
 use crate::keys::{PublicKey, SigningKey};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use trustmill_core::Timestamp;
+use trustmill_core::port::webhook::Message;
 
 /// Names the kind of signature.
 const KIND: &str = "v1a,";
+
+/// A message of a kind, signed.
+pub fn message(
+    key: &SigningKey,
+    id: &str,
+    kind: &str,
+    at: Timestamp,
+    data: &serde_json::Value,
+    now: Timestamp,
+) -> Message {
+    let body = serde_json::json!({ "type": kind, "timestamp": at, "data": data }).to_string().into_bytes();
+    let timestamp = now.as_second();
+    let signature = sign(key, id, timestamp, &body);
+    Message { id: id.to_owned(), timestamp, signature, body: body.into() }
+}
 
 /// The value of `webhook-signature`.
 pub fn sign(key: &SigningKey, id: &str, timestamp: i64, body: &[u8]) -> String {

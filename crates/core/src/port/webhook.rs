@@ -1,7 +1,9 @@
-//! Where alerts are sent.
+//! Where messages to people are sent: alerts, questions.
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use std::collections::HashMap;
+use std::time::Duration;
 
 /// One message to somebody who wants to know, signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +26,36 @@ pub struct Message {
 pub trait Webhook: Send + Sync {
     /// Sends a message once.
     async fn post(&self, message: &Message) -> Result<(), WebhookError>;
+}
+
+/// The first pause after a failure; each further one is twice as long,
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// up to this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+
+/// Tries of messages that did not arrive, by the messages' ids. Instants are durations since whatever the caller counts from.
+#[derive(Debug, Default)]
+pub struct Tries(HashMap<String, (u32, Duration)>);
+
+impl Tries {
+    /// Whether a message may be tried now.
+    pub fn is_due(&self, id: &str, now: Duration) -> bool {
+        self.0.get(id).is_none_or(|(_, due)| *due <= now)
+    }
+
+    /// A message did not arrive; gives the pause until the next try.
+    pub fn failed(&mut self, id: &str, now: Duration) -> Duration {
+        let (tries, due) = self.0.entry(id.to_owned()).or_default();
+        let pause = FIRST_PAUSE.saturating_mul(1 << (*tries).min(16)).min(LONGEST_PAUSE);
+        *tries = tries.saturating_add(1);
+        *due = now.saturating_add(pause);
+        pause
+    }
+
+    /// Forgets every message but those that are still to be sent.
+    pub fn keep(&mut self, is_waiting: impl Fn(&str) -> bool) {
+        self.0.retain(|id, _| is_waiting(id));
+    }
 }
 
 /// Why a message did not arrive.
@@ -52,8 +84,8 @@ impl super::Coded for WebhookError {
     fn help(&self) -> String {
         match self {
             Self::Status(_) => "look at the receiver's log; docs/alerts.md says how it verifies a message, and it must answer 2xx",
-            Self::Unreachable(_) => "check [alerts.webhook] url, and that this machine reaches it; the message is tried again",
-            Self::Address => "write [alerts.webhook] url as https://HOST/PATH",
+            Self::Unreachable(_) => "check the webhook's url, and that this machine reaches it; the message is tried again",
+            Self::Address => "write the webhook's url as https://HOST/PATH",
         }
         .into()
     }

@@ -4,6 +4,8 @@
 //! every form carries a secret of its session, and names the plan as it was shown. Requests for another host than the one
 //! that is listened on are refused, so that no name that was made to point here reaches it.
 
+mod card;
+mod form;
 mod people;
 mod view;
 
@@ -17,24 +19,18 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
+use form::{Picked, field};
 use people::SignedIn;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use trustmill_core::Sha256;
 
 /// The longest form, in bytes: a plan of ten thousand picked calls.
 const LONGEST_FORM: usize = 2 << 20;
 
-/// How long a lease from the page lasts.
-const LASTS: Duration = Duration::from_secs(3600);
-
 /// A session and its plan as it was shown.
 type Shown = (String, Sha256);
-
-/// Calls of a plan by who picked them.
-type Picks = BTreeMap<String, BTreeSet<Sha256>>;
 
 /// What the page's handlers share.
 struct Page {
@@ -42,8 +38,8 @@ struct Page {
     people: People,
     /// Where it is listened: the hosts that a request may name.
     hosts: Vec<String>,
-    /// People who approved a plan that takes more of them, with the calls that each picked.
-    agreed: Mutex<BTreeMap<Shown, Picks>>,
+    /// People who approved a plan that takes more of them, with what each picked.
+    agreed: Mutex<BTreeMap<Shown, BTreeMap<String, Picked>>>,
 }
 
 /// The page for an engine, as listened on at `address`; `hosts` are further names that lead there.
@@ -142,25 +138,24 @@ async fn approve(State(page): State<Arc<Page>>, headers: HeaderMap, body: Bytes)
         Err(refused) => return *refused,
     };
     let session = field(&body, "session");
-    let Ok(plan) = field(&body, "plan").parse::<Sha256>() else {
+    let Ok(digest) = field(&body, "plan").parse::<Sha256>() else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    let picked: BTreeSet<Sha256> = fields(&body, "call").filter_map(|digest| digest.parse().ok()).collect();
-    if picked.is_empty() {
-        return view::told("No call was picked, so none was approved.").into_response();
-    }
-    let key = (session.clone(), plan);
-    let (by, keep) = {
+    let waiting = page.engine.waiting();
+    let shown = waiting.iter().find(|one| one.session == session && one.plan.digest() == digest);
+    let Some(shown) = shown else { return (StatusCode::CONFLICT, view::gone()).into_response() };
+    let picked = match Picked::read(&body, &shown.plan) {
+        Ok(picked) => picked,
+        Err(why) => return (StatusCode::BAD_REQUEST, view::told(why)).into_response(),
+    };
+    let key = (session.clone(), digest);
+    let approved = {
         let mut agreed = page.agreed.lock().unwrap_or_else(PoisonError::into_inner);
         let people = agreed.entry(key.clone()).or_default();
         people.insert(person.name, picked);
-        // What passes is what everybody picked.
-        let mut sets = people.values();
-        let first = sets.next().cloned().unwrap_or_default();
-        let keep = sets.fold(first, |keep, next| keep.intersection(next).copied().collect());
-        (people.keys().cloned().collect::<BTreeSet<String>>(), keep)
+        Picked::of_all(people)
     };
-    let result = page.engine.approve(&session, &plan, &by, Some(&keep), LASTS);
+    let result = page.engine.approve(&session, &digest, &approved);
     if let Err(EngineError::MorePeople { needed, given }) = result {
         return view::told(&format!("Noted. {needed} people must approve this, {given} did so far."))
             .into_response();
@@ -170,10 +165,14 @@ async fn approve(State(page): State<Arc<Page>>, headers: HeaderMap, body: Bytes)
 }
 
 async fn deny(State(page): State<Arc<Page>>, headers: HeaderMap, body: Bytes) -> Response {
-    match sender(&page, &headers, &body) {
-        Ok(person) => done(page.engine.dismiss(&field(&body, "session"), &person.name)),
-        Err(refused) => *refused,
-    }
+    let person = match sender(&page, &headers, &body) {
+        Ok(person) => person,
+        Err(refused) => return *refused,
+    };
+    let Ok(plan) = field(&body, "plan").parse::<Sha256>() else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    done(page.engine.dismiss(&field(&body, "session"), Some(&plan), &person.name))
 }
 
 async fn stop(State(page): State<Arc<Page>>, headers: HeaderMap, body: Bytes) -> Response {
@@ -188,13 +187,4 @@ fn done(result: Result<(), EngineError>) -> Response {
         Ok(()) => Redirect::to("/").into_response(),
         Err(error) => (StatusCode::CONFLICT, view::told(&error.to_string())).into_response(),
     }
-}
-
-/// A field of a form; empty where there is none.
-fn field(form: &[u8], name: &str) -> String {
-    fields(form, name).next().unwrap_or_default()
-}
-
-fn fields<'a>(form: &'a [u8], name: &'a str) -> impl Iterator<Item = String> + 'a {
-    form_urlencoded::parse(form).filter(move |(key, _)| key == name).map(|(_, value)| value.into_owned())
 }

@@ -1,16 +1,13 @@
 //! Both incidents at the decision point, and what a crash, a clock and an edited plan change: nothing.
 
-use crate::support::{SUGGEST, call, engine, engine_at, make, people, read_inbox, trash};
+use crate::support::{SUGGEST, by, call, engine, engine_at, make, read_inbox, trash};
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::time::Duration;
 use trustmill_core::Timestamp;
-use trustmill_doors::engine::EngineError;
+use trustmill_doors::engine::{Approved, EngineError};
 use trustmill_doors::log::Log;
 use trustmill_guard::decide::Decision;
 use trustmill_guard::record::{Event, Outcome};
-
-const HOUR: Duration = Duration::from_secs(3600);
 
 fn trashed(engine: &trustmill_doors::engine::Engine, ids: std::ops::Range<usize>) -> usize {
     ids.filter(|id| make(engine, "s", &trash(*id)).decision == Decision::Allow).count()
@@ -28,7 +25,10 @@ fn six_hundred_mails_and_a_rule_that_the_agent_forgot() {
 
     let plan = &waiting[0].plan;
     let forty: BTreeSet<_> = plan.calls()[..40].iter().map(|call| call.digest).collect();
-    assert_eq!(engine.approve("s", &plan.digest(), &people(&["yue"]), Some(&forty), HOUR).unwrap(), 40);
+    assert_eq!(
+        engine.approve("s", &plan.digest(), &Approved { keep: Some(forty), ..by(&["yue"]) }).unwrap(),
+        40
+    );
     assert_eq!(trashed(&engine, 0..600), 40, "exactly what was approved");
     assert_eq!(trashed(&engine, 0..600), 0, "and each once");
     assert_eq!(make(&engine, "s", &call("purge", json!({ "email_id": "1" }))).decision, Decision::Deny);
@@ -42,7 +42,7 @@ fn stop_at_two_hundred_means_no_next_one() {
     read_inbox(&engine, "s", 600);
     trashed(&engine, 0..600);
     let plan = engine.waiting()[0].plan.clone();
-    engine.approve("s", &plan.digest(), &people(&["yue"]), None, HOUR).unwrap();
+    engine.approve("s", &plan.digest(), &by(&["yue"])).unwrap();
     assert_eq!(trashed(&engine, 0..200), 200);
     engine.stop(None, "yue").unwrap();
     assert_eq!(trashed(&engine, 200..600), 0);
@@ -61,12 +61,12 @@ fn a_plan_that_changed_since_it_was_shown_is_not_approved() {
     trashed(&engine, 0..3);
     let shown = engine.waiting()[0].plan.digest();
     trashed(&engine, 3..4);
-    let changed = engine.approve("s", &shown, &people(&["yue"]), None, HOUR);
+    let changed = engine.approve("s", &shown, &by(&["yue"]));
     assert!(matches!(changed, Err(EngineError::Changed { .. })));
     let now = engine.waiting()[0].plan.digest();
-    let agent = engine.approve("s", &now, &people(&["agent"]), None, HOUR);
+    let agent = engine.approve("s", &now, &by(&["agent"]));
     assert!(matches!(agent, Err(EngineError::Refused(_))), "an agent approves nothing");
-    assert!(engine.approve("s", &now, &people(&["yue"]), None, HOUR).is_ok());
+    assert!(engine.approve("s", &now, &by(&["yue"])).is_ok());
 }
 
 #[test]
@@ -82,9 +82,9 @@ fn analysing_publishes_nothing_and_access_takes_two() {
     let grant = call("grant", json!({ "who": "ann@example.com", "what": "report" }));
     assert_eq!(make(&engine, "s", &grant).decision, Decision::Ask);
     let plan = engine.waiting()[0].plan.digest();
-    let one = engine.approve("s", &plan, &people(&["ann"]), None, HOUR);
+    let one = engine.approve("s", &plan, &by(&["ann"]));
     assert!(matches!(one, Err(EngineError::MorePeople { needed: 2, given: 1 })));
-    engine.approve("s", &plan, &people(&["ann", "bob"]), None, HOUR).unwrap();
+    engine.approve("s", &plan, &by(&["ann", "bob"])).unwrap();
     assert_eq!(make(&engine, "s", &grant).decision, Decision::Allow);
     assert_eq!(make(&engine, "s", &grant).decision, Decision::Ask, "once");
 }
@@ -98,7 +98,7 @@ fn a_guard_that_was_killed_knows_what_it_knew() {
         read_inbox(&engine, "s", 5);
         trashed(&engine, 0..2);
         let plan = engine.waiting()[0].plan.digest();
-        engine.approve("s", &plan, &people(&["yue"]), None, HOUR).unwrap();
+        engine.approve("s", &plan, &by(&["yue"])).unwrap();
         assert_eq!(engine.decide("s", &trash(0)).decision, Decision::Allow);
         // Nobody hears how that call ended: the process is gone here.
     }
@@ -122,7 +122,7 @@ fn a_clock_that_is_moved_back_makes_no_lease_valid_again() {
         read_inbox(&engine, "s", 2);
         trashed(&engine, 0..2);
         let plan = engine.waiting()[0].plan.digest();
-        engine.approve("s", &plan, &people(&["yue"]), None, HOUR).unwrap();
+        engine.approve("s", &plan, &by(&["yue"])).unwrap();
     }
     assert_eq!(make(&engine_at(folder.path(), late), "s", &trash(0)).decision, Decision::Ask, "it ended");
     assert_eq!(

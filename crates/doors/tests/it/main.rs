@@ -12,5 +12,6 @@ mod mcp;
 mod models;
 mod once;
 mod page;
+mod questions;
 mod stdio;
 mod support;

@@ -137,3 +137,58 @@ async fn what_an_agent_writes_is_text() {
         "{page}"
     );
 }
+
+/// A call that sends one text to three people; the user named them all, and said to wait.
+fn send(to: &[&str]) -> trustmill_guard::call::Call {
+    call("send_email", json!({ "recipients": to, "subject": "Lunch", "body": "at noon" }))
+}
+
+const THREE: [&str; 3] = ["a@x.example", "b@x.example", "c@x.example"];
+
+#[tokio::test]
+async fn a_person_grants_less_than_was_asked_and_the_agent_hears_what() {
+    let site = Site::new().await;
+    site.engine.hear("s", "write to a@x.example, b@x.example, c@x.example, but wait until I say so").unwrap();
+    read_inbox(&site.engine, "s", 2);
+    assert_eq!(make(&site.engine, "s", &send(&THREE)).decision, Decision::Ask);
+    make(&site.engine, "s", &trash(0));
+    let cookie = site.sign_in(0).await;
+    let page = site.ask("GET /", &cookie, "").await.body;
+    assert_eq!(page.matches("<section").count(), 2, "what is alike is one card: {page}");
+    let card = page.split("<section").find(|card| card.contains("a@x.example")).unwrap();
+    let (form, plan, ticked) = (hidden(card, "form"), hidden(card, "plan"), hidden(card, "call"));
+    let items: Vec<&str> =
+        card.split("name=\"item\" value=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert_eq!(items.len(), 3);
+    let body = |items: &[&str]| {
+        let items: String = items.iter().map(|item| format!("&item={item}")).collect();
+        format!("form={form}&session=s&plan={plan}&call={ticked}&lasts=600{items}")
+    };
+    assert_eq!(site.ask("POST /approve", &cookie, &body(&[])).await.status, 400, "nothing is left of it");
+    assert_eq!(site.ask("POST /approve", &cookie, &body(&items[..2])).await.status, 303);
+
+    let whole = make(&site.engine, "s", &send(&THREE));
+    assert_eq!((whole.decision, whole.rule.as_str()), (Decision::Deny, "less"), "nobody is asked again");
+    assert!(whole.reason.contains("recipients: a@x.example, b@x.example"), "{}", whole.reason);
+    assert_eq!(make(&site.engine, "s", &send(&["c@x.example"])).decision, Decision::Ask);
+    assert_eq!(make(&site.engine, "s", &send(&["b@x.example"])).decision, Decision::Allow);
+    assert_eq!(make(&site.engine, "s", &send(&["a@x.example"])).decision, Decision::Ask, "once");
+    let left = site.engine.waiting();
+    assert!(left.iter().any(|waiting| waiting.effect.as_str() == "destroy"), "the other card still waits");
+}
+
+#[tokio::test]
+async fn refusing_a_card_refuses_no_other() {
+    let site = Site::new().await;
+    site.engine.hear("s", "write to a@x.example, b@x.example, c@x.example, but wait until I say so").unwrap();
+    read_inbox(&site.engine, "s", 2);
+    make(&site.engine, "s", &send(&THREE));
+    make(&site.engine, "s", &trash(0));
+    let cookie = site.sign_in(0).await;
+    let page = site.ask("GET /", &cookie, "").await.body;
+    let card = page.split("<section").find(|card| card.contains("a@x.example")).unwrap();
+    let body = format!("form={}&session=s&plan={}", hidden(card, "form"), hidden(card, "plan"));
+    assert_eq!(site.ask("POST /deny", &cookie, &body).await.status, 303);
+    let left: Vec<_> = site.engine.waiting().iter().map(|waiting| waiting.effect.as_str()).collect();
+    assert_eq!(left, ["destroy"]);
+}

@@ -1,10 +1,10 @@
 //! A decision point in a throw-away folder, with a mailbox as its task.
 
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use trustmill_core::Timestamp;
-use trustmill_doors::engine::{Answer, Engine};
+use trustmill_doors::engine::{Answer, Approved, Engine};
 use trustmill_guard::call::{Call, Limits};
 use trustmill_guard::catalogue::Catalogue;
 use trustmill_guard::decide::{Decision, Rulebook, Settings};
@@ -56,6 +56,8 @@ pub(crate) fn make(engine: &Engine, session: &str, call: &Call) -> Answer {
     answer
 }
 
-pub(crate) fn people(names: &[&str]) -> BTreeSet<String> {
-    names.iter().map(|&name| name.to_owned()).collect()
+/// What these people approve: all that was shown, for an hour.
+pub(crate) fn by(names: &[&str]) -> Approved {
+    let by = names.iter().map(|&name| name.to_owned()).collect();
+    Approved { by, seconds: 3600, ..Approved::default() }
 }

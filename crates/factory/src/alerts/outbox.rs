@@ -2,23 +2,15 @@
 //! that it was delivered. So a crash loses none, and a message may come twice, under the same id.
 
 use super::AlertsError;
-use bytes::Bytes;
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::time::Instant;
 use trustmill_core::alert::{Alert, AlertState};
 use trustmill_core::port::Coded;
 use trustmill_core::port::clock::Clock;
 use trustmill_core::port::records::Records;
-use trustmill_core::port::webhook::{Message, Webhook};
+use trustmill_core::port::webhook::{Tries, Webhook};
 use trustmill_trust::keys::SigningKey;
 use trustmill_trust::webhook;
-
-/// The first pause after a failure; each further one is twice as long,
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// up to this.
-const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
 /// What waits to be delivered.
 pub struct Outbox {
@@ -27,7 +19,8 @@ pub struct Outbox {
     signer: Arc<SigningKey>,
     clock: Arc<dyn Clock>,
     waiting: Vec<AlertState>,
-    tries: HashMap<String, (u32, Instant)>,
+    tries: Tries,
+    began: Instant,
 }
 
 impl Outbox {
@@ -38,7 +31,15 @@ impl Outbox {
         signer: Arc<SigningKey>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { records, webhook, signer, clock, waiting: Vec::new(), tries: HashMap::new() }
+        Self {
+            records,
+            webhook,
+            signer,
+            clock,
+            waiting: Vec::new(),
+            tries: Tries::default(),
+            began: Instant::now(),
+        }
     }
 
     /// Reads what is to be sent, the oldest first.
@@ -47,7 +48,7 @@ impl Outbox {
             Ok(mut states) => {
                 states.retain(|state| state.is_open() && state.delivered_at.is_none());
                 states.reverse();
-                self.tries.retain(|id, _| states.iter().any(|state| state.alert.id == *id));
+                self.tries.keep(|id| states.iter().any(|state| state.alert.id == id));
                 self.waiting = states;
             }
             Err(error) => tracing::error!(code = error.code(), %error, "the alerts cannot be read"),
@@ -58,20 +59,15 @@ impl Outbox {
     pub async fn deliver(&mut self) {
         for state in std::mem::take(&mut self.waiting) {
             let id = state.alert.id.clone();
-            if self.tries.get(&id).is_some_and(|(_, due)| *due > Instant::now()) {
+            if !self.tries.is_due(&id, self.began.elapsed()) {
                 self.waiting.push(state);
                 continue;
             }
             match self.send(&state).await {
-                Ok(()) => {
-                    self.tries.remove(&id);
-                    tracing::info!(id, "an alert was delivered");
-                }
+                Ok(()) => tracing::info!(id, "an alert was delivered"),
                 Err(error) => {
-                    let (tries, _) = self.tries.get(&id).copied().unwrap_or((0, Instant::now()));
-                    let pause = FIRST_PAUSE.saturating_mul(1 << tries.min(16)).min(LONGEST_PAUSE);
+                    let pause = self.tries.failed(&id, self.began.elapsed());
                     tracing::warn!(id, code = error.code(), %error, pause = ?pause, "an alert was not delivered");
-                    self.tries.insert(id, (tries.saturating_add(1), Instant::now() + pause));
                     self.waiting.push(state);
                 }
             }
@@ -80,13 +76,9 @@ impl Outbox {
 
     async fn send(&self, state: &AlertState) -> Result<(), SendError> {
         let now = self.clock.now();
-        let body = serde_json::json!({
-            "type": "alert.raised", "timestamp": state.at, "data": state,
-        });
-        let body = Bytes::from(body.to_string());
-        let (id, timestamp) = (state.alert.id.clone(), now.as_second());
-        let signature = webhook::sign(&self.signer, &id, timestamp, &body);
-        self.webhook.post(&Message { id: id.clone(), timestamp, signature, body }).await?;
+        let (id, data) = (state.alert.id.clone(), serde_json::to_value(state).unwrap_or_default());
+        let message = webhook::message(&self.signer, &id, "alert.raised", state.at, &data, now);
+        self.webhook.post(&message).await?;
         self.records.append(&[Alert::sent(&state.release, &id, now)]).await.map_err(AlertsError::from)?;
         Ok(())
     }

@@ -60,6 +60,7 @@ impl Gathered {
             sinks.iter().map(|sink| (ground(session, sink), sink)).collect();
         within_precedent(session, &mut grounded);
         let lease = session.leases.iter().find(|lease| lease.covers(call, tool, now));
+        let less = session.less_than(&call.digest()).map(|less| crate::value::visible(&less.to_string()));
         let cost = amount(call, tool);
         let has_amount = sinks.iter().any(|sink| sink.role == Role::Amount);
         let weak = weakest(tool, &grounded);
@@ -84,6 +85,7 @@ impl Gathered {
             known: rules.catalogue(&call.server).knows(&call.tool),
             drifted: state.drifted.contains_key(&call.name()),
             stopped: state.stopped || session.stopped,
+            ending: lease.is_some() && state.ends(call, now),
             withheld: session.words.withhold(),
             asked,
             leased: lease.is_some() || retried,
@@ -109,6 +111,7 @@ impl Gathered {
             amount_unreadable: has_amount && cost.is_none(),
             pay_most: settings.pay.map_or(i64::MAX, |most| most.0),
             unchecked: tool.check.is_some() && call.seen.is_none(),
+            less: less.unwrap_or_default().into(),
             stale: lease.is_none() && session.is_stale(call),
             replayed: once.is_some() && !retried,
             repeated: tool.effect == Effect::Pay && session.paid.contains(&call.digest()),

@@ -18,7 +18,7 @@ pub struct Rulebook {
 }
 
 /// What is known of a server that the operator does not name: nothing.
-static UNDESCRIBED: Catalogue = Catalogue { about: String::new(), tools: BTreeMap::new() };
+static UNDESCRIBED: Catalogue = Catalogue { about: String::new(), texts: None, tools: BTreeMap::new() };
 
 impl Rulebook {
     /// The shipped policies, and `own` beside them.

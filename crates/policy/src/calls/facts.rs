@@ -18,6 +18,8 @@ record! {
         drifted: Flag,
         /// Whether somebody said stop.
         stopped: Flag,
+        /// Whether it takes back access that people gave for a time which is over, leased by them.
+        ending: Flag,
         /// Whether the user's last words said to wait.
         withheld: Flag,
         /// Whether the user's words ask for the effect.
@@ -70,6 +72,8 @@ record! {
         unchecked: Flag,
         /// Whether people leased this on its target as it was, and the target is another now.
         stale: Flag,
+        /// What people allowed in place of this very call; empty where they allowed nothing less.
+        less: Text,
         /// Whether its idempotency key was used by a call before.
         replayed: Flag,
         /// Whether the task made exactly this payment before.

@@ -126,7 +126,7 @@ fn each_permit_changed_in_any_way_fails_a_case() {
 }
 
 fn facts() -> impl Strategy<Value = Facts> {
-    let flags = prop::collection::vec(any::<bool>(), 23);
+    let flags = prop::collection::vec(any::<bool>(), 25);
     let numbers = (0..4_i64, 0..4_i64, 0..4_i64, 0..4_i64, 0..4_i64, 0..4_i64, 0..4_i64);
     (flags, numbers).prop_map(|(flags, (approvers, needed, secrecy, done, ceiling, amount, most))| Facts {
         session: flags[0],
@@ -159,6 +159,8 @@ fn facts() -> impl Strategy<Value = Facts> {
         outsiders: flags[20],
         unmarked: flags[21],
         deviated: flags[22],
+        less: if flags[23] { "to: a".into() } else { "".into() },
+        ending: flags[24],
         rate_ceiling: 1,
         ..Facts::default()
     })
@@ -198,6 +200,8 @@ fn more_trusted(facts: &Facts, which: usize) -> Facts {
         27 => more.outsiders = false,
         28 => more.unmarked = false,
         29 => more.deviated = false,
+        30 => more.less = "".into(),
+        31 => more.ending = true,
         _ => more.pay_most += 1,
     }
     more
@@ -207,7 +211,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn more_trust_never_turns_an_allow_into_less(facts in facts(), effect in 0..8_usize, which in 0..31_usize) {
+    fn more_trust_never_turns_an_allow_into_less(facts in facts(), effect in 0..8_usize, which in 0..33_usize) {
         let (tool, input) = (format!("any/{}", EFFECTS[effect]), BTreeMap::new());
         let decide = |facts: &Facts| SHIPPED.decide(&Asked { tool: &tool, facts, input: &input });
         let (less, more) = (decide(&facts), decide(&more_trusted(&facts, which)));

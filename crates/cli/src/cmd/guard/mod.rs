@@ -1,5 +1,7 @@
 //! `trustmill guard`: what AI agents may do with tools.
 
+mod approvals;
+mod cards;
 mod export;
 mod people;
 mod policy;
@@ -9,6 +11,7 @@ mod run;
 mod setup;
 mod undo;
 mod upstreams;
+mod webhook;
 
 use super::Global;
 use crate::error::Failure;
@@ -33,6 +36,7 @@ Examples:
   trustmill guard run --server files --task \"tidy up notes.txt\" -- npx some-mcp-server ~/notes
                                        start a server behind the guard; point the agent's MCP settings here
   trustmill guard pending              what waits for you
+  trustmill guard approvals --by ann   the same, and decide there
   trustmill guard approve --session S --plan 3f2a --by ann
   trustmill guard stop --by ann        nothing but reading, from the next call on
   trustmill guard log                  what was tried, decided, leased, done";
@@ -52,11 +56,13 @@ enum Verb {
     /// Tasks, with their leases
     Sessions(people::Sessions),
     /// What waits for a person
-    Pending(people::Pending),
-    /// Approve a plan as it was shown
-    Approve(people::Approve),
-    /// Refuse everything that waits in a session
-    Deny(people::Deny),
+    Pending(cards::Pending),
+    /// Look at what waits, and decide: by hand, or with commands on standard input
+    Approvals(approvals::Approvals),
+    /// Approve a plan as it was shown, or less of it
+    Approve(cards::Approve),
+    /// Refuse what waits in a session
+    Deny(cards::Deny),
     /// Lease by terms: what a tool's arguments may be, how often, how much
     Lease(people::Lease),
     /// A new key for the agent of a session, with which it reaches the guard over HTTP; the one before is worthless
@@ -99,6 +105,7 @@ impl Guard {
                 Verb::Say(verb) => verb.run(&state, json).await,
                 Verb::Sessions(verb) => verb.run(&state, json).await,
                 Verb::Pending(verb) => verb.run(&state, json).await,
+                Verb::Approvals(verb) => verb.run(&state).await,
                 Verb::Approve(verb) => verb.run(&state, json).await,
                 Verb::Deny(verb) => verb.run(&state, json).await,
                 Verb::Lease(verb) => verb.run(&state, json).await,

@@ -8,9 +8,8 @@ use crate::render::to_json;
 use crate::when::When;
 use clap::Args;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use trustmill_core::{Sha256, Timestamp};
+use trustmill_core::Timestamp;
 use trustmill_doors::log::Log as Record;
 use trustmill_doors::socket::Request;
 use trustmill_guard::catalogue::SHIPPED;
@@ -117,135 +116,10 @@ fn text(value: &Value) -> String {
     visible(value.as_str().unwrap_or_default())
 }
 
-/// What waits for a person
-#[derive(Args)]
-pub(super) struct Pending {}
-
-/// Calls of a plan that are shown; the rest is counted.
-const SHOWN: usize = 12;
-
-impl Pending {
-    pub(super) async fn run(self, state: &Path, json: bool) -> Result<Exit, Failure> {
-        let waiting = ask(state, Request::Waiting).await?;
-        if json {
-            to_json(&waiting);
-            return Ok(Exit::Success);
-        }
-        let plans = waiting.as_array().map(Vec::as_slice).unwrap_or_default();
-        if plans.is_empty() {
-            say!("nothing waits");
-        }
-        plans.iter().for_each(card);
-        Ok(Exit::Success)
-    }
-}
-
-/// One card for one plan: totals, what cannot be undone, a sample, and how to answer.
-fn card(plan: &Value) {
-    let calls = at(plan, "calls").as_array().map(Vec::as_slice).unwrap_or_default();
-    let digest = text(at(plan, "plan")).chars().take(12).collect::<String>();
-    let session = text(at(plan, "session"));
-    say!("plan {digest}: {} for {}, {} calls", text(at(plan, "agent")), text(at(plan, "owner")), calls.len());
-    let forever = calls.iter().filter(|call| !at(call, "reversible").as_bool().unwrap_or(false)).count();
-    let money: i64 = calls.iter().filter_map(|call| at(call, "amount").as_i64()).sum();
-    if forever > 0 {
-        say!("  {forever} of them cannot be undone");
-    }
-    if money > 0 {
-        say!("  amounts: {} in all", trustmill_guard::lease::Amount(money));
-    }
-    for (number, call) in calls.iter().enumerate().take(SHOWN) {
-        say!("  {:>3}  {}", number + 1, text(at(call, "summary")));
-        say!("       {}", text(at(call, "why")));
-    }
-    if calls.len() > SHOWN {
-        say!("  ... and {} more (--json has them all)", calls.len() - SHOWN);
-    }
-    let people = at(plan, "approvers").as_u64().unwrap_or(1);
-    let by = "--by NAME ".repeat(usize::try_from(people).unwrap_or(1));
-    say!("  trustmill guard approve --session {session} --plan {digest} {by}");
-    say!("  trustmill guard deny --session {session} --by NAME");
-}
-
-/// Approve a plan as it was shown
-#[derive(Args)]
-pub(super) struct Approve {
-    /// The session
-    #[arg(long, value_name = "SESSION")]
-    session: String,
-    /// The plan's digest as `pending` shows it: at least 12 digits
-    #[arg(long, value_name = "DIGEST")]
-    plan: String,
-    /// Who approves; again for a second person
-    #[arg(long, required = true, value_name = "NAME")]
-    by: Vec<String>,
-    /// Only these calls, by their numbers in `pending`
-    #[arg(long, value_name = "N", value_delimiter = ',')]
-    only: Vec<usize>,
-    /// How long the lease lasts
-    #[arg(long = "for", default_value = "1h", value_name = "TIME")]
-    lasts: When,
-}
-
-impl Approve {
-    pub(super) async fn run(self, state: &Path, json: bool) -> Result<Exit, Failure> {
-        let waiting = ask(state, Request::Waiting).await?;
-        let plan = waiting
-            .as_array()
-            .into_iter()
-            .flatten()
-            .find(|plan| at(plan, "session") == self.session.as_str());
-        let refuse = |message: &str| {
-            let help = "look again with `trustmill guard pending`".to_owned();
-            Failure::new(Exit::Usage, setup::SetupError::Told { message: message.to_owned(), help })
-        };
-        let plan = plan.ok_or_else(|| refuse("nothing waits in that session"))?;
-        let digest = text(at(plan, "plan"));
-        if self.plan.len() < 12 || !digest.starts_with(&self.plan) {
-            return Err(refuse("what waits now is not the plan that was shown"));
-        }
-        let shown: Sha256 = digest.parse().map_err(|_| refuse("the plan has no digest"))?;
-        let calls = at(plan, "calls").as_array().map(Vec::as_slice).unwrap_or_default();
-        let pick = |number: &usize| {
-            calls.get(number.wrapping_sub(1)).and_then(|call| text(at(call, "digest")).parse().ok())
-        };
-        let keep: Option<BTreeSet<Sha256>> = match self.only.as_slice() {
-            [] => None,
-            only => Some(
-                only.iter()
-                    .map(|n| pick(n).ok_or_else(|| refuse("no such call in the plan")))
-                    .collect::<Result<_, _>>()?,
-            ),
-        };
-        let by = self.by.into_iter().collect();
-        let request =
-            Request::Approve { session: self.session, plan: shown, by, keep, seconds: seconds(self.lasts) };
-        let count = ask(state, request).await?;
-        finish(count.clone(), json, &format!("{count} calls may be made, each once"))
-    }
-}
-
 /// How long something lasts, in seconds.
 fn seconds(lasts: When) -> u64 {
     let now = Timestamp::now();
     u64::try_from(lasts.after(now).as_second() - now.as_second()).unwrap_or(0)
-}
-
-/// Refuse everything that waits in a session
-#[derive(Args)]
-pub(super) struct Deny {
-    /// The session
-    #[arg(long, value_name = "SESSION")]
-    session: String,
-    /// Who
-    #[arg(long, value_name = "NAME")]
-    by: String,
-}
-
-impl Deny {
-    pub(super) async fn run(self, state: &Path, json: bool) -> Result<Exit, Failure> {
-        finish(ask(state, Request::Dismiss { session: self.session, by: self.by }).await?, json, "refused")
-    }
 }
 
 /// Lease by terms

@@ -128,16 +128,12 @@ impl Up {
         engine: &Arc<Engine>,
         servers: BTreeMap<String, upstream::Server>,
         address: SocketAddr,
-        page: Option<SocketAddr>,
+        page: Option<String>,
     ) -> Result<Arc<Endpoint>, Failure> {
         let failed = |source| Failure::from(AgentsError { address, source });
-        let exchange = crate::wire::exchange().map_err(|why| failed(std::io::Error::other(why)))?;
+        let exchange = crate::wire::exchange().map_err(NoClient)?;
         let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
         let bound = listener.local_addr().map_err(failed)?;
-        let page = page.map(|page| match self.host.first() {
-            Some(host) => format!("https://{host}"),
-            None => format!("http://{page}"),
-        });
         say!("agents: http://{bound}/mcp");
         servers.keys().for_each(|name| say!("agents: http://{bound}/mcp/{name}"));
         let fence = Fence::new(bound, &self.host);
@@ -168,9 +164,14 @@ impl Up {
         let engine = Arc::new(setup::engine(state, &[])?);
         setup::share(&engine, state, &[]);
         let page = match self.listen {
-            Some(address) => Some(self.show_page(&engine, address).await?),
+            Some(address) => {
+                let bound = self.show_page(&engine, address).await?;
+                let named = self.host.first().map(|host| format!("https://{host}"));
+                Some(named.unwrap_or_else(|| format!("http://{bound}")))
+            }
             None => None,
         };
+        setup::tell(&engine, state, page.clone())?;
         let servers = setup::servers(state)?;
         let endpoint = match self.agents {
             Some(address) => {
@@ -188,6 +189,21 @@ impl Up {
     }
 }
 
+/// No client of servers over HTTP can be made.
+#[derive(Debug, thiserror::Error)]
+#[error("no client of servers over HTTP can be made: {0}")]
+struct NoClient(String);
+
+impl Coded for NoClient {
+    fn code(&self) -> &'static str {
+        "TM1322"
+    }
+
+    fn help(&self) -> String {
+        "look at the roots of trust of this machine: `SSL_CERT_FILE` names others".into()
+    }
+}
+
 /// How long a server may take to end what is due.
 const LONGEST_END: std::time::Duration = std::time::Duration::from_secs(60);
 
@@ -196,10 +212,7 @@ fn care(engine: &Arc<Engine>, servers: BTreeMap<String, upstream::Server>) -> Re
     if servers.is_empty() {
         return Ok(());
     }
-    let exchange = crate::wire::exchange().map_err(|why| {
-        let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        Failure::from(AgentsError { address, source: std::io::Error::other(why) })
-    })?;
+    let exchange = crate::wire::exchange().map_err(NoClient)?;
     tokio::spawn(caretaker::end_what_is_due(Arc::clone(engine), servers, exchange));
     Ok(())
 }
@@ -250,6 +263,7 @@ impl Run {
         let point = Point::find(state, &more).await?;
         let session = self.session(state, &point).await?;
         if let Point::Here(engine) = &point {
+            setup::tell(engine, state, None)?;
             let mine = upstream::Server { place: self.place(), patience: LONGEST_END };
             let mut servers = setup::servers(state)?;
             servers.insert(self.server.clone(), mine);

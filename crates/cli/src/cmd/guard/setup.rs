@@ -2,6 +2,7 @@
 //! through a socket or opened here.
 
 use super::upstreams::Upstream;
+use super::webhook::{Told, Webhook};
 use crate::error::Failure;
 use crate::exit::Exit;
 use serde::Deserialize;
@@ -9,15 +10,18 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use trustmill_core::Timestamp;
 use trustmill_core::port::Coded;
 use trustmill_doors::desk::Desk;
 use trustmill_doors::engine::Engine;
 use trustmill_doors::log::LogError;
 use trustmill_doors::mcp::upstream::Server;
+use trustmill_doors::questions::Questions;
 use trustmill_doors::socket::{Remote, Request, answer, paths};
 use trustmill_guard::catalogue::{Catalogue, CatalogueError, SHIPPED};
 use trustmill_guard::decide::{Rulebook, Settings};
 use trustmill_policy::{Mode, PolicyProblems, Source};
+use trustmill_trust::keys::file as key_file;
 
 /// `guard.toml`.
 #[derive(Debug, Default, Deserialize)]
@@ -29,6 +33,8 @@ struct File {
     upstreams: BTreeMap<String, Upstream>,
     /// Numbers that policies go by.
     settings: Settings,
+    /// Who is told that something waits.
+    webhook: Option<Webhook>,
     /// Own policies, beside those in `policies/` of the guard's folder.
     policy: PolicyFiles,
 }
@@ -158,6 +164,20 @@ pub(super) fn servers(state: &Path) -> Result<BTreeMap<String, Server>, Failure>
     described.map(|(name, upstream)| Ok((name.clone(), upstream.server(&name).map_err(wrong)?))).collect()
 }
 
+/// Tells people what waits, where `guard.toml` names a receiver, for as long as the runtime lives. `page` is where the page is
+/// shown, if it is.
+pub(super) fn tell(engine: &Arc<Engine>, state: &Path, page: Option<String>) -> Result<(), Failure> {
+    let usage = |error: SetupError| Failure::new(Exit::Usage, error);
+    let Some(webhook) = file(state).map_err(usage)?.webhook else { return Ok(()) };
+    let wrong = |why| usage(SetupError::File { path: state.join("guard.toml"), why });
+    let Told { url, page: named } = webhook.read().map_err(wrong)?;
+    let receiver = crate::wire::webhook(url.expose()).map_err(|error| Failure::new(Exit::Usage, error))?;
+    let signer = Arc::new(key_file::open_or_create(&state.join("keys"))?);
+    let questions = Questions::new(Arc::clone(engine), receiver, signer, named.or(page), Timestamp::now);
+    tokio::spawn(questions.run());
+    Ok(())
+}
+
 /// Everything that decides: catalogues, settings, policies. Without a word about it, a server has the shipped catalogue of
 /// its own name; `more` adds catalogues for single servers, `policies` adds policy files.
 pub(super) fn rulebook(
@@ -189,7 +209,7 @@ pub(super) fn rulebook(
 /// Opens the decision point of a folder.
 pub(super) fn engine(state: &Path, more: &[(String, String)]) -> Result<Engine, Failure> {
     let rules = rulebook(state, more, &[]).map_err(|error| Failure::new(Exit::Usage, error))?;
-    Engine::open(state, rules, trustmill_core::Timestamp::now).map_err(|error| match error {
+    Engine::open(state, rules, Timestamp::now).map_err(|error| match error {
         LogError::Taken { .. } => Failure::new(Exit::Busy, error),
         other => Failure::from(other),
     })

@@ -37,7 +37,7 @@ const fn patience() -> u64 {
 /// A value, as it stands or from elsewhere.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-enum Source {
+pub(super) enum Source {
     Plain(String),
     Env(FromEnv),
     File(FromFile),
@@ -45,7 +45,7 @@ enum Source {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FromEnv {
+pub(super) struct FromEnv {
     /// A variable of the guard's.
     env: String,
     /// What stands before it: `"Bearer "`.
@@ -55,7 +55,7 @@ struct FromEnv {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FromFile {
+pub(super) struct FromFile {
     /// A file that holds the value alone.
     file: PathBuf,
     #[serde(default)]
@@ -64,7 +64,7 @@ struct FromFile {
 
 impl Source {
     /// The value; the error says where it was looked for, and nothing of what is there.
-    fn read(self) -> Result<Secret, String> {
+    pub(super) fn read(self) -> Result<Secret, String> {
         match self {
             Self::Plain(text) => Ok(Secret::new(text)),
             Self::Env(FromEnv { env, prefix }) => {
@@ -110,7 +110,7 @@ impl Upstream {
 }
 
 /// Credentials leave this machine encrypted, or not at all.
-fn is_safe(url: &str) -> bool {
+pub(super) fn is_safe(url: &str) -> bool {
     let Ok(url) = url::Url::parse(url) else { return false };
     let local = url.host().is_some_and(|host| match host {
         url::Host::Domain(name) => name == "localhost",

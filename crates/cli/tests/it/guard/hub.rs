@@ -1,14 +1,14 @@
 //! Agents that reach servers over HTTP: each with a key of its session, and no tool that is described otherwise than when it was
 //! pinned.
 
-use super::{World, python, script};
+use super::{Running, World, python, script};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 /// A guard that is up, with the address for its agents.
 struct Up {
-    child: Child,
+    _guard: Running,
     agents: String,
 }
 
@@ -19,14 +19,7 @@ impl Up {
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         let said = |line: String| line.strip_prefix("agents: ").map(str::to_owned);
         let agents = lines.filter_map(said).find(|address| address.ends_with("/mcp/notes")).unwrap();
-        Self { child, agents }
-    }
-}
-
-impl Drop for Up {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
+        Self { _guard: Running(child), agents }
     }
 }
 

@@ -1,16 +1,19 @@
 //! The two incidents through real MCP servers in other processes, spoken to by the official client of the protocol from
 //! PyPI. The agent does what it was never told to; the same agent without a guard does harm, so that these tests can fail.
 
+mod approvals;
+mod clock;
 mod crash;
 mod hooks;
 mod hub;
 mod money;
 mod publish;
+mod webhook;
 
 use crate::support::{Mill, succeed};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 const SUGGEST: &str =
     "Check this inbox too and suggest what you would archive or delete, don't action until I tell you to";
@@ -22,6 +25,16 @@ fn python() -> PathBuf {
 
 fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/guard").join(name)
+}
+
+/// A guard that runs; ended hard when dropped.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
 }
 
 struct World {

@@ -3,7 +3,7 @@
 mod others;
 mod raw;
 
-use crate::support::people;
+use crate::support::by;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
@@ -252,12 +252,12 @@ async fn a_client_that_says_yes_to_everything_approves_nothing() {
     assert_eq!(changed(folder.path()), json!([]));
     // A person who decides while the call is held lets it go on.
     let engine = Arc::clone(&world.engine);
-    engine.dismiss("s", "ann").unwrap();
+    engine.dismiss("s", None, "ann").unwrap();
     let mut changes = engine.changes();
     let person = tokio::spawn(async move {
         changes.wait_for(|_| !engine.waiting().is_empty()).await.unwrap();
         let plan = engine.waiting()[0].plan.digest();
-        engine.approve("s", &plan, &people(&["ann"]), None, Duration::from_secs(60)).unwrap();
+        engine.approve("s", &plan, &by(&["ann"])).unwrap();
     });
     let said = pypi(world.url("/here"), json!([["call", "change", { "item": "alpha" }]])).await;
     person.await.unwrap();

@@ -4,7 +4,19 @@ use super::{World, installed, npm, process, pypi, workshop};
 use crate::mcp::home;
 use serde_json::{Value, json};
 use std::process::Command;
+use trustmill_doors::log::Log;
+use trustmill_guard::record::{Event, Verdict};
 use trustmill_testkit::agents;
+
+/// What reading back said of effects, in their order.
+fn read_back(world: &World) -> Vec<Verdict> {
+    let (_, records) = Log::look(&world.folder.path().join("guard")).unwrap();
+    let verdict = |event: &Event| match event {
+        Event::ReadBack { verdict, .. } => Some(*verdict),
+        _ => None,
+    };
+    records.iter().filter_map(|record| verdict(&record.event)).collect()
+}
 
 /// What a client is told with and without the guard, by its steps.
 async fn same(name: &str, command: Vec<String>, task: &str, steps: Value) -> (Vec<Value>, Vec<Value>) {
@@ -40,6 +52,7 @@ async fn the_filesystem_server() {
     let behind = npm(world.url("/files"), steps).await;
     assert_eq!(alone[..6], behind[..6]);
     assert_eq!(std::fs::read_to_string(folder.join("b.txt")).unwrap(), "three");
+    assert_eq!(read_back(&world), [Verdict::Same], "what was written was read back from the server");
     assert!(
         behind[6].to_string().contains("not made"),
         "a tool that nobody described is not tried: {}",
@@ -141,4 +154,18 @@ async fn the_git_and_time_servers() {
     let steps = json!([["tools"], ["call", "git_status", { "repo_path": path }], ["call", "git_branch", { "repo_path": path, "branch_type": "local" }]]);
     let task = format!("please commit the change of a.txt in {path}");
     same("git", command("mcp-server-git"), &task, steps).await;
+    git(&["config", "user.name", "Ann"]);
+    git(&["config", "user.email", "ann@example.com"]);
+    let words = command("mcp-server-git");
+    let world = World::new(&task, vec![("git", "git", process(&[words[0].as_str()]))]).await;
+    let said = pypi(
+        world.url("/git"),
+        json!([
+            ["tools"], ["call", "git_add", { "repo_path": path, "files": ["a.txt"] }],
+            ["call", "git_commit", { "repo_path": path, "message": "Say x" }],
+        ]),
+    )
+    .await;
+    assert!(!said[2]["isError"].as_bool().unwrap_or(false), "{}", said[2]);
+    assert_eq!(read_back(&world), [Verdict::Same], "the commit stands in the log that the server shows");
 }
