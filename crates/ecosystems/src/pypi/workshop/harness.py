@@ -88,9 +88,12 @@ def with_pytest(record, seconds, arguments):
     options = ["-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist", "-q", "--tb=short"]
     if number >= (3, 0):
         # The project's own options ask for coverage, doctests and styles: none of them is a test.
-        options += ["-o", "addopts=", "--continue-on-collection-errors"]
+        options += ["-o", "addopts="]
     if number >= (3, 1):
         options += ["-o", "filterwarnings="]
+    if number >= (3, 0):
+        # Behind them: the first versions with -o take every word up to the next option for a value of it.
+        options += ["--continue-on-collection-errors"]
     code = pytest.main(options + arguments, plugins=[plugin])
     record.write(end=int(code), late=plugin.late)
 
