@@ -102,7 +102,7 @@ mod tests {
         let clock = Clock::new(wall, folder.path());
         let before = clock.now();
         WALL.store(10, Ordering::Relaxed);
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(20));
         let back = clock.now();
         assert!(
             back.duration_since(before) >= SignedDuration::from_millis(20),
