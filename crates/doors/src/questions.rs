@@ -118,7 +118,7 @@ impl Questions {
                 Ok(()) => task.told = Some((now, Instant::now())),
                 Err(error) => {
                     let pause = self.tries.failed(&id, self.began.elapsed());
-                    tracing::warn!(session, code = error.code(), %error, pause = ?pause, "a question was not delivered");
+                    tracing::error!(session, code = error.code(), %error, pause = ?pause, "a question was not delivered");
                 }
             }
         }

@@ -154,7 +154,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
     .map_err(|failure| failure.in_json(cli.global.json))
 }
 
-/// Logs go to standard error: warnings by default, more with `-v`; `TRUSTMILL_LOG` overrides.
+/// Logs go to standard error: errors by default, more with `-v`; `TRUSTMILL_LOG` overrides.
 pub(crate) fn init_tracing(verbose: u8) {
     use tracing_subscriber::EnvFilter;
     let level = match verbose {
