@@ -30,6 +30,11 @@ impl Amount {
         whole.checked_mul(1_000_000)?.checked_add(part).map(Self)
     }
 
+    /// An amount as people and servers write it: `$1,200.50`.
+    pub fn read(text: &str) -> Option<Self> {
+        Kind::Number.normal(text).and_then(|normal| Self::parse(&normal))
+    }
+
     /// With all its decimals, as [`Amount::parse`] reads it.
     pub fn exact(self) -> String {
         let text = format!("{}.{:06}", self.0 / 1_000_000, self.0 % 1_000_000);
@@ -351,7 +356,7 @@ impl Terms {
                 | Role::Instrument
                 | Role::Amount
         );
-        let amount = || Kind::Number.normal(&sink.text).and_then(|normal| Amount::parse(&normal));
+        let amount = || Amount::read(&sink.text);
         match self.arguments.get(&sink.argument) {
             None => sink.role == Role::Currency && self.currency.is_some(),
             Some(Bound::Any) => !who,
@@ -370,11 +375,8 @@ impl Terms {
 /// What a call says that it costs: the sum of its amounts. `None` where it has none, or one that cannot be read.
 pub fn amount(call: &Call, tool: &Tool) -> Option<Amount> {
     let (sinks, _) = call.sinks(tool);
-    let amounts: Option<Vec<Amount>> = sinks
-        .iter()
-        .filter(|sink| sink.role == Role::Amount)
-        .map(|sink| Kind::Number.normal(&sink.text).and_then(|normal| Amount::parse(&normal)))
-        .collect();
+    let amounts: Option<Vec<Amount>> =
+        sinks.iter().filter(|sink| sink.role == Role::Amount).map(|sink| Amount::read(&sink.text)).collect();
     let amounts = amounts.filter(|amounts| !amounts.is_empty())?;
     amounts.iter().try_fold(Amount(0), |sum, amount| sum.0.checked_add(amount.0).map(Amount))
 }

@@ -146,7 +146,7 @@ fn amount(value: &Value) -> Option<Amount> {
         Value::Number(number) => number.to_string(),
         _ => return None,
     };
-    Kind::Number.normal(&text).and_then(|normal| Amount::parse(&normal))
+    Amount::read(&text)
 }
 
 fn rest(call: &Call, parts: &BTreeMap<String, Part>) -> Sha256 {

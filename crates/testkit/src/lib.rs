@@ -24,6 +24,7 @@ pub mod once;
 pub mod osv;
 pub mod scanner;
 pub mod server;
+pub mod webhook;
 
 pub use advisories::ScriptedAdvisories;
 pub use authority::Authority;
@@ -35,3 +36,4 @@ pub use gate::ScriptedGate;
 pub use memory::{MemBlobs, MemJournal, MemQueue, MemRecords, MemRepositories, MemTokens};
 pub use model::ScriptedModel;
 pub use scanner::ScriptedScanner;
+pub use webhook::ScriptedWebhook;

@@ -1,33 +1,20 @@
 //! What a receiver of questions gets, and what it cannot do.
 
 use crate::support::{SUGGEST, by, call, engine, make, read_inbox, trash};
-use async_trait::async_trait;
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 use trustmill_core::Timestamp;
-use trustmill_core::port::webhook::{Message, Webhook, WebhookError};
+use trustmill_core::port::webhook::Message;
 use trustmill_doors::engine::Engine;
 use trustmill_doors::questions::Questions;
+use trustmill_testkit::ScriptedWebhook;
 use trustmill_trust::keys::SigningKey;
 use trustmill_trust::webhook::verifies;
 
-/// A receiver that is down as long as it is told to be.
-#[derive(Default)]
-struct Receiver(Mutex<(bool, Vec<Message>)>);
-
-#[async_trait]
-impl Webhook for Receiver {
-    async fn post(&self, message: &Message) -> Result<(), WebhookError> {
-        let mut inner = self.0.lock().unwrap();
-        inner.1.push(message.clone());
-        if inner.0 { Err(WebhookError::Status(503)) } else { Ok(()) }
-    }
-}
-
 struct Room {
     engine: Arc<Engine>,
-    receiver: Arc<Receiver>,
+    receiver: Arc<ScriptedWebhook>,
     questions: Questions,
     _folder: tempfile::TempDir,
 }
@@ -38,11 +25,16 @@ impl Room {
         let engine = Arc::new(engine(folder.path()));
         engine.begin("s", "agent", "yue", SUGGEST).unwrap();
         read_inbox(&engine, "s", 100);
-        let receiver = Arc::new(Receiver::default());
+        let receiver = Arc::new(ScriptedWebhook::default());
         let key = Arc::new(SigningKey::from_secret([7; 32]));
         let page = Some("https://guard.example.com".to_owned());
-        let questions =
-            Questions::new(Arc::clone(&engine), Arc::<Receiver>::clone(&receiver), key, page, Timestamp::now);
+        let questions = Questions::new(
+            Arc::clone(&engine),
+            Arc::<ScriptedWebhook>::clone(&receiver),
+            key,
+            page,
+            Timestamp::now,
+        );
         Self { engine, receiver, questions, _folder: folder }
     }
 
@@ -55,7 +47,7 @@ impl Room {
     }
 
     fn sent(&self) -> Vec<Message> {
-        self.receiver.0.lock().unwrap().1.clone()
+        self.receiver.got()
     }
 }
 
@@ -89,13 +81,13 @@ async fn sixty_calls_are_one_question_without_a_value_of_them() {
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_was_down_is_told_once_it_is_up_and_less_than_before_is_no_news() {
     let mut room = Room::new();
-    room.receiver.0.lock().unwrap().0 = true;
+    room.receiver.set_down(true);
     (0..3).for_each(|id| drop(make(&room.engine, "s", &trash(id))));
     room.pass(20).await;
     let tries = room.sent();
     assert_eq!(tries.len(), 5, "after 2, 3, 5, 9 and 17 seconds");
     assert!(tries.iter().all(|message| message.id == tries[0].id), "one id for every try");
-    room.receiver.0.lock().unwrap().0 = false;
+    room.receiver.set_down(false);
     room.pass(60).await;
     assert_eq!(room.sent().len(), 6);
 

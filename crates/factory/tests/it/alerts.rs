@@ -1,19 +1,17 @@
 //! What was handed out and turns out to be bad is told, once, to whoever wants to know.
 
-use async_trait::async_trait;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use trustmill_core::advisory::{Advisory, Finding, Matched, Severity};
 use trustmill_core::alert::{Ack, AlertState, Cause};
 use trustmill_core::fact::Fact;
 use trustmill_core::port::clock::Clock;
 use trustmill_core::port::journal::Journal;
 use trustmill_core::port::records::Records;
-use trustmill_core::port::webhook::{Message, Webhook, WebhookError};
 use trustmill_core::ruling::{Decision, Effect, Principal};
 use trustmill_core::shelf::{Shelf, ShelfRefusal};
 use trustmill_core::{Purl, Sha256, Timestamp};
 use trustmill_factory::alerts::{Outbox, Watchman, acknowledge, all};
-use trustmill_testkit::{ManualClock, MemJournal, MemRecords, ScriptedGate};
+use trustmill_testkit::{ManualClock, MemJournal, MemRecords, ScriptedGate, ScriptedWebhook};
 use trustmill_trust::keys::SigningKey;
 use trustmill_trust::webhook::verifies;
 
@@ -193,28 +191,16 @@ async fn what_was_handed_out_long_ago_is_left_alone() {
     assert_eq!(world.look().await, []);
 }
 
-/// A receiver that answers as told, and remembers.
-#[derive(Default)]
-struct Receiver(Mutex<(bool, Vec<Message>)>);
-
-#[async_trait]
-impl Webhook for Receiver {
-    async fn post(&self, message: &Message) -> Result<(), WebhookError> {
-        let mut inner = self.0.lock().unwrap();
-        inner.1.push(message.clone());
-        if inner.0 { Ok(()) } else { Err(WebhookError::Status(503)) }
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_was_down_gets_every_alert_when_it_is_up() {
     let mut world = World::new();
     world.look().await;
     world.gate.know(vec![finding("MAL-1", Severity::Critical, true, "2026-06-11T00:00:00Z")]);
     world.look().await;
-    let (receiver, key) = (Arc::new(Receiver::default()), Arc::new(SigningKey::from_secret([7; 32])));
+    let (receiver, key) = (Arc::new(ScriptedWebhook::default()), Arc::new(SigningKey::from_secret([7; 32])));
+    receiver.set_down(true);
     let outbox = || Outbox::new(world.records.clone(), receiver.clone(), key.clone(), world.clock.clone());
-    let sent = || receiver.0.lock().unwrap().1.len();
+    let sent = || receiver.got().len();
     let mut first = outbox();
     first.refill().await;
     for _ in 0..100 {
@@ -225,7 +211,7 @@ async fn a_receiver_that_was_down_gets_every_alert_when_it_is_up() {
     assert!(world.states().await[0].delivered_at.is_none());
     // The process is killed; the next one finds what is to be sent.
     drop(first);
-    receiver.0.lock().unwrap().0 = true;
+    receiver.set_down(false);
     let mut second = outbox();
     second.refill().await;
     second.deliver().await;
@@ -233,7 +219,7 @@ async fn a_receiver_that_was_down_gets_every_alert_when_it_is_up() {
     second.deliver().await;
     assert_eq!(sent(), 5, "and then no more");
     assert!(world.states().await[0].delivered_at.is_some());
-    let messages = receiver.0.lock().unwrap().1.clone();
+    let messages = receiver.got();
     for message in &messages {
         assert_eq!(message.id, world.states().await[0].alert.id, "one id for every try");
         assert!(verifies(&key.public(), &message.signature, &message.id, message.timestamp, &message.body));
@@ -255,10 +241,10 @@ async fn what_somebody_looked_at_is_not_sent_any_more() {
     let state = world.states().await.remove(0);
     let ack = Ack::new("Ada", "rotated", None).unwrap();
     acknowledge(world.records.as_ref(), &state, &ack, world.clock.now()).await.unwrap();
-    let receiver = Arc::new(Receiver::default());
+    let receiver = Arc::new(ScriptedWebhook::default());
     let key = Arc::new(SigningKey::from_secret([7; 32]));
     let mut outbox = Outbox::new(world.records.clone(), receiver.clone(), key, world.clock.clone());
     outbox.refill().await;
     outbox.deliver().await;
-    assert!(receiver.0.lock().unwrap().1.is_empty());
+    assert!(receiver.got().is_empty());
 }

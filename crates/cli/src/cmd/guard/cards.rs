@@ -1,5 +1,6 @@
 //! Cards in a terminal: what waits in a task with one effect, and one answer to it.
 
+use super::people::finish;
 use super::setup::{SetupError, ask};
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -284,12 +285,11 @@ impl Deny {
             Some(plan) => Some(shown(state, &self.session, plan).await?.plan),
             None => None,
         };
-        let value = ask(state, Request::Dismiss { session: self.session, plan, by: self.by }).await?;
-        match json {
-            true => to_json(&json!({ "done": value })),
-            false => say!("refused"),
-        }
-        Ok(Exit::Success)
+        finish(
+            ask(state, Request::Dismiss { session: self.session, plan, by: self.by }).await?,
+            json,
+            "refused",
+        )
     }
 }
 

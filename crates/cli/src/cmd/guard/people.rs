@@ -71,7 +71,8 @@ impl Say {
     }
 }
 
-fn finish(value: Value, json: bool, text: &str) -> Result<Exit, Failure> {
+/// What an act came to, as the verbs that only act say it.
+pub(super) fn finish(value: Value, json: bool, text: &str) -> Result<Exit, Failure> {
     match json {
         true => to_json(&json!({ "done": value })),
         false => say!("{text}"),

@@ -85,11 +85,15 @@ const NAMING: [&str; 14] = [
 pub(super) fn of(log: &str, tree: &Contents, declared: &[String], known: &[String]) -> Vec<String> {
     let named = named(tree, declared);
     let has: BTreeSet<String> = known.iter().filter_map(|text| super::requirement::name(text)).collect();
-    let (mut found, mut imported) = (BTreeSet::new(), BTreeSet::new());
+    // A log names a module once for each test file that wants it; the project's code is searched once for each.
+    let modules: BTreeSet<&str> = log.lines().filter_map(module).collect();
+    let imported: BTreeSet<String> = modules
+        .iter()
+        .filter(|module| is_imported(tree, module))
+        .map(|module| distribution(module))
+        .collect();
+    let mut found: BTreeSet<String> = modules.into_iter().map(distribution).collect();
     for line in log.lines() {
-        let lacks = module(line);
-        found.extend(lacks.map(distribution));
-        imported.extend(lacks.filter(|module| is_imported(tree, module)).map(distribution));
         found.extend(fixture(line).map(str::to_owned));
         if line.contains("async def functions are not natively supported") {
             found.insert("pytest-asyncio".to_owned());
