@@ -119,6 +119,8 @@ pub enum Reached {
     WhenCalled,
     /// If the file is started as a program, and not if it is imported.
     AsProgram,
+    /// Its top level, or what that calls, names it or hands it to something that may run it or only keep it.
+    Handed,
     /// Its top level runs it, or functions that are called from there.
     Always,
 }
@@ -181,6 +183,41 @@ pub struct Imported {
     pub at: At,
 }
 
+/// What is known of a value that goes from one file to another.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// What it carries.
+    pub labels: Labels,
+    /// The text that it is.
+    pub text: Option<Box<str>>,
+    /// How that was decoded.
+    pub decoded: Option<Box<str>>,
+}
+
+/// A name of another file of the package, or of any module that the language's table does not know, that is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreign {
+    /// The module, as an import writes it.
+    pub module: Box<str>,
+    /// The name in it; a method of what it makes begins with a dot.
+    pub name: Box<str>,
+    /// Whether loading the file runs it.
+    pub reached: Reached,
+    /// What it is called with; what several calls give is added up.
+    pub args: Vec<Carried>,
+}
+
+/// A name that a file has for others, where it says anything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Gift {
+    /// The name; a method begins with a dot.
+    pub name: Box<str>,
+    /// What it is.
+    pub value: Carried,
+    /// What calling it gives.
+    pub result: Carried,
+}
+
 /// How code looks, in numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Measures {
@@ -232,6 +269,10 @@ pub struct Facts {
     pub texts: Vec<Text>,
     /// Modules.
     pub imports: Vec<Imported>,
+    /// Names of other files that are used.
+    pub foreign: Vec<Foreign>,
+    /// Names that are there for other files.
+    pub gifts: Vec<Gift>,
     /// Layers of decoding; the first is the file itself.
     pub layers: Vec<Layer>,
     /// How it looks.

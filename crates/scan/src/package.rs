@@ -1,5 +1,6 @@
 //! A package as rules see it: its files with their facts, what runs when, and the release before.
 
+mod between;
 pub mod reach;
 mod reading;
 
@@ -217,6 +218,7 @@ fn read_one(job: &Job, version: &str, input: &Input, reading: Reading) -> Packag
     language::manifests(&mut package);
     second_contents(&mut package);
     reading::read(&mut package, |file| file.when > When::Never);
+    between::join(&mut package);
     reading::skim(&mut package);
     say_cut(&mut package);
     package

@@ -3,7 +3,7 @@
 use super::eval::{is_identifier, is_self};
 use super::table::{Action, Api};
 use super::value::Value;
-use super::{Engine, fold, secret, texts};
+use super::{Engine, fold, foreign, secret, texts};
 use crate::decode::{self, Decoder};
 use crate::facts::{Capability, Labels, Sink};
 use crate::program::{At, Call, Expr, Name, Pattern};
@@ -117,7 +117,7 @@ impl<'p> Engine<'p, '_> {
         // A function that is called runs, whatever becomes of what it gives.
         let exporting = std::mem::take(&mut self.calls.exporting);
         let (receiver, name, mut callee) = self.callee(call);
-        self.led_to(&callee);
+        self.called(&callee);
         let gives = u16::from(only_exports(&call.callee));
         self.calls.exporting = exporting + gives;
         // `f.call(…)`, `f.apply(…)` and `f.bind(…)` are about `f`.
@@ -149,12 +149,16 @@ impl<'p> Engine<'p, '_> {
         let table = self.language.table;
         let exact = seen.path.as_deref().and_then(|path| table.get(path));
         let api = exact.or_else(|| name.and_then(|name| table.method(name)));
-        self.leads(&callee, name, &seen);
+        self.leads(&callee, api.is_some(), name, &seen);
         self.calls.exporting -= gives;
         self.callbacks(&seen, api, name);
         self.collects(call, name, &seen);
         let mut result = match (callee.function, api) {
             _ if gives > 0 => Value::default(),
+            (Some(function), None) if self.foreign.has(function) => {
+                let value = self.call_unknown(&seen, name);
+                self.call_foreign(function, &seen.args, value)
+            }
             (Some(function), None) => self.call_known(function, &seen),
             (_, Some(api)) => self.call_api(api, &seen, name),
             (None, None) => self.call_unknown(&seen, name),
@@ -177,16 +181,25 @@ impl<'p> Engine<'p, '_> {
     }
 
     /// What is called runs, and so may what is handed over: callbacks, the handlers of an object of options.
-    fn leads(&mut self, callee: &Value, name: Option<&str>, seen: &Seen) {
+    fn leads(&mut self, callee: &Value, is_known: bool, name: Option<&str>, seen: &Seen) {
         let mut by_name = |name: &str| self.members.get(name).and_then(|member| member.function);
-        let method =
-            name.filter(|_| callee.function.is_none() && callee.path.is_none()).and_then(&mut by_name);
+        let method = name
+            .filter(|_| callee.function.is_none_or(foreign::is_foreign) && callee.path.is_none())
+            .and_then(&mut by_name);
         let parts = seen.args.iter().filter_map(|arg| arg.parts.as_ref());
         let parts = parts.flat_map(|parts| parts.iter().map(|(_, part)| part.function)).take(64);
         let named = seen.named.iter().map(|(_, arg)| arg.function);
         let handed = seen.args.iter().map(|arg| arg.function).chain(named).chain(parts);
-        for function in handed.chain([method]).flatten() {
-            self.calls.lead_to(function);
+        // What the language's own functions are handed, they run; what others do with it is theirs.
+        let runs = is_known || matches!(name, Some("then" | "catch" | "finally" | "forEach" | "map"));
+        for function in handed.flatten() {
+            match runs {
+                true => self.calls.call(function),
+                false => self.calls.lead_to(function),
+            }
+        }
+        if let Some(method) = method {
+            self.calls.call(method);
         }
     }
 
@@ -497,7 +510,7 @@ impl<'p> Engine<'p, '_> {
     fn evaluated(&mut self, path: &str, seen: &Seen, labels: Labels) {
         // `new Function("a", "b", code)` has the code last; everything else first.
         let code = if path.ends_with("Function") { seen.args.last() } else { seen.args.first() };
-        let Some(code) = code.filter(|code| code.function.is_none()) else { return };
+        let Some(code) = code.filter(|code| code.function.is_none_or(foreign::is_foreign)) else { return };
         // The other arguments of a timer are not code.
         let labels = if path.starts_with("set") { code.labels } else { labels };
         let text = code.known_text().cloned();
@@ -662,7 +675,11 @@ impl<'p> Engine<'p, '_> {
             self.record_flow(Sink::Load, Labels::DECODED, "import", Some(&text), seen.at);
         }
         self.record_import(&text, seen.at);
-        Value::named(text.strip_prefix("node:").unwrap_or(&text))
+        let module = text.strip_prefix("node:").unwrap_or(&text);
+        if !self.language.table.leads(module) {
+            self.modules.insert(module.into());
+        }
+        Value::named(module)
     }
 
     fn open(&mut self, seen: &Seen, path: &str) -> Value {

@@ -2,7 +2,7 @@
 
 use super::reached::{Calls, PROGRAM, TOP};
 use super::value::{MAX_PARTS, UNKNOWN, Value};
-use super::{Engine, Known, Scope, fold, push_layer, secret, texts};
+use super::{Engine, Known, Scope, fold, foreign, push_layer, secret, texts};
 use crate::decode::{self, Decoder, MAX_OUTPUT};
 use crate::facts::{Capability, Labels};
 use crate::program::{At, Expr, Function, Import, Pattern, Stmt};
@@ -30,12 +30,14 @@ impl<'p> Engine<'p, '_> {
             }
             Stmt::Export(expr) => {
                 self.calls.exporting += 1;
-                self.eval(expr);
+                let value = self.eval(expr);
                 self.calls.exporting -= 1;
+                self.export(value);
             }
             Stmt::Assign(patterns, expr) => {
                 let value = self.assigned(expr, patterns);
                 for pattern in patterns {
+                    self.exported_by(pattern, &value);
                     self.bind(pattern, value.clone());
                 }
             }
@@ -44,7 +46,7 @@ impl<'p> Engine<'p, '_> {
                 let value = self.function(function);
                 if let Some(name) = &function.name {
                     if self.scope == 0 && self.language.entry == Some(name) {
-                        self.led_to(&value);
+                        self.called(&value);
                     }
                     self.assign(name, value);
                 }
@@ -84,6 +86,16 @@ impl<'p> Engine<'p, '_> {
     fn import(&mut self, import: &'p Import) {
         self.record_import(&import.module, import.at);
         let module = import.module.strip_prefix("node:").unwrap_or(&import.module);
+        let unknown = !self.language.table.leads(module);
+        if unknown && !import.names.is_empty() && !module.contains(['/', '@', ':']) {
+            // `from package import module`: what a name is, the files of the package say.
+            for (name, _) in import.names.iter().take(64) {
+                self.record_import(&foreign::below(module, name), import.at);
+            }
+        }
+        if unknown {
+            self.modules.insert(module.into());
+        }
         if let Some(alias) = &import.alias {
             self.assign(alias, Value::named(module));
         }
@@ -93,7 +105,9 @@ impl<'p> Engine<'p, '_> {
             } else if &**name == "default" {
                 self.assign(alias, Value::named(module));
             } else {
-                self.assign(alias, Value::named(format!("{module}.{name}")));
+                let path = Value::named(format!("{module}.{name}"));
+                let value = if unknown { self.foreign_name(module, name).or(path) } else { path };
+                self.assign(alias, value);
             }
         }
     }
@@ -120,13 +134,22 @@ impl<'p> Engine<'p, '_> {
 
     /// What is named may be run: a function, or a class whose instances are made.
     pub(super) fn led_to(&mut self, value: &Value) {
-        if let Some(function) = value.function {
+        for function in self.runs(value) {
             self.calls.lead_to(function);
         }
-        let class = value.path.as_deref().and_then(|path| self.classes.get(path));
-        for function in class.into_iter().flatten() {
-            self.calls.lead_to(*function);
+    }
+
+    /// What is called runs.
+    pub(super) fn called(&mut self, value: &Value) {
+        for function in self.runs(value) {
+            self.calls.call(function);
         }
+    }
+
+    /// The functions that calling a value runs.
+    pub(super) fn runs(&self, value: &Value) -> Vec<usize> {
+        let made = value.path.as_deref().and_then(|path| self.classes.get(path));
+        value.function.into_iter().chain(made.into_iter().flatten().copied()).collect()
     }
 
     /// A function as a value. Its body is walked later, once per walk of the file.
@@ -405,6 +428,9 @@ impl<'p> Engine<'p, '_> {
         let path = starred.into_iter().find(|path| table.leads(path));
         match path {
             Some(path) => self.known(Value::named(path), at),
+            None if !self.outside.is_empty() && self.foreign_star(name).is_some() => {
+                self.foreign_star(name).unwrap_or_default()
+            }
             None if table.leads(name) => self.known(Value::named(name), at),
             None => Value::default(),
         }
@@ -443,6 +469,11 @@ impl<'p> Engine<'p, '_> {
             return self.variable(name, at);
         }
         let path = self.member_path(&object, name);
+        if path.is_none()
+            && let Some(foreign) = self.foreign_member(&object, name)
+        {
+            return Value { labels: foreign.labels.and(object.labels), ..foreign };
+        }
         let own = if path.is_none() { secret::of_member(name) } else { Labels::NONE };
         let value = Value { path, labels: object.labels.and(own), ..Value::default() };
         self.known(value, at)
@@ -574,7 +605,7 @@ fn asks_for_program(guard: &Expr) -> bool {
 }
 
 /// `module.exports`, `exports.x`: whoever imports the file decides what becomes of it.
-fn is_export(pattern: &Pattern) -> bool {
+pub(super) fn is_export(pattern: &Pattern) -> bool {
     let mut place = match pattern {
         Pattern::Place(place) => place,
         _ => return false,

@@ -3,8 +3,8 @@
 //!
 //! The engine walks a program twice; a small one three times, where the first walk learned something too late to use it.
 //! First it learns what variables, parameters and functions may hold; the last walk writes down the facts. Within a function assignments are followed in order; what is assigned
-//! under a condition, in a loop or by a closure is added to what was there. It is an over-approximation within one file,
-//! and says nothing across files: rules join those.
+//! under a condition, in a loop or by a closure is added to what was there. It is an over-approximation within one file.
+//! What flows between files is told by walking a file again with what others give it ([`Outside`]).
 //!
 //! A constant text that reaches an [`Eval`](Sink::Eval) sink is parsed as the language and walked as well, so that
 //! `exec(base64.b64decode("…"))` is known by what it does.
@@ -12,18 +12,20 @@
 mod call;
 mod eval;
 mod fold;
+mod foreign;
 mod reached;
 pub(crate) mod secret;
 mod table;
 mod texts;
 mod value;
 
+pub use foreign::{Outside, merge};
 pub use table::Table;
 
 use crate::facts::{Capability, Facts, Flow, Imported, Labels, Layer, Measures, Reached, Sink, Text, Use};
-use crate::program::{At, Look, Program};
+use crate::program::{At, Look, Name, Program};
 use reached::Calls;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
 use value::Value;
 
@@ -47,8 +49,8 @@ pub struct Language {
     pub entry: Option<&'static str>,
 }
 
-/// The facts of a program.
-pub fn facts(program: &Program, language: Language) -> Facts {
+/// The facts of a program, with what other files give it.
+pub fn facts(program: &Program, language: Language, outside: &Outside) -> Facts {
     let mut out = Facts {
         parsed: true,
         layers: vec![Layer { how: "".into(), outer: 0 }],
@@ -58,7 +60,7 @@ pub fn facts(program: &Program, language: Language) -> Facts {
     let Look { names, machine_names, literal_sums } = program.look;
     out.measures = Measures { names, machine_names, literal_sums, ..Measures::default() };
     let mut fuel = FUEL;
-    let mut queue = VecDeque::from(walk(program, language, &mut out, &mut fuel, Stands::whole()));
+    let mut queue = VecDeque::from(walk(program, language, &mut out, &mut fuel, Stands::whole(outside)));
     let mut turn = 0;
     while let Some(Nested { text, how, outer, at, reached, .. }) = queue.pop_front() {
         turn += 1;
@@ -67,7 +69,7 @@ pub fn facts(program: &Program, language: Language) -> Facts {
         }
         let Some(inner) = (language.parse)(&text) else { continue };
         let Some(layer) = push_layer(&mut out, how, outer) else { break };
-        let stands = Stands { layer, at: Some(at), reached };
+        let stands = Stands { layer, at: Some(at), reached, outside };
         queue.extend(walk(&inner, language, &mut out, &mut fuel, stands));
     }
     out.cut_short |= fuel == 0;
@@ -77,18 +79,20 @@ pub fn facts(program: &Program, language: Language) -> Facts {
 
 /// Where a program stands.
 #[derive(Clone, Copy)]
-struct Stands {
+struct Stands<'a> {
     layer: u16,
     /// Where in the file, when it is a text of another program.
     at: Option<At>,
     /// Whether running the file runs it.
     reached: Reached,
+    /// What other files give.
+    outside: &'a Outside,
 }
 
-impl Stands {
+impl<'a> Stands<'a> {
     /// The file itself.
-    const fn whole() -> Self {
-        Self { layer: 0, at: None, reached: Reached::Always }
+    const fn whole(outside: &'a Outside) -> Self {
+        Self { layer: 0, at: None, reached: Reached::Always, outside }
     }
 }
 
@@ -98,9 +102,9 @@ fn walk(
     language: Language,
     out: &mut Facts,
     fuel: &mut u32,
-    stands: Stands,
+    stands: Stands<'_>,
 ) -> Vec<Nested> {
-    let Stands { layer, at, reached: limit } = stands;
+    let Stands { layer, at, reached: limit, outside } = stands;
     let (uses, flows) = (out.uses.len(), out.flows.len());
     let mut engine = Engine {
         language,
@@ -118,6 +122,10 @@ fn walk(
         functions: Vec::new(),
         members: FxHashMap::default(),
         stars: Vec::new(),
+        modules: FxHashSet::default(),
+        foreign: foreign::Known::default(),
+        exports: FxHashMap::default(),
+        outside,
         scope: 0,
         nested: Vec::new(),
         inlining: 0,
@@ -125,7 +133,8 @@ fn walk(
         results: Vec::new(),
     };
     engine.module(program);
-    let Engine { calls, mut nested, .. } = engine;
+    engine.give();
+    let Engine { calls, mut nested, foreign, .. } = engine;
     let reached = calls.reached();
     let of = |owner: u32| reached(owner).min(limit);
     for (one, owner) in out.uses.iter_mut().skip(uses).zip(&calls.uses) {
@@ -137,6 +146,7 @@ fn walk(
     for inner in &mut nested {
         inner.reached = of(inner.owner);
     }
+    out.foreign.extend(foreign.used(of));
     nested
 }
 
@@ -199,6 +209,14 @@ struct Engine<'p, 'o> {
     members: FxHashMap<&'p str, Value>,
     /// Modules whose names are all imported.
     stars: Vec<&'p str>,
+    /// Modules that are imported and that the table does not know.
+    modules: FxHashSet<Box<str>>,
+    /// What is used of them.
+    foreign: foreign::Known,
+    /// What the file exports, by name, where its language says so.
+    exports: FxHashMap<Name, Value>,
+    /// What other files give.
+    outside: &'o Outside,
     scope: usize,
     nested: Vec<Nested>,
     inlining: u8,
@@ -230,6 +248,7 @@ impl<'p> Engine<'p, '_> {
         self.in_bodies = false;
         self.body(&program.body);
         self.in_bodies = true;
+        self.take_in();
         // What nobody in the file calls, somebody else may.
         let mut at = 0;
         while at < self.functions.len() {

@@ -3,6 +3,7 @@
 //! An edge leads from whose body is walked to what that body names, calls or hands over. What is only exported has no
 //! edge: somebody else decides whether it runs.
 
+use super::foreign;
 use crate::facts::Reached;
 use rustc_hash::FxHashSet;
 
@@ -18,6 +19,8 @@ const MAX_EDGES: usize = 200_000;
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     edges: FxHashSet<(u32, u32)>,
+    /// Those of them that are calls.
+    calls: FxHashSet<(u32, u32)>,
     /// Whose body is being walked.
     pub(super) owner: u32,
     /// Above zero, what is named is exported and not run.
@@ -30,6 +33,9 @@ pub(super) struct Calls {
 impl Calls {
     /// The number of a function.
     pub(super) fn node(function: usize) -> u32 {
+        if let Some(node) = foreign::node_of(function) {
+            return node;
+        }
         u32::try_from(function).unwrap_or(u32::MAX - 2).saturating_add(2)
     }
 
@@ -40,25 +46,41 @@ impl Calls {
         }
     }
 
+    /// A function is called, or handed to something that calls it.
+    pub(super) fn call(&mut self, function: usize) {
+        self.lead_to(function);
+        if self.exporting == 0 && self.calls.len() < MAX_EDGES {
+            self.calls.insert((self.owner, Self::node(function)));
+        }
+    }
+
     /// How far what is known leads.
     pub(super) fn reached(&self) -> impl Fn(u32) -> Reached + use<> {
-        let mut edges: Vec<(u32, u32)> = self.edges.iter().copied().collect();
-        edges.sort_unstable();
-        let from = |start: u32| {
-            let mut seen = FxHashSet::from_iter([start]);
-            let mut queue = vec![start];
-            while let Some(at) = queue.pop() {
-                let first = edges.partition_point(|(from, _)| *from < at);
-                let next = edges.iter().skip(first).take_while(|(from, _)| *from == at);
-                queue.extend(next.map(|(_, to)| *to).filter(|to| seen.insert(*to)));
-            }
-            seen
-        };
-        let (always, program) = (from(TOP), from(PROGRAM));
+        let (edges, calls) = (sorted(&self.edges), sorted(&self.calls));
+        let (always, handed, program) = (from(&calls, TOP), from(&edges, TOP), from(&edges, PROGRAM));
         move |node| match () {
             () if always.contains(&node) => Reached::Always,
+            () if handed.contains(&node) => Reached::Handed,
             () if program.contains(&node) => Reached::AsProgram,
             () => Reached::WhenCalled,
         }
     }
+}
+
+fn sorted(edges: &FxHashSet<(u32, u32)>) -> Vec<(u32, u32)> {
+    let mut edges: Vec<(u32, u32)> = edges.iter().copied().collect();
+    edges.sort_unstable();
+    edges
+}
+
+/// Everything that edges lead to from a start.
+fn from(edges: &[(u32, u32)], start: u32) -> FxHashSet<u32> {
+    let mut seen = FxHashSet::from_iter([start]);
+    let mut queue = vec![start];
+    while let Some(at) = queue.pop() {
+        let first = edges.partition_point(|(from, _)| *from < at);
+        let next = edges.iter().skip(first).take_while(|(from, _)| *from == at);
+        queue.extend(next.map(|(_, to)| *to).filter(|to| seen.insert(*to)));
+    }
+    seen
 }

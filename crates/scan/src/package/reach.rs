@@ -22,11 +22,11 @@ fn acts(file: &File) -> bool {
     let facts = &file.facts;
     let mut reached =
         facts.uses.iter().map(|one| one.reached).chain(facts.flows.iter().map(|flow| flow.reached));
-    reached.any(|reached| reached == Reached::Always)
+    reached.any(|reached| reached >= Reached::Handed)
 }
 
 /// Files that a name leads to, from the file that names it.
-type Resolve = fn(&Files<'_>, &str, &str) -> Vec<usize>;
+pub(super) type Resolve = fn(&Files<'_>, &str, &str) -> Vec<usize>;
 
 /// The files of a package, by path.
 pub struct Files<'a> {
@@ -34,7 +34,12 @@ pub struct Files<'a> {
     name: &'a str,
 }
 
-impl Files<'_> {
+impl<'a> Files<'a> {
+    /// The files at these paths, of the package of that name.
+    pub(super) fn new(paths: &'a [String], name: &'a str) -> Self {
+        Self { by_path: paths.iter().zip(0..).map(|(path, at)| (path.as_str(), at)).collect(), name }
+    }
+
     fn at(&self, path: &str) -> Option<usize> {
         self.by_path.get(path).copied()
     }
@@ -45,8 +50,7 @@ impl Files<'_> {
 pub fn follow(package: &mut Package, resolve: Resolve) {
     let paths: Vec<String> = package.files.iter().map(|file| file.path.clone()).collect();
     let name = package.manifest.name.clone();
-    let files =
-        Files { by_path: paths.iter().zip(0..).map(|(path, at)| (path.as_str(), at)).collect(), name: &name };
+    let files = Files::new(&paths, &name);
     let mut reached: Vec<Option<When>> = vec![None; paths.len()];
     let mut stages: Vec<When> =
         package.files.iter().map(|file| file.when).filter(|when| *when > When::Called).collect();
@@ -272,8 +276,7 @@ fn join(folder: &str, path: &str) -> Option<String> {
 pub fn mark(package: &mut Package, name: &str, when: When, resolve: Resolve) -> bool {
     let paths: Vec<String> = package.files.iter().map(|file| file.path.clone()).collect();
     let own = package.manifest.name.clone();
-    let files =
-        Files { by_path: paths.iter().zip(0..).map(|(path, at)| (path.as_str(), at)).collect(), name: &own };
+    let files = Files::new(&paths, &own);
     let found = resolve(&files, "", &format!("./{}", name.trim_start_matches("./").trim_start_matches('/')));
     for at in &found {
         if let Some(file) = package.files.get_mut(*at) {

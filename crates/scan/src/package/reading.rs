@@ -7,6 +7,7 @@
 
 use super::{File, Kind, Package};
 use crate::facts::Facts;
+use crate::flow::Outside;
 use crate::language;
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -69,6 +70,18 @@ impl Reading {
         if self.share > 0 || (stage > When::Called && self.reserve > 0) {
             self.file(file);
         }
+    }
+
+    /// Reads a file again, with what others give it; false where that is too much.
+    pub(super) fn again(&mut self, file: &mut File, outside: &Outside) -> bool {
+        if self.share == 0 {
+            return false;
+        }
+        let facts = language::facts_beside(file.kind, &file.path, &file.bytes, outside);
+        let cost = u64::from(facts.steps) + file.bytes.len() as u64 / BYTES_A_STEP;
+        self.share = self.share.saturating_sub(cost);
+        file.facts = Arc::new(facts);
+        true
     }
 
     /// Reads one after the other until no more than `rest` of the share is left.

@@ -1,6 +1,6 @@
 //! Code that was encoded is decoded and run.
 
-use super::{Found, Rule, acts, large};
+use super::{Found, Rule, acts, is_lone, large};
 use crate::facts::{Flow, Labels, Sink};
 use crate::package::{File, Package};
 use trustmill_core::scan::{Family, When};
@@ -38,6 +38,7 @@ impl Rule for HiddenCode {
                 let cached = flow.labels.has(Labels::FILE) && !flow.labels.has(Labels::OWN_CODE);
                 let shown = flow.layer > 0 || flow.text.is_some();
                 let weight = match (flow.sink, decoded, flow.layer) {
+                    (Sink::Eval, true, _) if cached && is_lone(file, flow.reached) && !large(file) => 82,
                     (Sink::Eval, true, _) if cached && acts(file, flow.reached) && !large(file) => 72,
                     (Sink::Eval, true, _) if cached => 35,
                     // Where what is decoded is not known, a program that compiles does the same; unless it has it along.

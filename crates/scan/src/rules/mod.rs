@@ -128,15 +128,15 @@ fn acts(file: &File, reached: Reached) -> bool {
     match file.when {
         When::Installed | When::Started => reached >= Reached::AsProgram,
         // Procedural macros are functions that the compiler calls.
-        When::Built => reached == Reached::Always || file.kind == Kind::Rust,
-        When::Imported | When::Opened => reached == Reached::Always,
+        When::Built => reached >= Reached::Handed || file.kind == Kind::Rust,
+        When::Imported | When::Opened => reached >= Reached::Handed,
         When::Never | When::Called => false,
     }
 }
 
 /// Whether a place is run by whoever imports a module that the package itself has no use for.
 fn is_lone(file: &File, reached: Reached) -> bool {
-    file.kind == Kind::Python && file.when == When::Called && reached == Reached::Always
+    file.kind == Kind::Python && file.when == When::Called && reached >= Reached::Handed
 }
 
 /// Collects what one rule finds.

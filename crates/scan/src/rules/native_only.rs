@@ -79,7 +79,7 @@ fn called<'a>(file: &File, native: &[&'a str]) -> Option<(u32, &'a str)> {
 /// A compiled file that the top level loads by its name.
 fn loaded<'a>(file: &File, native: &[&'a str]) -> Option<(u32, &'a str)> {
     file.facts.uses.iter().find_map(|one| {
-        let loads = one.capability == Capability::NativeCode && one.reached == Reached::Always;
+        let loads = one.capability == Capability::NativeCode && one.reached >= Reached::Handed;
         let stem = native.iter().find(|stem| loads && one.texts.iter().any(|text| text.contains(**stem)))?;
         Some((one.at, *stem))
     })

@@ -69,7 +69,7 @@ fn loader<'a>(change: Change<'a>, binary: &File) -> Option<(&'a File, u32)> {
         let mut uses = change.new_uses(file, before);
         let loads = uses.find(|one| {
             one.capability == Capability::NativeCode
-                && one.reached == Reached::Always
+                && one.reached >= Reached::Handed
                 && one.texts.iter().any(|text| text.contains(name))
         })?;
         Some((file, loads.at))

@@ -11,7 +11,7 @@ mod parse;
 
 use super::measure;
 use crate::facts::Facts;
-use crate::flow::{self, Language, Table};
+use crate::flow::{self, Language, Outside, Table};
 use crate::package::Package;
 use std::sync::LazyLock;
 
@@ -29,10 +29,10 @@ pub(crate) use manifest::kind_of_types;
 const MAX_BYTES: usize = 32 << 20;
 
 /// The facts of a source file.
-pub fn facts(path: &str, bytes: &[u8]) -> Facts {
+pub fn facts(path: &str, bytes: &[u8], outside: &Outside) -> Facts {
     let (bytes, cut) = bytes.get(..MAX_BYTES).map_or((bytes, false), |head| (head, true));
     let (program, parsed) = parse::program(path, bytes);
-    let mut facts = Facts { parsed, ..flow::facts(&program, language()) };
+    let mut facts = Facts { parsed, ..flow::facts(&program, language(), outside) };
     facts.cut_short |= cut;
     facts.measures = look::of(bytes, measure::of(bytes, facts.measures));
     facts

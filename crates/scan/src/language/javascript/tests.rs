@@ -4,7 +4,7 @@ use super::*;
 use crate::facts::{Labels, Sink};
 
 fn of(text: &str) -> Facts {
-    facts("m.js", text.as_bytes())
+    facts("m.js", text.as_bytes(), &Outside::default())
 }
 
 fn flow(text: &str, sink: Sink) -> Labels {

@@ -8,7 +8,7 @@ pub use manifest::manifest;
 
 use super::measure;
 use crate::facts::Facts;
-use crate::flow::{self, Language, Table};
+use crate::flow::{self, Language, Outside, Table};
 use crate::program::Program;
 use ruff_python_ast::PySourceType;
 use std::borrow::Cow;
@@ -25,12 +25,12 @@ pub fn language() -> Language {
 const MAX_BYTES: usize = 8 << 20;
 
 /// The facts of a source file.
-pub fn facts(path: &str, bytes: &[u8]) -> Facts {
+pub fn facts(path: &str, bytes: &[u8], outside: &Outside) -> Facts {
     let (bytes, cut) = bytes.get(..MAX_BYTES).map_or((bytes, false), |head| (head, true));
     let text = String::from_utf8_lossy(bytes);
     let text = if path.ends_with(".pth") { executed_lines(&text) } else { text };
     let mut facts = match parsed(&text) {
-        Some((program, parsed)) => Facts { parsed, ..flow::facts(&program, language()) },
+        Some((program, parsed)) => Facts { parsed, ..flow::facts(&program, language(), outside) },
         None => Facts { cut_short: true, ..Facts::default() },
     };
     facts.cut_short |= cut;

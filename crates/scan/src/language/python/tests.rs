@@ -4,7 +4,7 @@ use super::*;
 use crate::facts::{Capability, Labels, Sink};
 
 fn of(text: &str) -> Facts {
-    facts("m.py", text.as_bytes())
+    facts("m.py", text.as_bytes(), &Outside::default())
 }
 
 fn flows(text: &str) -> Vec<(Sink, Labels, String)> {
@@ -77,7 +77,7 @@ fn a_reverse_shell_hands_its_socket_to_a_program() {
 #[test]
 fn a_pth_file_is_read_as_python_starts_it() {
     let text = "lib/folder\nimport os; os.system('x')\nexec('not run')\n";
-    let facts = facts("a.pth", text.as_bytes());
+    let facts = facts("a.pth", text.as_bytes(), &Outside::default());
     assert_eq!(facts.uses.iter().filter(|one| one.capability == Capability::Process).count(), 1);
     assert!(facts.uses.iter().all(|one| one.capability != Capability::DynamicCode));
 }

@@ -10,7 +10,7 @@ pub use manifest::manifest;
 
 use super::measure;
 use crate::facts::Facts;
-use crate::flow::{self, Language, Table};
+use crate::flow::{self, Language, Outside, Table};
 use crate::program::Program;
 use std::sync::LazyLock;
 
@@ -25,12 +25,12 @@ pub fn language() -> Language {
 }
 
 /// The facts of a source file.
-pub fn facts(_path: &str, bytes: &[u8]) -> Facts {
+pub fn facts(_path: &str, bytes: &[u8], outside: &Outside) -> Facts {
     let (head, cut) = bytes.get(..MAX_BYTES).map_or((bytes, false), |head| (head, true));
     let text = String::from_utf8_lossy(head);
     let (tokens, sound) = lex::tokens(&text);
     let program = lower::program(&tokens);
-    let mut facts = flow::facts(&program, language());
+    let mut facts = flow::facts(&program, language(), outside);
     facts.parsed = sound;
     facts.cut_short |= cut;
     facts.measures = measure::of(bytes, facts.measures);

@@ -5,7 +5,7 @@ use crate::facts::{Capability, Labels, Sink};
 use proptest::prelude::*;
 
 fn of(text: &str) -> Facts {
-    facts("src/lib.rs", text.as_bytes())
+    facts("src/lib.rs", text.as_bytes(), &Outside::default())
 }
 
 fn flow(facts: &Facts, sink: Sink, labels: Labels, part: &str) -> bool {

@@ -4,7 +4,7 @@ use super::Shell;
 use super::command::{Command, assignment};
 use super::known::FETCHERS;
 use crate::facts::{Capability, Labels, Sink};
-use crate::flow::secret;
+use crate::flow::{Outside, secret};
 
 /// Programs that run what they are given, and the option after which that is a text.
 const INTERPRETERS: &[(&str, &str)] = &[
@@ -290,11 +290,11 @@ impl Shell<'_> {
     fn code(&mut self, command: &Command, text: &str) {
         match command.program.as_str() {
             "python" | "python2" | "python3" => {
-                let facts = crate::language::python::facts("", text.as_bytes());
+                let facts = crate::language::python::facts("", text.as_bytes(), &Outside::default());
                 self.adopt(facts, command);
             }
             "node" | "bun" | "deno" => {
-                let facts = crate::language::javascript::facts("", text.as_bytes());
+                let facts = crate::language::javascript::facts("", text.as_bytes(), &Outside::default());
                 self.adopt(facts, command);
             }
             "perl" | "ruby" | "php" | "osascript" => self.text(text, command),
