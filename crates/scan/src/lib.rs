@@ -18,7 +18,7 @@ pub mod rules;
 pub mod unpack;
 
 use trustmill_core::port::scanner::Job;
-use trustmill_core::scan::Report;
+use trustmill_core::scan::{Conclusion, Report};
 
 /// The stack that a scan gets: parsers recurse, and what is nested as deeply as [`language`] lets it be needs this.
 pub(crate) const STACK: usize = 256 << 20;
@@ -33,6 +33,13 @@ pub fn scan(job: &Job) -> Option<Report> {
 /// Scans a published file on the stack of the caller.
 fn scan_here(job: &Job) -> Report {
     let package = package::read(job);
-    let findings = rules::apply(&package);
-    judge::report(job, &package, findings)
+    let report = judge::report(job, &package, rules::apply(&package));
+    match package.apart().filter(|_| report.conclusion == Conclusion::Block) {
+        // What follows only from several files at once is one inference further: it holds, and blocks nothing.
+        Some(apart) => {
+            let by_file = judge::report(job, &apart, rules::apply(&apart)).conclusion;
+            Report { conclusion: by_file.max(Conclusion::Hold), ..report }
+        }
+        None => report,
+    }
 }

@@ -63,6 +63,8 @@ pub struct File {
     pub facts: Arc<Facts>,
     /// Whether its facts were looked for.
     pub is_read: bool,
+    /// What it does by itself, where `facts` say what it does with what other files give it.
+    pub alone: Option<Arc<Facts>>,
 }
 
 impl File {
@@ -176,6 +178,22 @@ impl Package {
             .and_then(|at| self.files.get(at))
     }
 
+    /// The package as its files are one by one; `None` where nothing is known of several at once.
+    pub fn apart(&self) -> Option<Self> {
+        let previous = self.previous.as_deref();
+        let mut all = self.files.iter().chain(previous.iter().flat_map(|package| &package.files));
+        all.any(|file| file.alone.is_some()).then(|| {
+            let mut apart = self.clone();
+            let previous = apart.previous.as_deref_mut().map(|package| package.files.iter_mut());
+            for file in apart.files.iter_mut().chain(previous.into_iter().flatten()) {
+                if let Some(alone) = file.alone.take() {
+                    file.facts = alone;
+                }
+            }
+            apart
+        })
+    }
+
     /// Files of code, and those that hold commands, that can run without a test being started.
     pub fn code(&self) -> impl Iterator<Item = &File> {
         let runs =
@@ -200,7 +218,7 @@ fn read_one(job: &Job, version: &str, input: &Input, reading: Reading) -> Packag
     let unpack::Unpacked { files, oddities } = unpack::unpack(&input.name, &input.bytes);
     let files = files.into_iter().map(|(path, bytes)| {
         let kind = language::kind(&path, &bytes);
-        File { path, bytes, kind, when: When::Called, facts: Arc::default(), is_read: false }
+        File { path, bytes, kind, when: When::Called, facts: Arc::default(), is_read: false, alone: None }
     });
     let mut package = Package {
         ecosystem: job.ecosystem.clone(),

