@@ -124,8 +124,7 @@ fn one(item: &Item, options: Options, blobs: &mut git::Blobs) -> Result<Outcome,
     let start = cpu();
     let scanned = catch_unwind(AssertUnwindSafe(|| {
         let package = trustmill_scan::package::read(&job);
-        let findings = trustmill_scan::rules::apply(&package);
-        let report = trustmill_scan::judge::report(&job, &package, findings);
+        let report = trustmill_scan::judged(&job, &package);
         let cpu = cpu().saturating_sub(start);
         let code = if options.distinct { code(&package) } else { Sha256::of(b"") };
         (report, cpu, code)

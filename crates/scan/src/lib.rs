@@ -17,6 +17,7 @@ pub mod program;
 pub mod rules;
 pub mod unpack;
 
+use package::Package;
 use trustmill_core::port::scanner::Job;
 use trustmill_core::scan::{Conclusion, Report};
 
@@ -32,8 +33,12 @@ pub fn scan(job: &Job) -> Option<Report> {
 
 /// Scans a published file on the stack of the caller.
 fn scan_here(job: &Job) -> Report {
-    let package = package::read(job);
-    let report = judge::report(job, &package, rules::apply(&package));
+    judged(job, &package::read(job))
+}
+
+/// What is found in a package that was read, and what is concluded.
+pub fn judged(job: &Job, package: &Package) -> Report {
+    let report = judge::report(job, package, rules::apply(package));
     match package.apart().filter(|_| report.conclusion == Conclusion::Block) {
         // What follows only from several files at once is one inference further: it holds, and blocks nothing.
         Some(apart) => {

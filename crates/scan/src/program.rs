@@ -59,6 +59,8 @@ pub enum Expr {
     Arithmetic(&'static str, Box<Expr>, Box<Expr>),
     /// Array, tuple, set. A comprehension is the list of its element.
     List(Vec<Expr>, At),
+    /// A comprehension over one thing: the variable, what is walked over, the element.
+    Each(Box<Pattern>, Box<Expr>, Box<Expr>),
     /// Object, dict. Keys that are spread in have the key [`Expr::Nothing`].
     Map(Vec<(Expr, Expr)>, At),
     /// A function as a value.

@@ -31,6 +31,33 @@ const KEEPS: [&str; 12] = [
     "concat",
 ];
 
+/// Whether a function signs: what it gives shows what was signed, which comes first, and not the key.
+fn signs(name: &str) -> bool {
+    let name = name.rsplit('.').next().unwrap_or(name);
+    matches!(name, "sign" | "signRequest" | "sign_request" | "presign" | "createHmac" | "hmac")
+}
+
+/// Whether a function puts what its first argument names at the place that its second does.
+fn moves(path: &str) -> bool {
+    const MOVES: [&str; 14] = [
+        "rename",
+        "replace",
+        "symlink",
+        "move",
+        "copy",
+        "copy2",
+        "copyfile",
+        "copytree",
+        "renameSync",
+        "symlinkSync",
+        "copyFile",
+        "copyFileSync",
+        "cp",
+        "cpSync",
+    ];
+    path.rsplit('.').next().is_some_and(|name| MOVES.contains(&name))
+}
+
 /// A call whose parts have been looked at.
 struct Seen {
     path: Option<Rc<str>>,
@@ -156,7 +183,9 @@ impl<'p> Engine<'p, '_> {
         let mut result = match (callee.function, api) {
             _ if gives > 0 => Value::default(),
             (Some(function), None) if self.foreign.has(function) => {
-                let value = self.call_unknown(&seen, name);
+                let name = name.map(str::to_owned);
+                let name = name.or_else(|| self.foreign.name(function).map(str::to_owned));
+                let value = self.call_unknown(&seen, name.as_deref());
                 self.call_foreign(function, &seen.args, value)
             }
             (Some(function), None) => self.call_known(function, &seen),
@@ -373,6 +402,12 @@ impl<'p> Engine<'p, '_> {
             && let Some(folded) = fold::method(&seen.receiver, name, &seen.args)
         {
             let labels = folded.labels.and(labels);
+            if let (Some(text), Some(how), "join") = (folded.known_text().cloned(), &folded.decoded, name)
+                && texts::is_interesting(&text)
+            {
+                self.hidden(&text, how, seen.at);
+                return Value { labels: labels.and(Labels::DECODED), path: None, ..folded };
+            }
             return Value { labels, path: None, ..folded };
         }
         // Methods of the environment: `os.environ.get("X")`.
@@ -382,6 +417,10 @@ impl<'p> Engine<'p, '_> {
         {
             return self.variable(&text.clone(), seen.at);
         }
+        let labels = match name.is_some_and(signs) {
+            true => seen.receiver.labels.and(seen.args.first().map_or(Labels::NONE, |first| first.labels)),
+            false => labels,
+        };
         // What is computed with a key is not the key: a signature, an address.
         let keeps = name.is_some_and(|name| KEEPS.contains(&name));
         let labels = if keeps { labels } else { labels.without(GIVEN) };
@@ -430,6 +469,10 @@ impl<'p> Engine<'p, '_> {
         if !api.source.is_empty() {
             let file = api.source.has(Labels::FILE);
             let secrets = all_texts.iter().filter(|_| file).map(|text| secret::of_path(text));
+            let service =
+                api.source.has(Labels::NETWORK) && all_texts.iter().any(|text| secret::is_metadata(text));
+            let token = if service { Labels::TOKEN_FILE } else { Labels::NONE };
+            let secrets = secrets.chain(std::iter::once(token));
             let carried = result.labels.and(api.source).and(seen.receiver.labels);
             result.labels = secrets.fold(carried, Labels::and);
         } else if api.sink.is_none() && api.capabilities.is_empty() {
@@ -466,7 +509,9 @@ impl<'p> Engine<'p, '_> {
             Sink::Write => {
                 self.code_in(seen, "a text that is written");
                 let named = seen.receiver.part("name").and_then(|name| name.text.clone());
-                let target = named.or_else(|| seen.args.first().and_then(|arg| arg.text.clone()));
+                let arg = |at: usize| seen.args.get(at).and_then(|arg| arg.text.clone());
+                let moved = arg(1).filter(|_| moves(path));
+                let target = named.or(moved).or_else(|| arg(0));
                 self.record_flow(sink, labels, path, target.as_deref(), seen.at);
             }
             Sink::Send => {
@@ -590,6 +635,15 @@ impl<'p> Engine<'p, '_> {
             Action::Character => {
                 let known = fold::characters(&seen.args);
                 known.unwrap_or_else(|| Value::labelled(seen.labels().and(Labels::DECODED)))
+            }
+            Action::Code => {
+                let text = first.and_then(Value::known_text);
+                let mut characters = text.map(|text| text.chars()).into_iter().flatten();
+                let number = match (characters.next(), characters.next()) {
+                    (Some(only), None) => Some(f64::from(u32::from(only))),
+                    _ => None,
+                };
+                Value { number, ..Value::labelled(seen.labels()) }
             }
             Action::Pipe => self.pipe(&seen.receiver, seen.args.first(), seen.at),
             Action::Copy => match first {

@@ -347,6 +347,7 @@ impl<'p> Engine<'p, '_> {
                 }
                 Value::of_parts(parts)
             }
+            Expr::Each(variable, over, element) => self.each(variable, over, element),
             Expr::Function(function) => self.function(function),
             Expr::Either(options) => {
                 let mut value = Value::default();
@@ -532,6 +533,33 @@ impl<'p> Engine<'p, '_> {
             self.record_text(&text, at, self.layer);
         }
         Value { text: known.then(|| text.into()), decoded, ..Value::labelled(labels) }
+    }
+
+    /// `[f(x) for x in y]`. Where every `y` is known, so may be every `f(x)`: this is how texts are deciphered.
+    fn each(&mut self, variable: &'p Pattern, over: &'p Expr, element: &'p Expr) -> Value {
+        let over = self.eval(over);
+        let items = fold::items(&over).filter(|_| !matches!(element, Expr::Name(..)));
+        let Some(items) = items else {
+            self.bind(variable, Value::labelled(over.labels));
+            let value = self.eval(element);
+            return fold::list(vec![value]);
+        };
+        let recording = self.recording;
+        let mut values = Vec::with_capacity(items.len());
+        for item in items {
+            self.bind(variable, item);
+            let value = self.eval(element);
+            // What the first does, all do.
+            self.recording = false;
+            let known = value.known_text().is_some() || value.number.is_some();
+            values.push(value);
+            if !known {
+                values.drain(..values.len() - 1);
+                break;
+            }
+        }
+        self.recording = recording;
+        fold::list(values)
     }
 
     fn list(&mut self, items: &'p [Expr], at: At) -> Value {

@@ -42,7 +42,10 @@ pub(super) fn method(object: &Value, method: &str, args: &[Value]) -> Option<Val
             if given.parts.is_none() && text.is_empty() {
                 return given.known_text().map(|_| Value { path: None, ..given.clone() });
             }
-            join(given.parts.as_ref()?, text)?
+            let parts = given.parts.as_ref()?;
+            let decoded = parts.iter().find_map(|(_, part)| part.decoded.clone());
+            let text = join(parts, text)?.into();
+            return Some(Value { text: Some(text), decoded, ..object.clone() });
         }
         "split" => return split(text, arg(0).unwrap_or(" ")),
         "charAt" => text.chars().nth(index(number(0)?)?)?.to_string(),
@@ -134,6 +137,24 @@ fn split(text: &str, at: &str) -> Option<Value> {
     Some(list(pieces))
 }
 
+/// What is walked over, one by one, where all of it is known: the characters of a text, the items of a list.
+pub(super) fn items(value: &Value) -> Option<Vec<Value>> {
+    const MOST: usize = 4_096;
+    let is_known = |value: &Value| value.known_text().is_some() || value.number.is_some();
+    let items: Vec<Value> = match (&value.parts, value.known_text()) {
+        (Some(parts), _)
+            if parts.iter().all(|(key, part)| is_known(part) && key.parse::<usize>().is_ok()) =>
+        {
+            parts.iter().map(|(_, part)| part.clone()).collect()
+        }
+        (None, Some(text)) => {
+            text.chars().map(|c| Value { text: Some(c.to_string().into()), ..value.clone() }).collect()
+        }
+        _ => return None,
+    };
+    (2..=MOST).contains(&items.len()).then_some(items)
+}
+
 /// A number as a position.
 pub(super) fn index(number: f64) -> Option<usize> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked below")]
@@ -169,6 +190,8 @@ pub(super) fn arithmetic(operator: &str, left: f64, right: f64) -> Option<f64> {
         "*" => left * right,
         "/" | "//" if right != 0.0 => left / right,
         "%" if right != 0.0 => left % right,
+        // As Python has it.
+        "mod" if right != 0.0 => left.rem_euclid(right),
         "^" => number(whole(left)? ^ whole(right)?),
         "&" => number(whole(left)? & whole(right)?),
         "|" => number(whole(left)? | whole(right)?),

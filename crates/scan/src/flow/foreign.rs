@@ -160,6 +160,11 @@ impl Known {
         self.get(function).is_some()
     }
 
+    /// The name of a function in its own file.
+    pub(super) fn name(&self, function: usize) -> Option<&str> {
+        self.get(function).map(|(_, name, _)| &**name)
+    }
+
     fn get(&self, function: usize) -> Option<&(Box<str>, Box<str>, Vec<Carried>)> {
         self.names.get(function.checked_sub(FIRST)?)
     }

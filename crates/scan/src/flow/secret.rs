@@ -123,6 +123,11 @@ pub(crate) fn of_path(path: &str) -> Labels {
     }
 }
 
+/// Whether an address is of the service that gives a machine of a cloud its tokens.
+pub(crate) fn is_metadata(address: &str) -> bool {
+    ["169.254.169.254", "metadata.google.internal"].iter().any(|host| address.contains(host))
+}
+
 /// Commands that print a secret, by words that follow one another in them.
 const GIVERS: &[&[&str]] = &[
     &["git", "credential", "fill"],

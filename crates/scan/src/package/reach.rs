@@ -51,6 +51,11 @@ pub fn follow(package: &mut Package, resolve: Resolve) {
     let paths: Vec<String> = package.files.iter().map(|file| file.path.clone()).collect();
     let name = package.manifest.name.clone();
     let files = Files::new(&paths, &name);
+    // Where everything is an example, nothing is.
+    let all_aside = !package.files.iter().any(|file| {
+        file.kind.is_code() && !file.bytes.is_empty() && !is_aside(&file.path) && file.path != "setup.py"
+    });
+    let is_aside = |path: &str| is_aside(path) && !all_aside;
     let mut reached: Vec<Option<When>> = vec![None; paths.len()];
     let mut stages: Vec<When> =
         package.files.iter().map(|file| file.when).filter(|when| *when > When::Called).collect();
@@ -70,7 +75,8 @@ pub fn follow(package: &mut Package, resolve: Resolve) {
             *slot = Some(stage);
             let Some(file) = package.files.get_mut(at) else { continue };
             package.reading.reached(file, stage);
-            read_as_code(file, stage, &mut package.reading);
+            let language = if package.ecosystem == "pypi" { Kind::Python } else { Kind::JavaScript };
+            read_as_code(file, stage, language, &mut package.reading);
             let from = file.path.split("!/").next().unwrap_or(&file.path);
             for module in names(file) {
                 queue.extend(resolve(&files, from, &module));
@@ -91,14 +97,15 @@ pub fn follow(package: &mut Package, resolve: Resolve) {
 }
 
 /// What is run or imported is code, whatever its name says.
-fn read_as_code(file: &mut File, stage: When, reading: &mut Reading) {
+fn read_as_code(file: &mut File, stage: When, language: Kind, reading: &mut Reading) {
     let is_text = matches!(file.kind, Kind::Text) && stage > When::Called;
     let extension = file.path.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map(|(_, end)| end);
     let is_prose = matches!(extension, Some("md" | "css" | "html" | "map" | "svg" | "csv" | "wasm" | "txt"));
-    if is_text && (!is_prose || looks_like_code(&file.bytes)) {
-        let facts = reading.facts(Kind::JavaScript, &file.path, &file.bytes);
-        if facts.parsed {
-            file.kind = Kind::JavaScript;
+    if is_text && (!is_prose || language == Kind::JavaScript && looks_like_code(&file.bytes)) {
+        let facts = reading.facts(language, &file.path, &file.bytes);
+        // Prose may be Python as well; it does nothing then.
+        if facts.parsed && (language == Kind::JavaScript || !facts.uses.is_empty()) {
+            file.kind = language;
             file.facts = facts;
         }
     }

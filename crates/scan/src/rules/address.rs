@@ -175,6 +175,14 @@ pub(super) fn is_bare(text: &str) -> bool {
     text.contains("://") && has_public_ipv4(text)
 }
 
+/// Whether an address is of another machine, in the clear and at a port that no page has.
+pub(super) fn is_open(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix("http://") else { return false };
+    let end = rest.split(['/', '?', '\u{FFFC}']).next().unwrap_or_default();
+    let port = end.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    host(text).is_some() && port.is_some_and(|port| !matches!(port, 0 | 80 | 443))
+}
+
 /// What is known of an address, or of a text that holds one.
 pub(super) fn reputation(text: &str) -> Reputation {
     let lower = text.to_ascii_lowercase();
@@ -221,6 +229,16 @@ mod tests {
         assert_eq!(reputation("http://127.0.0.1/a"), Reputation::Plain);
         assert_eq!(reputation("https://example.com/1.2.3.4"), Reputation::Plain);
         assert_eq!(reputation("1.2.3"), Reputation::Plain);
+    }
+
+    #[test]
+    fn a_port_of_its_own_in_the_clear_is_told() {
+        assert!(is_open("http://a.example:4242/x") && is_open("http://192.0.2.1:3000"));
+        for near in
+            ["http://a.example/x", "https://a.example:8443/", "http://localhost:80/", "http://10.0.0.1:8000/"]
+        {
+            assert!(!is_open(near), "{near}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A file is written with what another machine answered, and then started.
 
 use super::{Found, Rule, acts};
-use crate::facts::{Capability, Labels, Sink};
+use crate::facts::{Capability, Flow, Labels, Sink};
 use crate::language::shell;
 use crate::package::{File, Package};
 use trustmill_core::scan::Family;
@@ -28,6 +28,11 @@ impl Rule for DownloadThenRun {
 
     fn judge(&self, package: &Package, found: &mut Found<'_>) {
         for file in package.code() {
+            if let Some(flow) = file.facts.flows.iter().find(|flow| is_disguised_program(flow)) {
+                let what =
+                    format!("{} writes a program, out of what another machine gave as a text", flow.api);
+                found.at(85, file, flow.at, flow.layer, what);
+            }
             let Some((target, at)) = written(file) else { continue };
             let name = target.rsplit(['/', '\\']).next().unwrap_or(&target).to_owned();
             let runs = file.facts.flows.iter().filter(|flow| flow.sink == Sink::Run);
@@ -62,6 +67,16 @@ impl Rule for DownloadThenRun {
             }
         }
     }
+}
+
+/// Whether a program is written that came as an encoded text: a server of programs gives them as they are.
+fn is_disguised_program(flow: &Flow) -> bool {
+    const ENDINGS: [&str; 8] = [".exe", ".dll", ".scr", ".bat", ".cmd", ".ps1", ".vbs", ".pyd"];
+    let named = |text: &str| ENDINGS.iter().any(|ending| text.to_ascii_lowercase().ends_with(ending));
+    flow.sink == Sink::Write
+        && flow.labels.has(Labels::NETWORK)
+        && flow.labels.has(Labels::DECODED)
+        && flow.text.as_deref().is_some_and(named)
 }
 
 /// Whether a command does something with files, and starts none of them.

@@ -58,6 +58,11 @@ impl Rule for Exfiltration {
                 if told && acts(file, flow.reached) && !large(file) {
                     weight = weight.max(72);
                 }
+                // Nor does a service that anybody should trust listen in the clear at a door of its own.
+                let open = flow.text.as_deref().is_some_and(address::is_open);
+                if open && flow.labels.has(Labels::HOST.and(Labels::FILE)) && !large(file) {
+                    weight = weight.max(80);
+                }
                 // Nor did who imports a module that the package itself has no use for.
                 if is_lone(file, flow.reached) && flow.labels.has(Labels::HOST.and(Labels::SECRET_VARIABLE)) {
                     weight = weight.max(82);
@@ -196,6 +201,12 @@ fn weight(file: &File, flow: &Flow, to: Reputation) -> Option<(u8, &'static str)
         }
         () if labels.has(Labels::OUTPUT) => (graded(drop, bare, 40), "the output of a program"),
         () if labels.has(Labels::HOST) => (graded(drop, bare, 60), "who and where the machine is"),
+        () if labels.has(Labels::FILE) && address::is_bare(address) && !large(file) => {
+            (80, "the contents of a file")
+        }
+        () if labels.has(Labels::FILE) && address::is_open(address) && !large(file) => {
+            (80, "the contents of a file")
+        }
         () if labels.has(Labels::FILE) && drop => (60, "the contents of a file"),
         () if drop => (55, "something"),
         // A service that anybody should trust has a name.

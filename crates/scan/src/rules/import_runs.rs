@@ -46,7 +46,7 @@ fn weighed(file: &File, flow: &Flow) -> Option<(u8, String)> {
     let text = flow.text.as_deref()?;
     match flow.sink {
         Sink::Send => {
-            let host = address::host(text)?;
+            let host = address::named(text)?;
             Some((72, format!("talks to {host}")))
         }
         // What scripts within do is told by flows of their own.

@@ -21,6 +21,7 @@ mod hidden_command;
 mod import_runs;
 mod install_command;
 mod install_runs;
+mod install_writes;
 mod lone_bytecode;
 mod memory_injection;
 mod miner;
@@ -37,6 +38,7 @@ mod obfuscation_jump;
 mod odd_archive;
 mod persistence;
 mod pickle_code;
+mod placeholder;
 mod protection_off;
 mod provenance_change;
 mod reverse_shell;
@@ -93,6 +95,7 @@ pub const ALL: &[&dyn Rule] = &[
     &spying::Spying,
     &agent_abuse::AgentAbuse,
     &install_runs::InstallRuns,
+    &install_writes::InstallWrites,
     &import_runs::ImportRuns,
     &hidden_command::HiddenCommand,
     &hidden_address::HiddenAddress,
@@ -114,6 +117,7 @@ pub const ALL: &[&dyn Rule] = &[
     &module_taken::ModuleTaken,
     &typosquat::Typosquat,
     &dependency_confusion::DependencyConfusion,
+    &placeholder::Placeholder,
 ];
 
 /// Whether a file is a whole program in one, where data-flow within a file takes much for possible that is not. A bundle

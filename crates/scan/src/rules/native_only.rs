@@ -37,6 +37,10 @@ impl Rule for NativeOnly {
         if native.is_empty() || sources().map(|file| file.bytes.len()).sum::<usize>() > HARDLY {
             return;
         }
+        if let Some(file) = unbuilt(package) {
+            let what = "a source distribution has a compiled module and hardly any source";
+            found.file(82, file, what);
+        }
         for file in sources().filter(|file| file.when == When::Imported) {
             if let Some((at, name)) = called(file, &native).or_else(|| loaded(file, &native)) {
                 let what = format!("importing runs {name}, which is compiled; there is hardly anything else");
@@ -44,6 +48,19 @@ impl Rule for NativeOnly {
             }
         }
     }
+}
+
+/// A compiled module of Python in a source distribution, whose point is that everybody can build it, without anything that
+/// it could be built from.
+fn unbuilt(package: &Package) -> Option<&File> {
+    const SOURCES: [&str; 14] =
+        [".c", ".cc", ".cpp", ".cxx", ".h", ".pyx", ".pxd", ".rs", ".go", ".f90", ".f", ".zig", ".nim", ".m"];
+    let has = |end: &str| package.files.iter().any(|file| file.path.ends_with(end));
+    let is_source = package.file("PKG-INFO").is_some() && package.ecosystem == "pypi";
+    let module = |file: &&File| {
+        file.kind == Kind::Native && (file.path.ends_with(".pyd") || file.path.ends_with(".so"))
+    };
+    package.files.iter().find(module).filter(|_| is_source && !SOURCES.iter().any(|end| has(end)))
 }
 
 /// The name of a module: of `a/_core.cpython-312-x86_64-linux-gnu.so` it is `_core`.

