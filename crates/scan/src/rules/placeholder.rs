@@ -2,7 +2,7 @@
 //! attack. Whoever asks for it meant another one, or gets what its next release will be.
 
 use super::{Found, Rule};
-use crate::package::{File, Kind, Package};
+use crate::package::{File, Package};
 use aho_corasick::AhoCorasick;
 use std::sync::LazyLock;
 use trustmill_core::scan::{Family, Place, When};
@@ -12,8 +12,6 @@ pub(super) struct Placeholder;
 
 /// Bytes of code that a package may have and still be taken at its word.
 const SMALL: usize = 8 << 10;
-/// Bytes of code, without `setup.py`, that are as good as none: a docstring, a version, a greeting.
-const NONE: usize = 120;
 
 impl Rule for Placeholder {
     fn id(&self) -> &'static str {
@@ -56,9 +54,8 @@ fn code(package: &Package) -> impl Iterator<Item = &File> {
     package.files.iter().filter(|file| file.kind.is_code() && file.path != "setup.py")
 }
 
-/// Whether a package has no more than what every package has.
+/// Whether a source distribution has no more than what every one has. A wheel may be made of nothing for reasons of its own.
 fn is_empty(package: &Package) -> bool {
-    let manifest = &package.manifest;
     let named = |file: &File| {
         let name = file.path.rsplit('/').next().unwrap_or(&file.path).to_ascii_lowercase();
         let stem = name.split('.').next().unwrap_or(&name);
@@ -67,17 +64,12 @@ fn is_empty(package: &Package) -> bool {
         let kept = file.path.contains(".egg-info/") || file.path.contains(".dist-info/");
         kept || about.contains(&stem) || built.contains(&stem)
     };
+    let blank = |file: &File| file.bytes.iter().all(u8::is_ascii_whitespace);
     // One that was cut, or did not open, is something else.
-    let read = package.oddities.is_empty() && package.files.len() >= 3 && !manifest.name.is_empty();
-    let rest: usize = package.files.iter().filter(|file| !named(file)).map(|file| file.bytes.len()).sum();
-    let only_code =
-        package.files.iter().all(|file| named(file) || file.kind == Kind::Python || file.bytes.is_empty());
+    let read = package.oddities.is_empty() && package.file("PKG-INFO").is_some();
+    let nothing = package.files.iter().all(|file| named(file) || blank(file));
     let setup = package.file("setup.py").map_or(0, |file| file.bytes.len());
-    read && rest <= NONE
-        && only_code
-        && setup <= 4 << 10
-        && manifest.dependencies.is_empty()
-        && !requires(package)
+    read && nothing && setup <= 4 << 10 && package.manifest.dependencies.is_empty() && !requires(package)
 }
 
 /// Whether a source distribution names dependencies, which its metadata may leave out.
