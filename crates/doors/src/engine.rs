@@ -370,9 +370,27 @@ impl Engine {
             }
             _ => Vec::new(),
         };
-        let (session, call, label, readers) = (session.into(), number, label.secrecy, label.readers);
-        let event = Event::Ended { session, call, outcome, answer: digest, minted, label, readers, wrote };
+        let unread = outcome == Outcome::Done && tool.after.is_some() && {
+            let look = call.look_after(&tool, said.unwrap_or(&Value::Null));
+            look.is_none_or(|look| !inner.state.pins.contains_key(&look.name()))
+        };
+        let event = Event::Ended {
+            session: session.to_owned(),
+            call: number,
+            outcome,
+            answer: digest,
+            minted,
+            label: label.secrecy,
+            readers: label.readers,
+            wrote,
+        };
         self.append(&mut inner, event)?;
+        if unread {
+            // Nobody will read it back: the server has no tool for it, or its answer does not name what to read.
+            let (session, verdict, about) = (session.to_owned(), Verdict::Unread, String::new());
+            let event = Event::ReadBack { session, call: number, found: None, verdict, about };
+            self.append(&mut inner, event)?;
+        }
         Ok(())
     }
 
@@ -383,9 +401,7 @@ impl Engine {
         let read = catalogue.read(answer);
         let look = call.look_after(&catalogue.tool(&call.tool), read.as_ref().unwrap_or(answer))?;
         // A catalogue describes many servers of a kind, and not each of them has every tool.
-        let inner = self.lock();
-        let lists = |call: &Call| inner.state.pins.contains_key(&call.name());
-        (lists(&look) || !lists(call)).then_some(look)
+        self.lock().state.pins.contains_key(&look.name()).then_some(look)
     }
 
     /// What was read back after a call. Where it is not what the call should have done, nothing that was leased goes on.

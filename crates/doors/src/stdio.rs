@@ -6,7 +6,7 @@ use crate::desk::{Desk, Told};
 use crate::engine::{Answer, ReadBack};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{mpsc, oneshot};
@@ -24,6 +24,25 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 /// The most calls that wait for their answers at once.
 const MOST_OPEN: usize = 1000;
 
+/// The most pages of a server's list of tools that the guard reads by itself.
+const MOST_PAGES: usize = 100;
+
+/// Requests that decide nothing: they pass. What is unknown may do anything, tasks would end behind the record's back.
+const PASSED: [&str; 12] = [
+    "initialize",
+    "ping",
+    "server/discover",
+    "subscriptions/listen",
+    "prompts/list",
+    "prompts/get",
+    "resources/list",
+    "resources/templates/list",
+    "resources/subscribe",
+    "resources/unsubscribe",
+    "completion/complete",
+    "logging/setLevel",
+];
+
 /// One client, one server, one session.
 pub struct Proxy {
     desk: Arc<dyn Desk>,
@@ -31,6 +50,8 @@ pub struct Proxy {
     server: String,
     open: Mutex<HashMap<String, Open>>,
     looks: AtomicU64,
+    /// Whether the server's tools were not compared with what was pinned, or it said since that they changed.
+    changed: AtomicBool,
 }
 
 /// A request that the server has not answered yet.
@@ -41,7 +62,12 @@ enum Open {
         /// What its message says of itself (`_meta`).
         about: Option<Value>,
     },
-    Listing,
+    Listing {
+        /// Whether it is the list from its beginning.
+        first: bool,
+    },
+    /// What both sides can do.
+    Greeting,
     /// Something that the guard itself asked.
     Look(oneshot::Sender<Value>),
     Other,
@@ -50,7 +76,8 @@ enum Open {
 impl Proxy {
     /// A proxy for a server that the operator names `server`, deciding in `session`.
     pub fn new(desk: Arc<dyn Desk>, session: String, server: String) -> Arc<Self> {
-        Arc::new(Self { desk, session, server, open: Mutex::new(HashMap::new()), looks: AtomicU64::new(0) })
+        let (open, looks, changed) = (Mutex::default(), AtomicU64::new(0), AtomicBool::new(true));
+        Arc::new(Self { desk, session, server, open, looks, changed })
     }
 
     /// Passes messages until either side ends.
@@ -158,6 +185,9 @@ impl Proxy {
         if !(id.is_string() || id.is_i64() || id.is_u64()) {
             return Passing::Back(failure(&Value::Null, -32600, "an id is a text or a whole number"));
         }
+        if message.get("params").is_some_and(|params| !(params.is_object() || params.is_null())) {
+            return Passing::Back(failure(&id, -32602, "the parameters of a request are an object"));
+        }
         if self.opened().len() >= MOST_OPEN {
             return Passing::Back(failure(&id, -32000, "too many calls wait for their answers"));
         }
@@ -174,8 +204,13 @@ impl Proxy {
                 Ok(opened) => opened,
                 Err(refused) => return Passing::Back(refused.error(&id)),
             },
-            "tools/list" => Open::Listing,
-            _ => Open::Other,
+            "tools/list" => Open::Listing { first: message.pointer("/params/cursor").is_none() },
+            "initialize" => {
+                drop_tasks(message.pointer_mut("/params/capabilities"));
+                Open::Greeting
+            }
+            method if PASSED.contains(&method) => Open::Other,
+            _ => return Passing::Back(failure(&id, -32601, "the guard passes no such request on")),
         };
         self.opened().insert(key, opened);
         Passing::On(message)
@@ -188,7 +223,23 @@ impl Proxy {
             return Err(Refused::Malformed("a tool call names its tool".into()));
         };
         let arguments = params.get("arguments").cloned().unwrap_or_default();
+        // Work that outlives its answer would end behind the record's back.
+        message.get_mut("params").and_then(Value::as_object_mut).and_then(|params| params.remove("task"));
         self.decide(&tool, arguments, message, server).await
+    }
+
+    /// Has all tools of the server compared with what was pinned: a client need not ask for them, nor again after a change.
+    async fn compare(&self, on_behalf_of: &Value, server: &mpsc::Sender<Vec<u8>>) {
+        let mut cursor: Option<String> = None;
+        for _ in 0..MOST_PAGES {
+            let params = cursor.take().map_or_else(|| json!({}), |cursor| json!({ "cursor": cursor }));
+            let Some(message) = self.ask("tools/list", params, on_behalf_of, server).await else { return };
+            cursor = message.pointer("/result/nextCursor").and_then(Value::as_str).map(str::to_owned);
+            review(self.desk.as_ref(), &self.server, message).await;
+            if cursor.is_none() {
+                return;
+            }
+        }
     }
 
     /// Decides over reading a resource.
@@ -206,6 +257,10 @@ impl Proxy {
     ) -> Result<Open, Refused> {
         let call = Call::new(&self.server, tool, arguments, Limits::default())
             .map_err(|error| Refused::Malformed(error.to_string()))?;
+        if tool != RESOURCES && self.changed.swap(false, Ordering::Relaxed) {
+            let compared = self.compare(message, server);
+            let _ = tokio::time::timeout(PATIENCE, compared).await;
+        }
         let answer = match self.desk.look_first(&call).await {
             None => self.desk.decide(&self.session, &call).await,
             Some(look) => {
@@ -235,10 +290,31 @@ impl Proxy {
         on_behalf_of: &Value,
         server: &mpsc::Sender<Vec<u8>>,
     ) -> Option<Value> {
-        let id = json!(format!("guard-{}", self.looks.fetch_add(1, Ordering::Relaxed)));
+        let params = json!({ "name": look.tool, "arguments": look.arguments });
+        self.ask("tools/call", params, on_behalf_of, server).await
+    }
+
+    /// Asks the server something of the guard's own.
+    async fn ask(
+        &self,
+        method: &str,
+        mut params: Value,
+        on_behalf_of: &Value,
+        server: &mpsc::Sender<Vec<u8>>,
+    ) -> Option<Value> {
         let (tell, told) = oneshot::channel();
-        self.opened().insert(id.to_string(), Open::Look(tell));
-        let mut params = json!({ "name": look.tool, "arguments": look.arguments });
+        let id = {
+            let mut open = self.opened();
+            // A client may have named a request of its own like one of these.
+            let id = loop {
+                let id = json!(format!("guard-{}", self.looks.fetch_add(1, Ordering::Relaxed)));
+                if !open.contains_key(&id.to_string()) {
+                    break id;
+                }
+            };
+            open.insert(id.to_string(), Open::Look(tell));
+            id
+        };
         if let Some(mut meta) = on_behalf_of.pointer("/params/_meta").filter(|meta| meta.is_object()).cloned()
         {
             // Since revision 2026-07-28 every request says itself which revision it follows and what its client can.
@@ -246,7 +322,7 @@ impl Proxy {
             meta.as_object_mut().and_then(|meta| meta.remove("progressToken"));
             put(&mut params, "_meta", meta);
         }
-        let message = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });
+        let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
         let sent = async {
             server.send(line(&message)).await.ok()?;
             told.await.ok()
@@ -282,8 +358,10 @@ impl Proxy {
         server: &mpsc::WeakSender<Vec<u8>>,
     ) -> Option<Vec<u8>> {
         let message: Value = serde_json::from_slice(&text).ok()?;
-        let answers = message.get("method").is_none();
-        if !answers {
+        if let Some(method) = message.get("method") {
+            if method == "notifications/tools/list_changed" {
+                self.changed.store(true, Ordering::Relaxed);
+            }
             return Some(text);
         }
         let id = message.get("id").filter(|id| !id.is_null())?;
@@ -296,7 +374,16 @@ impl Proxy {
                 let _ = tell.send(message);
                 None
             }
-            Open::Listing => {
+            Open::Greeting => {
+                let mut message = message;
+                drop_tasks(message.pointer_mut("/result/capabilities"));
+                Some(line(&message))
+            }
+            Open::Listing { first } => {
+                if first && message.pointer("/result/tools").is_some_and(Value::is_array) {
+                    let more = message.pointer("/result/nextCursor").is_some();
+                    self.changed.fetch_and(more, Ordering::Relaxed);
+                }
                 let shown = review(self.desk.as_ref(), &self.server, message).await;
                 Some(shown.map_or(text, |message| line(&message)))
             }
@@ -352,6 +439,11 @@ pub(crate) async fn review(desk: &dyn Desk, server: &str, mut message: Value) ->
     let before = tools.len();
     tools.retain(|tool| name(tool).is_none_or(|name| !held.holds(server, &name)));
     (tools.len() < before).then_some(message)
+}
+
+/// Work that outlives its answer is nothing that either side can do here.
+fn drop_tasks(capabilities: Option<&mut Value>) {
+    capabilities.and_then(Value::as_object_mut).and_then(|capabilities| capabilities.remove("tasks"));
 }
 
 /// Where a message goes.
@@ -457,7 +549,7 @@ pub(crate) fn line(message: &Value) -> Vec<u8> {
     line
 }
 
-async fn write_all(mut to: impl AsyncWrite + Unpin, mut from: mpsc::Receiver<Vec<u8>>) {
+pub(crate) async fn write_all(mut to: impl AsyncWrite + Unpin, mut from: mpsc::Receiver<Vec<u8>>) {
     while let Some(message) = from.recv().await {
         if to.write_all(&message).await.is_err() || to.flush().await.is_err() {
             return;

@@ -56,7 +56,7 @@ impl Hub {
             changes.mark_unchanged();
         }
         let digest = call.digest();
-        let (id, mut told) = self.ask_client();
+        let (mut id, mut told) = self.ask_client();
         stream.push(&self.question(&id, &plan, answer));
         let end = tokio::time::Instant::now() + HELD;
         let again = loop {
@@ -76,7 +76,8 @@ impl Hub {
                         break accepted;
                     }
                     // The page is open: now it is the person's turn.
-                    (_, told) = self.ask_client();
+                    self.forget_question(&id);
+                    (id, told) = self.ask_client();
                 }
                 true = changed => {
                     if !self.desk.waits(&self.session, &digest) {

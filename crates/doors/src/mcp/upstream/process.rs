@@ -1,23 +1,27 @@
 //! A server that is a process of the guard's: one JSON-RPC message a line over its standard input and output.
 
 use super::{Arrival, Lost, Sink, Waiting, Way};
-use crate::stdio::{Line, line, next_line};
+use crate::stdio::{Line, line, next_line, write_all};
 use async_trait::async_trait;
 use serde_json::Value;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::Arc;
-use tokio::io::{AsyncWriteExt as _, BufReader};
-use tokio::process::{Child, ChildStdin, Command};
-use tokio::sync::Mutex;
+use std::sync::{Arc, PoisonError};
+use tokio::io::BufReader;
+use tokio::process::{Child, Command};
+use tokio::sync::{Mutex, mpsc};
 use trustmill_core::port::registry::Secret;
 
 /// The process; it ends with this.
 pub(super) struct Process {
-    to: Mutex<Option<ChildStdin>>,
+    /// Whole lines: a request that is given up while it is written leaves no half of one behind.
+    to: std::sync::Mutex<Option<mpsc::Sender<Vec<u8>>>>,
     child: Mutex<Child>,
     reader: tokio::task::JoinHandle<()>,
 }
+
+/// Lines that a server may leave unread before it is waited for.
+const UNREAD: usize = 64;
 
 /// What a server gets of the guard's own environment: not the credentials of other servers.
 const INHERITED: [&str; 8] = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE"];
@@ -60,23 +64,23 @@ pub(super) fn start(
         waiting.give_up();
         sink(Arrival::Gone);
     });
-    Ok(Process { to: Mutex::new(Some(to)), child: Mutex::new(child), reader })
+    let (sender, lines) = mpsc::channel(UNREAD);
+    tokio::spawn(write_all(to, lines));
+    Ok(Process { to: std::sync::Mutex::new(Some(sender)), child: Mutex::new(child), reader })
 }
 
 #[async_trait]
 impl Way for Process {
     async fn send(&self, message: Value) -> Result<(), Lost> {
-        let mut to = self.to.lock().await;
-        let to = to.as_mut().ok_or(Lost::Gone)?;
-        to.write_all(&line(&message)).await.map_err(|_| Lost::Gone)?;
-        to.flush().await.map_err(|_| Lost::Gone)
+        let to = self.to.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(Lost::Gone)?;
+        to.send(line(&message)).await.map_err(|_| Lost::Gone)
     }
 
     async fn settled(&self, _: &str) {}
 
     async fn close(&self) {
         // A server that reads to the end of its input ends by itself; one that does not is ended.
-        self.to.lock().await.take();
+        self.to.lock().unwrap_or_else(PoisonError::into_inner).take();
         let mut child = self.child.lock().await;
         if tokio::time::timeout(std::time::Duration::from_secs(2), child.wait()).await.is_err() {
             let _ = child.kill().await;
