@@ -1,7 +1,7 @@
 //! The attributes of a call: one description, for Rust, for Cedar and for people.
 
 use crate::attribute::{Attribute, Field, Type, Value, record, rust_type};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 record! {
     /// What the guard derived of a call: `context` in policies.
@@ -94,8 +94,9 @@ pub struct Secrecy(pub i64, pub &'static str);
 impl Facts {
     /// The attributes that are not at their defaults, for a record.
     pub fn to_json(&self) -> serde_json::Map<String, serde_json::Value> {
-        let nothing = Self::default();
-        let said = self.values().filter(|(name, value)| nothing.get(name).as_ref() != Some(value));
+        static NOTHING: LazyLock<Facts> = LazyLock::new(Facts::default);
+        let said = self.values().zip(NOTHING.values()).filter(|(said, nothing)| said != nothing);
+        let said = said.map(|(said, _)| said);
         said.map(|(name, value)| (name.to_owned(), serde_json::to_value(value).unwrap_or_default())).collect()
     }
 

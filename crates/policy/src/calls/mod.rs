@@ -1,6 +1,6 @@
 //! Calls of AI agents: allowed, asked about, or refused, by Cedar policies over what the guard derived.
 //!
-//! A policy speaks of tools as actions: `Action::"mail/send_email"`, which is in its effect, `Action::"send"`. What is known
+//! A policy speaks of tools as actions: `Action::"mail/send_email"`, which is in its effect, `Action::"send"`; all but `Action::"read"` are in `Action::"acting"`. What is known
 //! of the call is in `context` ([`Facts`]), its arguments that decide something are in `context.input`; [`schema`] is
 //! derived from the operator's tools, so that a policy that names a tool or an argument which is none is an error.
 //! [`Policies`] denies by default; what cannot be evaluated is denied.
@@ -10,6 +10,7 @@ mod facts;
 pub mod schema;
 mod set;
 pub mod shipped;
+mod slice;
 
 pub use facts::{Facts, Secrecy};
 pub use set::{Asked, Policies, Rule, Ruling};
@@ -42,6 +43,14 @@ impl Decision {
 
 /// Every effect, as policies name it.
 pub const EFFECTS: [&str; 8] = ["read", "write", "send", "publish", "egress", "pay", "destroy", "access"];
+
+/// The action that every effect is in but `read`.
+pub const ACTING: &str = "acting";
+
+/// Whether an effect is more than reading.
+pub(crate) fn acts(effect: &str) -> bool {
+    effect != "read"
+}
 
 /// The action of every tool that no catalogue describes; it is in the worst effect.
 pub const UNDESCRIBED: &str = "undescribed";

@@ -1,6 +1,6 @@
 //! The schema of calls, derived from the operator's tools.
 
-use super::{EFFECTS, Facts, Tool, UNDESCRIBED};
+use super::{ACTING, EFFECTS, Facts, Tool, UNDESCRIBED, acts};
 use crate::attribute::Attribute;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -10,10 +10,10 @@ pub fn cedar(tools: &[Tool]) -> String {
     let mut text = String::from(
         "// What policies of agents' calls see. Derived from the tools' catalogues.\n\nentity Agent;\nentity Server;\n\n",
     );
-    text.push_str("action");
-    let effects: Vec<String> = EFFECTS.iter().map(|effect| format!(" \"{effect}\"")).collect();
-    text.push_str(&effects.join(","));
-    text.push_str(";\n\n");
+    let _ = writeln!(text, "action \"{ACTING}\", \"read\";");
+    let acting: Vec<String> =
+        EFFECTS.iter().filter(|effect| acts(effect)).map(|effect| format!("\"{effect}\"")).collect();
+    let _ = writeln!(text, "action {} in [Action::\"{ACTING}\"];\n", acting.join(", "));
     let mut alike: BTreeMap<(&str, &BTreeSet<String>), Vec<&str>> = BTreeMap::new();
     let (none, worst) = (BTreeSet::new(), "access");
     alike.entry((worst, &none)).or_default().push(UNDESCRIBED);

@@ -1,6 +1,7 @@
 //! Policies of calls: read, checked, and asked.
 
-use super::{Decision, EFFECTS, Facts, Tool, UNDESCRIBED, schema, shipped};
+use super::slice::Slice;
+use super::{ACTING, Decision, EFFECTS, Facts, Tool, UNDESCRIBED, acts, schema, shipped};
 use crate::attribute::Value;
 use crate::entity::expression;
 use crate::load::{LONGEST_FILE, MOST_POLICIES, diagnosed, is_id, place};
@@ -34,7 +35,7 @@ pub struct Rule {
 
 /// Policies that may decide over calls.
 pub struct Policies {
-    set: cedar::PolicySet,
+    slices: HashMap<EntityUid, Arc<Slice>>,
     rules: HashMap<cedar::PolicyId, Arc<Rule>>,
     entities: cedar::Entities,
     actions: HashMap<String, EntityUid>,
@@ -100,8 +101,9 @@ impl Policies {
         if !reading.problems.is_empty() {
             return Err(PolicyProblems(reading.problems));
         }
+        let all = self.actions.values().chain([&self.undescribed]);
         Ok(Self {
-            set: reading.set,
+            slices: Slice::of_each(&reading.set, &self.entities, all),
             rules: reading.rules,
             entities: self.entities.clone(),
             actions: self.actions.clone(),
@@ -133,19 +135,25 @@ impl Policies {
         let name = |text| EntityTypeName::from_str(text).map_err(|error| odd(error.to_string()));
         let action = name("Action")?;
         let uid = |id: &str| EntityUid::from_type_name_and_id(action.clone(), EntityId::new(id));
-        // The same that the schema says: an action is in its effect.
-        let effect = |uid| cedar::Entity::new_no_attrs(uid, HashSet::new());
-        let acts = tools.iter().map(|tool| (uid(&tool.name), uid(&tool.effect)));
-        let acts = acts.chain([(uid(UNDESCRIBED), uid("access"))]);
-        let acts = acts.map(|(action, of)| cedar::Entity::new_no_attrs(action, HashSet::from([of])));
-        let all = EFFECTS.iter().map(|name| effect(uid(name))).chain(acts);
+        // The same that the schema says: an action is in its effect, and all effects but one are in one action.
+        let effect = |name: &&str| {
+            let parents = acts(name).then(|| uid(ACTING)).into_iter().collect();
+            cedar::Entity::new_no_attrs(uid(name), parents)
+        };
+        let tools_of_them = tools.iter().map(|tool| (uid(&tool.name), uid(&tool.effect)));
+        let tools_of_them = tools_of_them.chain([(uid(UNDESCRIBED), uid("access"))]);
+        let tools_of_them =
+            tools_of_them.map(|(action, of)| cedar::Entity::new_no_attrs(action, HashSet::from([of])));
+        let all = EFFECTS.iter().map(effect).chain(tools_of_them);
         let entities = cedar::Entities::from_entities(all, None).map_err(|error| odd(error.to_string()))?;
+        let actions: HashMap<_, _> = tools.iter().map(|tool| (tool.name.clone(), uid(&tool.name))).collect();
+        let undescribed = uid(UNDESCRIBED);
         Ok(Self {
-            set: reading.set,
+            slices: Slice::of_each(&reading.set, &entities, actions.values().chain([&undescribed])),
             rules: reading.rules,
             entities,
-            actions: tools.iter().map(|tool| (tool.name.clone(), uid(&tool.name))).collect(),
-            undescribed: uid(UNDESCRIBED),
+            actions,
+            undescribed,
             agent: name("Agent")?,
             server: name("Server")?,
             authorizer: cedar::Authorizer::new(),
@@ -161,11 +169,13 @@ impl Policies {
 
     /// Decides. No permit, or anything that cannot be evaluated, denies.
     pub fn decide(&self, asked: &Asked<'_>) -> Ruling {
-        let request = match self.request(asked) {
+        let action = self.actions.get(asked.tool).unwrap_or(&self.undescribed);
+        let Some(slice) = self.slices.get(action) else { return unevaluated("the action is none of theirs") };
+        let request = match self.request(asked, action, slice) {
             Ok(request) => request,
             Err(why) => return unevaluated(&why),
         };
-        let response = self.authorizer.is_authorized(&request, &self.set, &self.entities);
+        let response = self.authorizer.is_authorized(&request, &slice.set, &self.entities);
         if let Some(error) = response.diagnostics().errors().next() {
             return unevaluated(&error.to_string());
         }
@@ -185,25 +195,36 @@ impl Policies {
         }
     }
 
-    fn request(&self, asked: &Asked<'_>) -> Result<cedar::Request, String> {
+    fn request(
+        &self,
+        asked: &Asked<'_>,
+        action: &EntityUid,
+        slice: &Slice,
+    ) -> Result<cedar::Request, String> {
         let told = |error: &dyn std::fmt::Display| error.to_string();
         let uid =
             |ty: &EntityTypeName, id: &str| EntityUid::from_type_name_and_id(ty.clone(), EntityId::new(id));
         let server = asked.tool.split_once('/').map_or(asked.tool, |(server, _)| server);
-        let action = self.actions.get(asked.tool).unwrap_or(&self.undescribed);
-        let text = |text: &String| RestrictedExpression::new_string(text.clone());
-        let input = asked
-            .input
-            .iter()
-            .map(|(name, values)| (name.clone(), RestrictedExpression::new_set(values.iter().map(text))));
-        let input = RestrictedExpression::new_record(input).map_err(|error| told(&error))?;
-        let facts = asked.facts.values().map(|(name, value)| (name.to_owned(), expression(value)));
-        let context = cedar::Context::from_pairs(facts.chain([("input".to_owned(), input)]))
-            .map_err(|error| told(&error))?;
+        let facts = asked.facts.values().filter(|(name, _)| slice.looks_at(name));
+        let mut members: Vec<_> =
+            facts.map(|(name, value)| (name.to_owned(), expression(value))).collect();
+        if slice.looks_at(INPUT) {
+            let text = |text: &String| RestrictedExpression::new_string(text.clone());
+            let input = asked.input.iter();
+            let input = input.map(|(name, values)| {
+                (name.clone(), RestrictedExpression::new_set(values.iter().map(text)))
+            });
+            let input = RestrictedExpression::new_record(input).map_err(|error| told(&error))?;
+            members.push((INPUT.to_owned(), input));
+        }
+        let context = cedar::Context::from_pairs(members).map_err(|error| told(&error))?;
         let (agent, server) = (uid(&self.agent, &asked.facts.agent), uid(&self.server, server));
         cedar::Request::new(agent, action.clone(), server, context, None).map_err(|error| told(&error))
     }
 }
+
+/// The member of the context that has a call's arguments.
+const INPUT: &str = "input";
 
 /// The value that a reason names.
 fn value(asked: &Asked<'_>, name: &str) -> Option<Value> {
