@@ -99,7 +99,7 @@ impl Answer {
 fn marked(state: &State, session: &str, rules: &Rulebook, call: &Call, number: u64) -> Option<Mark> {
     let session = state.sessions.get(session)?;
     let tool = rules.catalogue(&call.server).tool(&call.tool);
-    let (argument, _) = call.published(&tool)?;
+    let (argument, _) = call.published(tool)?;
     let name = |text: &str| visible(&text.chars().take(80).collect::<String>());
     let receipt = receipt(number, &state.head?);
     let (agent, owner) = (name(&session.agent), name(&session.owner));
@@ -298,7 +298,7 @@ impl Engine {
 
     /// The call by which a call's target is to be read first, where the catalogue names one.
     pub fn look_first(&self, call: &Call) -> Option<Call> {
-        call.look(&self.rules().catalogue(&call.server).tool(&call.tool))
+        call.look(self.rules().catalogue(&call.server).tool(&call.tool))
     }
 
     /// Decides over a call whose target was read: `seen` is what the server answered.
@@ -306,7 +306,7 @@ impl Engine {
         let (mut call, rules) = (call.clone(), self.rules());
         let catalogue = rules.catalogue(&call.server);
         let read = catalogue.read(seen);
-        call.see(&catalogue.tool(&call.tool), read.as_ref().unwrap_or(seen));
+        call.see(catalogue.tool(&call.tool), read.as_ref().unwrap_or(seen));
         self.decide(session, &call)
     }
 
@@ -371,7 +371,7 @@ impl Engine {
             _ => Vec::new(),
         };
         let unread = outcome == Outcome::Done && tool.after.is_some() && {
-            let look = call.look_after(&tool, said.unwrap_or(&Value::Null));
+            let look = call.look_after(tool, said.unwrap_or(&Value::Null));
             look.is_none_or(|look| !inner.state.pins.contains_key(&look.name()))
         };
         let event = Event::Ended {
@@ -399,7 +399,7 @@ impl Engine {
         let rules = self.rules();
         let catalogue = rules.catalogue(&call.server);
         let read = catalogue.read(answer);
-        let look = call.look_after(&catalogue.tool(&call.tool), read.as_ref().unwrap_or(answer))?;
+        let look = call.look_after(catalogue.tool(&call.tool), read.as_ref().unwrap_or(answer))?;
         // A catalogue describes many servers of a kind, and not each of them has every tool.
         self.lock().state.pins.contains_key(&look.name()).then_some(look)
     }
@@ -417,9 +417,9 @@ impl Engine {
         let tool = catalogue.tool(&call.tool);
         let (verdict, about) = match found {
             ReadBack::Nothing => (Verdict::Unread, String::new()),
-            ReadBack::Refused => call.compare_after(&tool, None),
+            ReadBack::Refused => call.compare_after(tool, None),
             ReadBack::Found(value) => {
-                call.compare_after(&tool, Some(catalogue.read(value).as_ref().unwrap_or(value)))
+                call.compare_after(tool, Some(catalogue.read(value).as_ref().unwrap_or(value)))
             }
         };
         let found = match found {

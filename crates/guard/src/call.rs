@@ -384,11 +384,11 @@ fn leaves(value: &Value, keys: bool, each: &mut impl FnMut(String)) {
 
 /// What a person is told that a call does.
 pub fn summary(call: &Call, tool: &Tool) -> String {
-    let (sinks, _) = call.sinks(tool);
     let mut text = format!("{} {}", tool.effect.as_str(), call.name());
     if tool.effect == Effect::Read {
         return text;
     }
+    let (sinks, _) = call.sinks(tool);
     for sink in sinks.iter().take(8) {
         let shown: String = sink.text.chars().filter(|c| !crate::value::is_disguise(*c)).take(60).collect();
         let shown = if sink.role == Role::Credential { "(hidden)".to_owned() } else { shown };

@@ -7,6 +7,7 @@ use crate::effect::Effect;
 use crate::value::Kind;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// What an argument decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -226,6 +227,35 @@ impl Tool {
         self.check.iter().flat_map(|check| check.fields.values()).any(|field| field.role == Role::Reach)
     }
 
+    /// One that nobody described.
+    fn worst() -> Self {
+        Self {
+            effect: Effect::Access,
+            reversible: false,
+            undo: None,
+            check: None,
+            after: None,
+            public: true,
+            inside: false,
+            objects: Vec::new(),
+            most: None,
+            arguments: BTreeMap::new(),
+            returns: Returns { confidentiality: Confidentiality::Confidential, ..Returns::default() },
+        }
+    }
+
+    /// The reading of resources that are this secret.
+    fn resource(confidentiality: Confidentiality) -> Self {
+        let uri = Argument { role: Role::Query, kind: Kind::Url, active: false, mark: false };
+        Self {
+            effect: Effect::Read,
+            public: false,
+            arguments: BTreeMap::from([("uri".to_owned(), uri)]),
+            returns: Returns { confidentiality, ..Returns::default() },
+            ..Self::worst()
+        }
+    }
+
     /// The argument that holds what is published: the one that is marked so, else the only text.
     pub fn published(&self) -> Option<&str> {
         if self.effect != Effect::Publish {
@@ -406,32 +436,15 @@ impl Catalogue {
     /// What a tool does; one that nobody described does the worst, and its every argument decides something.
     ///
     /// [`RESOURCES`] is read where nobody says otherwise: that is all the protocol lets it do.
-    pub fn tool(&self, name: &str) -> Tool {
-        let known = self.tools.get(name);
-        if name == RESOURCES && known.is_none() {
-            let uri = Argument { role: Role::Query, kind: Kind::Url, active: false, mark: false };
-            let label =
-                if self.tools.is_empty() { Confidentiality::Confidential } else { Confidentiality::Internal };
-            return Tool {
-                effect: Effect::Read,
-                public: false,
-                arguments: BTreeMap::from([("uri".to_owned(), uri)]),
-                returns: Returns { confidentiality: label, ..Returns::default() },
-                ..self.tool("")
-            };
-        }
-        known.cloned().unwrap_or(Tool {
-            effect: Effect::Access,
-            reversible: false,
-            undo: None,
-            check: None,
-            after: None,
-            public: true,
-            inside: false,
-            objects: Vec::new(),
-            most: None,
-            arguments: BTreeMap::new(),
-            returns: Returns { confidentiality: Confidentiality::Confidential, ..Returns::default() },
+    pub fn tool(&self, name: &str) -> &Tool {
+        static WORST: LazyLock<Tool> = LazyLock::new(Tool::worst);
+        static RESOURCE: LazyLock<Tool> = LazyLock::new(|| Tool::resource(Confidentiality::Internal));
+        static RESOURCE_OF_NOBODY: LazyLock<Tool> =
+            LazyLock::new(|| Tool::resource(Confidentiality::Confidential));
+        self.tools.get(name).unwrap_or_else(|| match name {
+            RESOURCES if self.tools.is_empty() => &RESOURCE_OF_NOBODY,
+            RESOURCES => &RESOURCE,
+            _ => &WORST,
         })
     }
 
@@ -460,7 +473,8 @@ mod tests {
 
     #[test]
     fn what_nobody_described_is_the_worst() {
-        let tool = Catalogue::default().tool("anything");
+        let nothing = Catalogue::default();
+        let tool = nothing.tool("anything");
         assert_eq!((tool.effect, tool.reversible), (Effect::Access, false));
     }
 

@@ -82,13 +82,13 @@ pub struct Ruling {
 /// Decides.
 pub fn decide(state: &State, session: &str, rules: &Rulebook, call: &Call, clock: Timestamp) -> Ruling {
     let tool = rules.catalogue(&call.server).tool(&call.tool);
-    let known = Gathered::new(state, session, rules, call, &tool, state.now(clock));
+    let known = Gathered::new(state, session, rules, call, tool, state.now(clock));
     let name = call.name();
     let asked = Asked { tool: &name, facts: &known.facts, input: &known.input };
     let said = rules.policies().decide(&asked);
-    let summary = crate::call::summary(call, &tool);
+    let summary = crate::call::summary(call, tool);
     let record =
-        CallRecord { tool: name, effect: tool.effect, digest: call.digest(), summary: summary.clone() };
+        CallRecord { tool: name, effect: tool.effect, digest: known.digest, summary: summary.clone() };
     let basis = Basis { facts: known.facts.to_json(), input: known.input };
     let (session, rule, reason) = (session.to_owned(), said.rule.clone(), said.reason.clone());
     let event = match said.decision {
@@ -100,10 +100,10 @@ pub fn decide(state: &State, session: &str, rules: &Rulebook, call: &Call, clock
                 rule,
                 lease,
                 amount: known.amount,
-                key: call.key(&tool),
-                undo: undo(rules, call, &tool, known.ends),
-                published: call.published(&tool).map(|(_, text)| Sha256::of(text.trim_end().as_bytes())),
-                writes: if known.free { Vec::new() } else { call.writes(&tool) },
+                key: call.key(tool),
+                undo: undo(rules, call, tool, known.ends),
+                published: call.published(tool).map(|(_, text)| Sha256::of(text.trim_end().as_bytes())),
+                writes: if known.free { Vec::new() } else { call.writes(tool) },
                 basis,
             }
         }
@@ -119,7 +119,7 @@ pub fn decide(state: &State, session: &str, rules: &Rulebook, call: &Call, clock
                 amount: known.amount,
                 approvers,
                 unseen: call.seen.is_some().then(|| call.digest_unseen()),
-                cut: Cut::of(call, &tool),
+                cut: Cut::of(call, tool),
             };
             Event::Asked { session, call: planned, rule, basis }
         }

@@ -1,6 +1,9 @@
 //! `cargo xtask bench guard`: what the guard adds to a call over standard input and output and over HTTP, what a decision costs,
 //! how many there can be on one core, and what connections take in memory.
 //!
+//! How many calls a second there can be is measured with the guard in a process of its own that has one core to itself, while
+//! its clients and the server have the other; its own time on the processor says what one core would do if nobody else were slow.
+//!
 //! The server behind the guard is this very program, and answers at once. What only reads is not waited for on disk; what
 //! has an effect is, and is shown apart, since it is the disk's time.
 #![expect(
@@ -33,8 +36,10 @@ const CATALOGUE: &str = "about = 'x'\n[tools.look]\neffect = 'read'\narguments.a
                          [tools.change]\neffect = 'write'\nmost = 1000000\nobjects = ['item']\narguments.item = { role = 'content' }\n";
 
 fn main() {
-    if std::env::args().nth(1).as_deref() == Some("server") {
-        return server();
+    match std::env::args().nth(1).as_deref() {
+        Some("server") => return server(),
+        Some("guard") => return guard(),
+        _ => {}
     }
     println!("{:52} {:>9} {:>9} {:>9}   goal", "microseconds", "median", "p95", "p99");
     decisions();
@@ -237,24 +242,78 @@ impl Client {
     }
 }
 
-/// Everything of the guard on one thread; the clients' side is on it as well, the server's process is not.
-async fn throughput() {
+/// The guard alone, until its input ends.
+fn guard() {
     let folder = tempfile::tempdir().unwrap();
-    let engine = engine(folder.path());
-    let (first, address, key) =
-        Client::new(&engine, Place::Process { command: command(), env: Vec::new(), folder: None }).await;
-    let mut clients = vec![first];
-    for _ in 1..8 {
-        clients.push(Client::connect(address, &key).await);
+    let one = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    one.block_on(async {
+        let engine = engine(folder.path());
+        let command = [words(&["taskset", "-c", "1"]), command()].concat();
+        let place = Place::Process { command, env: Vec::new(), folder: None };
+        let (_first, address, key) = Client::new(&engine, place).await;
+        println!("{address} {key}");
+        let end = tokio::task::spawn_blocking(|| std::io::read_to_string(std::io::stdin()));
+        end.await.unwrap().unwrap();
+    });
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
+}
+
+/// Binds all threads of this process to these cores.
+fn bind(cores: &str) {
+    let id = std::process::id().to_string();
+    let done = std::process::Command::new("taskset").args(["-a", "-cp", cores, &id]).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// Seconds that a process had on the processor.
+fn busy(process: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let after = stat.rsplit_once(')').unwrap().1;
+    let ticks: f64 =
+        after.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<f64>().unwrap()).sum();
+    ticks / 100.0
+}
+
+/// The guard on one core, its clients and the server on the other.
+async fn throughput() {
+    let exe = command().remove(0);
+    let mut child = tokio::process::Command::new("taskset")
+        .args(["-c", "0", &exe, "guard"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).await.unwrap();
+    let (address, key) = said.trim().split_once(' ').unwrap();
+    bind("1");
+    let mut clients = Vec::new();
+    for _ in 0..8 {
+        clients.push(Client::connect(address.parse().unwrap(), key).await);
     }
-    let begun = Instant::now();
-    let each = CALLS / 2;
+    let each = CALLS * 2;
+    let guard = child.id().unwrap();
+    let (begun, before) = (Instant::now(), busy(guard));
     let work = clients.into_iter().map(|mut client| async move { client.calls(each).await });
     futures_util::future::join_all(work).await;
+    let (took, busy) = (begun.elapsed().as_secs_f64(), busy(guard) - before);
+    bind("0-1");
+    let calls = (8 * each) as f64;
     println!(
-        "{:52} {:>9.0} a second over HTTP, one thread with its clients (goal 5000)",
+        "{:52} {:>9.0} a second over HTTP, the guard on one core, clients and server on the other (goal 5000)",
         "calls",
-        (8 * each) as f64 / begun.elapsed().as_secs_f64()
+        calls / took
+    );
+    println!(
+        "{:52} {:>9.0} calls a second of its own time, {:.0} us each; busy {:.0} % of the time",
+        "the guard's core",
+        calls / busy,
+        busy / calls * 1e6,
+        busy / took * 100.0
     );
 }
 

@@ -169,7 +169,11 @@ async fn a_client_that_never_lists_tools_hides_no_change_of_them() {
     let mut wire = Wire::new();
     let call = |id: u64| call(json!(id), "get_received_emails", json!({}));
     wire.say(&call(2)).await;
-    assert_eq!(wire.at_server().await["params"]["name"], "get_received_emails", "pinned as it was first seen");
+    assert_eq!(
+        wire.at_server().await["params"]["name"],
+        "get_received_emails",
+        "pinned as it was first seen"
+    );
     wire.reply(r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#).await;
     assert_eq!(wire.at_client().await["method"], "notifications/tools/list_changed");
     wire.say(&call(3)).await;
@@ -195,13 +199,17 @@ async fn what_the_guard_does_not_know_does_not_pass_and_no_work_outlives_its_ans
         assert_eq!(wire.at_client().await["error"]["code"], code, "{method}");
     }
     let both = json!({ "tasks": {}, "roots": {} });
-    wire.say(&json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": { "capabilities": both } }).to_string())
-        .await;
+    wire.say(
+        &json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": { "capabilities": both } })
+            .to_string(),
+    )
+    .await;
     assert_eq!(wire.at_server().await["params"]["capabilities"], json!({ "roots": {} }));
     wire.reply(r#"{"jsonrpc":"2.0","id":1,"result":{"capabilities":{"tasks":{},"tools":{}}}}"#).await;
     assert_eq!(wire.at_client().await["result"]["capabilities"], json!({ "tools": {} }));
     let params = json!({ "name": "get_received_emails", "task": { "ttl": 60000 } });
-    wire.say(&json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params }).to_string()).await;
+    wire.say(&json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params }).to_string())
+        .await;
     assert_eq!(wire.at_server().await["params"], json!({ "name": "get_received_emails" }));
 }
 

@@ -21,6 +21,8 @@ pub struct Gathered {
     pub facts: Facts,
     /// Arguments that decide something, with their values in normal form; no credential.
     pub input: BTreeMap<String, BTreeSet<String>>,
+    /// The exact call.
+    pub digest: Sha256,
     /// The lease that covers it.
     pub lease: Option<Sha256>,
     /// What it costs.
@@ -60,7 +62,8 @@ impl Gathered {
             sinks.iter().map(|sink| (ground(session, sink), sink)).collect();
         within_precedent(session, &mut grounded);
         let lease = session.leases.iter().find(|lease| lease.covers(call, tool, now));
-        let less = session.less_than(&call.digest()).map(|less| crate::value::visible(&less.to_string()));
+        let digest = call.digest();
+        let less = session.less_than(&digest).map(|less| crate::value::visible(&less.to_string()));
         let cost = amount(call, tool);
         let has_amount = sinks.iter().any(|sink| sink.role == Role::Amount);
         let weak = weakest(tool, &grounded);
@@ -70,8 +73,7 @@ impl Gathered {
         let ceiling = tool.most.unwrap_or_else(|| settings.ceiling.get(&tool.effect).copied().unwrap_or(0));
         let once = call.key(tool).and_then(|key| state.once.get(&(call.name(), key)));
         // Nobody saw how it ended, and its key makes the server do it once: to say it again is no second effect.
-        let retried =
-            once.is_some_and(|once| once.outcome == Some(Outcome::Unknown) && once.call == call.digest());
+        let retried = once.is_some_and(|once| once.outcome == Some(Outcome::Unknown) && once.call == digest);
         let needed = approvers_needed(settings, tool, call);
         let agreed = match lease {
             Some(lease) => i64::try_from(lease.by.len()).unwrap_or(i64::MAX),
@@ -121,7 +123,7 @@ impl Gathered {
         };
         let ends = lease.map(|lease| (lease.expires, lease.by.clone()));
         let (input, free) = (input(tool, &sinks), label.is_free());
-        Self { facts, input, lease: lease.map(|lease| lease.id), amount: cost, ends, free }
+        Self { facts, input, digest, lease: lease.map(|lease| lease.id), amount: cost, ends, free }
     }
 }
 

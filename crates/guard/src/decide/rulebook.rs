@@ -32,7 +32,7 @@ impl Rulebook {
     ) -> Result<Self, PolicyProblems> {
         for catalogue in catalogues.values_mut() {
             // Policies know a tool by its place in the catalogue.
-            let resources = catalogue.tool(RESOURCES);
+            let resources = catalogue.tool(RESOURCES).clone();
             catalogue.tools.entry(RESOURCES.to_owned()).or_insert(resources);
         }
         let policies = Policies::with_own(own, &tools(&catalogues))?;

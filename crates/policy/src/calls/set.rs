@@ -206,14 +206,12 @@ impl Policies {
             |ty: &EntityTypeName, id: &str| EntityUid::from_type_name_and_id(ty.clone(), EntityId::new(id));
         let server = asked.tool.split_once('/').map_or(asked.tool, |(server, _)| server);
         let facts = asked.facts.values().filter(|(name, _)| slice.looks_at(name));
-        let mut members: Vec<_> =
-            facts.map(|(name, value)| (name.to_owned(), expression(value))).collect();
+        let mut members: Vec<_> = facts.map(|(name, value)| (name.to_owned(), expression(value))).collect();
         if slice.looks_at(INPUT) {
             let text = |text: &String| RestrictedExpression::new_string(text.clone());
             let input = asked.input.iter();
-            let input = input.map(|(name, values)| {
-                (name.clone(), RestrictedExpression::new_set(values.iter().map(text)))
-            });
+            let input = input
+                .map(|(name, values)| (name.clone(), RestrictedExpression::new_set(values.iter().map(text))));
             let input = RestrictedExpression::new_record(input).map_err(|error| told(&error))?;
             members.push((INPUT.to_owned(), input));
         }
