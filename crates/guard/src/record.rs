@@ -10,6 +10,8 @@ use crate::ground::Minted;
 use crate::label::Artefact;
 use crate::lease::{Amount, Lease, PlannedCall};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use trustmill_core::{Sha256, Timestamp};
 
@@ -327,8 +329,90 @@ impl Record {
 
     /// The record as JSON with sorted members: what is hashed, and what stands on disk.
     pub fn line(&self) -> String {
-        let mut value = serde_json::to_value(self).unwrap_or_default();
-        value.sort_all_objects();
-        value.to_string()
+        let text = serde_json::to_string(self).unwrap_or_default();
+        let mut line = String::with_capacity(text.len());
+        // What was just written is JSON.
+        serde_json::from_str(&text).map_or_else(drop, |value| sort(value, &mut line));
+        line
+    }
+}
+
+/// Writes a value with the members of every object sorted. Values of records are small: to go over a text once for each level
+/// is far cheaper than to build a tree of it.
+fn sort(value: &RawValue, out: &mut String) {
+    let text = value.get();
+    if text.starts_with('{')
+        && let Ok(members) = serde_json::from_str::<BTreeMap<Cow<'_, str>, &RawValue>>(text)
+    {
+        list(out, ('{', '}'), members, |out, (name, value)| {
+            out.push_str(&serde_json::to_string(&name).unwrap_or_default());
+            out.push(':');
+            sort(value, out);
+        });
+    } else if text.starts_with('[')
+        && let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(text)
+    {
+        list(out, ('[', ']'), items, |out, item| sort(item, out));
+    } else {
+        out.push_str(text);
+    }
+}
+
+/// Writes several things between two marks, with commas.
+fn list<T>(
+    out: &mut String,
+    (begin, end): (char, char),
+    items: impl IntoIterator<Item = T>,
+    each: impl Fn(&mut String, T),
+) {
+    out.push(begin);
+    for (at, item) in items.into_iter().enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        each(out, item);
+    }
+    out.push(end);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    fn values() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(|number| json!(number)),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 40, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::Array),
+                prop::collection::vec((any::<String>(), inner), 0..6)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_is_the_record_with_its_members_sorted_at_every_level(value in values(), session in any::<String>()) {
+            let arguments = serde_json::Map::from_iter([("b".to_owned(), value), ("a".to_owned(), json!(1))]);
+            let undo = Undo { server: "x".into(), tool: "y".into(), arguments, due: None, by: BTreeSet::new() };
+            let digest = Sha256::of(b"x");
+            let call = CallRecord { tool: "x/z".into(), effect: Effect::Pay, digest, summary: session.clone() };
+            let basis = Basis::default();
+            let (rule, lease, amount, key, published, writes) = ("a".into(), None, Some(Amount(7)), None, None, Vec::new());
+            let undo = Some(Box::new(undo));
+            let event = Event::Allowed { session, call, rule, lease, amount, key, undo, published, writes, basis };
+            let record = Record { number: 3, at: Timestamp::UNIX_EPOCH, before: Some(digest), event };
+            let mut sorted = serde_json::to_value(&record).unwrap();
+            sorted.sort_all_objects();
+            prop_assert_eq!(record.line(), sorted.to_string());
+        }
     }
 }

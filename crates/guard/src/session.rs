@@ -340,6 +340,9 @@ impl Session {
 
     /// Whether people leased this call on its target as it was, and it is another now.
     pub fn is_stale(&self, call: &crate::call::Call) -> bool {
+        if self.shown.is_empty() {
+            return false;
+        }
         let shown = self.shown.get(&call.digest_unseen());
         let leased = |digest: &Sha256| {
             self.leases

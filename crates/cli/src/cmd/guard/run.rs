@@ -26,6 +26,7 @@ use trustmill_doors::page::People;
 use trustmill_doors::socket::{Remote, Request, paths};
 use trustmill_doors::standard;
 use trustmill_doors::stdio::Proxy;
+use trustmill_guard::value::visible;
 
 /// A server that cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -268,6 +269,18 @@ impl Run {
             let mut servers = setup::servers(state)?;
             servers.insert(self.server.clone(), mine);
             care(engine, servers)?;
+            if engine.rules().catalogue(&self.server).tools.is_empty() {
+                complain!(
+                    "no catalogue describes the tools of {}: every call waits for a person. Name one with --catalogue \
+                     (`trustmill guard catalogue` lists them), or a server of that kind with --server",
+                    visible(&self.server)
+                );
+            }
+        } else if !self.catalogue.is_empty() {
+            complain!(
+                "another guard decides in {}, by its own catalogues: --catalogue changes nothing here. Name them in its guard.toml",
+                state.display()
+            );
         }
         let (mut child, to, from) = start(&self.command)?;
         let proxy = Proxy::new(point.desk(), session, self.server);
@@ -275,6 +288,11 @@ impl Run {
         let passed = proxy.run(BufReader::new(standard::input()), output, to, BufReader::new(from)).await;
         let _ = tokio::task::spawn_blocking(|| writer.join()).await;
         let status = child.wait().await;
+        if let Ok(status) = status.as_ref()
+            && !status.success()
+        {
+            complain!("the server ended: {status}");
+        }
         // A blocked read of standard input would keep the runtime from ending.
         let good = passed.is_ok() && status.is_ok_and(|status| status.success());
         std::process::exit(if good { 0 } else { 3 })
