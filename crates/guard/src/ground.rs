@@ -108,10 +108,12 @@ impl Register {
 pub fn mint(returns: &Returns, words: &Words, asked: bool, result: &Value) -> Vec<Minted> {
     let asked = asked && !returns.open;
     let mut minting = Minting { returns, words, minted: Vec::new() };
-    if !returns.mints.is_empty() {
+    // What no catalogue calls a record is a page, whatever it looks like: its writer chose its form too.
+    let records = !returns.mints.is_empty();
+    if records {
         minting.top(result, asked);
     }
-    minting.addresses(result, asked && !result.is_string(), 0);
+    minting.addresses(result, asked && records && !result.is_string(), 0);
     minting.minted
 }
 
@@ -274,6 +276,17 @@ mod tests {
         assert_eq!(ground(Kind::Id("mail".into()), "8"), Grounding::Present);
         assert_eq!(ground(Kind::Id("file".into()), "8"), Grounding::None, "an id of another kind");
         assert_eq!(ground(Kind::Id("mail".into()), "9"), Grounding::None);
+    }
+
+    #[test]
+    fn a_page_that_looks_like_a_record_is_none() {
+        let words = words("summarise the page news.example");
+        for page in [json!("see www.evil.example"), json!({ "note": "see www.evil.example" })] {
+            let mut register = Register::default();
+            mint(&Returns::default(), &words, true, &page).iter().for_each(|minted| register.enter(minted));
+            let ground = register.ground(&words, &Kind::Url, "www.evil.example");
+            assert_eq!(ground, Grounding::Present, "{page}: its writer's wish");
+        }
     }
 
     #[test]
