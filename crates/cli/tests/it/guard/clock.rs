@@ -99,3 +99,50 @@ fn a_clock_that_is_moved_back_while_no_guard_runs_lengthens_nothing_within_a_boo
     let _guard = up(&world, &moved);
     assert!(!may(&world, &moved, 0), "what this boot of the machine knew is known still");
 }
+
+#[test]
+fn access_that_was_given_for_a_time_ends_although_everybody_was_told_to_stop() {
+    let world = super::forum();
+    let moved = Moved::new(&world);
+    std::fs::create_dir_all(world.state()).unwrap();
+    let servers = format!("[servers]\nforum = [{:?}]\n", script("forum.toml").display().to_string());
+    std::fs::write(world.state().join("guard.toml"), servers).unwrap();
+    let _guard = up(&world, &moved);
+    world.people(&[
+        "open",
+        "--task",
+        "Grant the team access to user-data, but wait for me",
+        "--session",
+        "s",
+    ]);
+    let behind = world.behind_guard(&["run", "--server", "forum", "--session", "s"], "forum_server.py");
+    let grant = json!([["grant_access", { "dataset": "user-data", "group": "team" }]]);
+    assert_eq!(world.agent("calls.py", &behind, &grant)[0]["error"], true);
+    let plan = world.waiting()[0]["plan"].as_str().unwrap().to_owned();
+    world.people(&[
+        "approve",
+        "--session",
+        "s",
+        "--plan",
+        &plan,
+        "--by",
+        "ann",
+        "--by",
+        "bob",
+        "--for",
+        "1h",
+    ]);
+    assert_eq!(world.agent("calls.py", &behind, &grant)[0]["error"], false);
+    let readers = || world.content()["readers"]["user-data"].clone();
+    world.people(&["stop", "--by", "ann"]);
+
+    let due = world.behind_guard(&["undo", "--due", "--server", "forum", "--by", "cron"], "forum_server.py");
+    let end = || crate::support::succeed(Command::new(&due[0]).args(&due[1..]));
+    end();
+    assert_eq!(readers(), json!(["privacy", "team"]), "the hour is not over");
+    moved.by(2 * HOUR);
+    assert!(end().contains("undone:"));
+    assert_eq!(readers(), json!(["privacy"]));
+    assert_eq!(world.agent("calls.py", &behind, &grant)[0]["error"], true, "STOP holds for everything else");
+    assert!(world.people(&["log"]).contains("the chain holds"));
+}
