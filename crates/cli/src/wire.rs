@@ -11,7 +11,7 @@ pub(crate) use access::{Alarm, Ledger};
 pub(crate) use agents::models_for_agents;
 pub(crate) use firewall::{config, follow, newest_alarm, overrides};
 pub(crate) use models::Stop;
-pub(crate) use scanner::{scan_worker, scanner};
+pub(crate) use scanner::{added_rules, scan_worker, scanner};
 
 use crate::cmd::{Backend, Data, FeedHealth, Findings, Found, Global, Program, Reached};
 use crate::config::{self, Config};

@@ -18,6 +18,7 @@ pub mod rules;
 pub mod unpack;
 
 use package::Package;
+use rules::added::{Added, Nothing};
 use trustmill_core::port::scanner::Job;
 use trustmill_core::scan::{Conclusion, Report};
 
@@ -27,24 +28,33 @@ pub(crate) const STACK: usize = 256 << 20;
 /// Scans a published file, on a thread with a stack of its own. `None` if that thread cannot be had or if it panicked:
 /// then nothing is known of the file, and whoever asked holds it.
 pub fn scan(job: &Job) -> Option<Report> {
+    scan_with(job, &Nothing)
+}
+
+/// The same, with rules that are added. `None` also if they did not look at all of it.
+pub fn scan_with(job: &Job, added: &dyn Added) -> Option<Report> {
     let builder = std::thread::Builder::new().name("scan".into()).stack_size(STACK);
-    std::thread::scope(|scope| builder.spawn_scoped(scope, || scan_here(job)).ok()?.join().ok())
+    std::thread::scope(|scope| builder.spawn_scoped(scope, || scan_here(job, added)).ok()?.join().ok()?)
 }
 
 /// Scans a published file on the stack of the caller.
-fn scan_here(job: &Job) -> Report {
-    judged(job, &package::read(job))
+fn scan_here(job: &Job, added: &dyn Added) -> Option<Report> {
+    judged(job, &package::read(job), added).ok()
 }
 
 /// What is found in a package that was read, and what is concluded.
-pub fn judged(job: &Job, package: &Package) -> Report {
-    let report = judge::report(job, package, rules::apply(package));
+///
+/// # Errors
+/// The added rules did not look at all of it.
+pub fn judged(job: &Job, package: &Package, added: &dyn Added) -> Result<Report, String> {
+    let of = |package| Ok(judge::report(job, package, rules::apply(package, added)?, added.version()));
+    let report: Report = of(package)?;
     match package.apart().filter(|_| report.conclusion == Conclusion::Block) {
         // What follows only from several files at once is one inference further: it holds, and blocks nothing.
         Some(apart) => {
-            let by_file = judge::report(job, &apart, rules::apply(&apart)).conclusion;
-            Report { conclusion: by_file.max(Conclusion::Hold), ..report }
+            let by_file = of(&apart)?.conclusion;
+            Ok(Report { conclusion: by_file.max(Conclusion::Hold), ..report })
         }
-        None => report,
+        None => Ok(report),
     }
 }

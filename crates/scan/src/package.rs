@@ -46,6 +46,11 @@ impl Kind {
     pub const fn is_code(self) -> bool {
         matches!(self, Self::Python | Self::JavaScript | Self::Rust | Self::Shell)
     }
+
+    /// Whether people read it in lines.
+    pub const fn is_text(self) -> bool {
+        self.is_code() || matches!(self, Self::Settings | Self::Text)
+    }
 }
 
 /// A file of a package.

@@ -1,6 +1,7 @@
 //! `[scanner]`: whether files are scanned before they go out, and what scanning one may take.
 
 use serde::Deserialize;
+use std::path::PathBuf;
 use trustmill_core::port::sandbox::Layer;
 use trustmill_policy::Mode;
 
@@ -22,6 +23,8 @@ pub(crate) struct Scanner {
     pub(crate) wait_seconds: u64,
     /// Layers without which files are scanned all the same.
     pub(crate) without: Vec<Layer>,
+    /// Files and folders of YARA rules to apply as well, in a binary that was built with YARA.
+    pub(crate) yara: Vec<PathBuf>,
 }
 
 impl Default for Scanner {
@@ -34,6 +37,7 @@ impl Default for Scanner {
             file_mib: 512,
             wait_seconds: 10,
             without: Vec::new(),
+            yara: Vec::new(),
         }
     }
 }

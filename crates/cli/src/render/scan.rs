@@ -102,11 +102,11 @@ fn size(bytes: u64) -> String {
 }
 
 /// Prints the rules.
-pub(crate) fn rules(rules: &[Listed]) {
+pub(crate) fn rules(rules: &[Listed], version: &str) {
     let mut table = super::table::new(&["rule", "family", "what it finds"]);
     for rule in rules {
-        table.add_row(vec![rule.id, rule.family, rule.summary]);
+        table.add_row(vec![&rule.id, &rule.family, &rule.summary]);
     }
     say!("{}", table.trim_fmt());
-    say!("rules {}", trustmill_scan::judge::version());
+    say!("rules {version}");
 }

@@ -13,7 +13,7 @@ use trustmill_core::scan::{Finding, Report};
 
 /// The log.
 pub(crate) fn log(scanned: &Scanned) -> Log {
-    let rules = scan_rules();
+    let rules = with_added(scan_rules(), scanned);
     let results = scanned.reports.iter().flat_map(|report| {
         let rules = &rules;
         report.findings.iter().map(move |finding| result(scanned, report, finding, rules))
@@ -36,11 +36,26 @@ pub(crate) fn log(scanned: &Scanned) -> Log {
     }))
 }
 
+/// The rules, and those of the findings that are none of the scanner's own.
+fn with_added(mut rules: Vec<Listed>, scanned: &Scanned) -> Vec<Listed> {
+    for finding in scanned.reports.iter().flat_map(|report| &report.findings) {
+        if !rules.iter().any(|rule| rule.id == finding.rule) {
+            rules.push(Listed {
+                id: finding.rule.clone(),
+                family: finding.family.as_str().to_owned(),
+                summary: finding.what.clone(),
+                look: finding.look.clone(),
+            });
+        }
+    }
+    rules
+}
+
 fn rule(rule: &Listed) -> Value {
     json!({
-        "id": rule.id,
-        "shortDescription": { "text": text(rule.summary) },
-        "fullDescription": { "text": text(rule.summary) },
+        "id": clean(&rule.id),
+        "shortDescription": { "text": text(&rule.summary) },
+        "fullDescription": { "text": text(&rule.summary) },
         "help": { "text": text(&format!("{}. Look at {}.", rule.summary, rule.look)) },
         "defaultConfiguration": { "level": "warning" },
         "properties": { "tags": ["security", "malware", rule.family], "precision": "high" },

@@ -26,3 +26,4 @@ mod scan;
 mod secure;
 mod support;
 mod verify;
+mod yara;

@@ -267,7 +267,9 @@ fn the_rules_are_listed_and_the_doctor_tells_of_the_workers() {
 fn the_page_lists_the_rules() {
     let rules = Mill::new().run(&["--json", "scan", "--rules"]).json(0);
     let mut table = "| rule | family | what it finds |\n|---|---|---|\n".to_owned();
-    for rule in rules.as_array().unwrap() {
+    // What a binary adds that was built with YARA stands on the page of YARA.
+    let own = |rule: &&serde_json::Value| !rule["id"].as_str().unwrap().starts_with("yara:");
+    for rule in rules.as_array().unwrap().iter().filter(own) {
         let text = |name: &str| rule[name].as_str().unwrap().replace('|', "\\|");
         table.push_str(&format!("| `{}` | {} | {} |\n", text("id"), text("family"), text("summary")));
     }
@@ -286,7 +288,8 @@ fn the_page_lists_the_rules() {
 /// Workers as the mill starts them: of its own binary.
 fn workers() -> ScannerPool {
     let program = env!("CARGO_BIN_EXE_trustmill").into();
-    let command = WorkerCommand { program, args: vec!["__scan-worker".to_owned()] };
+    let args = vec!["__scan-worker".to_owned()];
+    let command = WorkerCommand { program, args, told: bytes::Bytes::new() };
     let settings = ScannerSettings { workers: 2, seconds: 60, ..ScannerSettings::default() };
     ScannerPool::new(command, trustmill_scan::judge::version(), settings)
 }

@@ -16,9 +16,13 @@ const RULES: &str = "test-1";
 fn main() {
     match std::env::args().nth(1).unwrap_or_default().as_str() {
         // On a thread of its own, as the scanner does it.
-        "real" => worker_main(RULES, |job| {
-            let thread = std::thread::Builder::new().name("scan".into()).stack_size(16 << 20);
-            std::thread::scope(|scope| thread.spawn_scoped(scope, || act(job)).ok()?.join().ok())
+        "real" => worker_main(|told| {
+            let rules = std::str::from_utf8(told).map_err(|_| "it was told what is no text".to_owned())?;
+            let scan = |job: &Job| {
+                let thread = std::thread::Builder::new().name("scan".into()).stack_size(16 << 20);
+                std::thread::scope(|scope| thread.spawn_scoped(scope, || act(job)).ok()?.join().ok())
+            };
+            Ok((format!("{RULES}{rules}"), scan))
         }),
         "silent" => std::thread::sleep(std::time::Duration::from_secs(3600)),
         "open" => hello(false, RULES),

@@ -12,6 +12,7 @@ pub use worker::worker_main;
 
 use crate::confine::{is_optional, with_fixes};
 use async_trait::async_trait;
+use bytes::Bytes;
 use process::Process;
 use std::io;
 use std::path::PathBuf;
@@ -38,6 +39,8 @@ pub struct WorkerCommand {
     pub program: PathBuf,
     /// The arguments by which it knows that it is to be a worker.
     pub args: Vec<String>,
+    /// What it is told before its first job, once it is locked in: at most 64 MiB, by the operator and nobody else.
+    pub told: Bytes,
 }
 
 /// The limits of workers.
@@ -93,9 +96,12 @@ impl ScannerPool {
         // The clock of the parent is the limit of a job; this is for a worker whose parent is gone.
         let cpu_seconds = seconds.saturating_mul(u64::from(jobs.max(1)));
         let start = |why: String| ScannerError::Start { why };
+        if self.command.told.len() as u64 > wire::TOLD_MOST {
+            return Err(start("its rules are longer than 64 MiB".to_owned()));
+        }
         let mut worker = Process::start(&self.command, memory, cpu_seconds)
             .map_err(|error| start(format!("{}: {error}", self.command.program.display())))?;
-        let hello = match tokio::time::timeout(HELLO_MOST, worker.hello()).await {
+        let hello = match tokio::time::timeout(HELLO_MOST, worker.hello(&self.command.told)).await {
             Ok(Ok(hello)) => hello,
             Ok(Err(error)) => return Err(start(worker.end(&error).await)),
             Err(_) => return Err(start(worker.end(&io::ErrorKind::TimedOut.into()).await)),

@@ -50,16 +50,22 @@ impl Process {
         Ok(Self { child, to, from, words, listening, done: 0 })
     }
 
-    /// What it says first.
-    pub(super) async fn hello(&mut self) -> io::Result<Hello> {
+    /// Tells it what it must know before its first job, and hears what it says to that.
+    pub(super) async fn hello(&mut self, told: &[u8]) -> io::Result<Hello> {
+        self.give(told).await?;
+        self.to.flush().await?;
         hear(&mut self.from).await
+    }
+
+    async fn give(&mut self, piece: &[u8]) -> io::Result<()> {
+        self.to.write_all(&(piece.len() as u64).to_le_bytes()).await?;
+        self.to.write_all(piece).await
     }
 
     /// Gives it a job and hears its report.
     pub(super) async fn scan(&mut self, job: &Job) -> io::Result<Report> {
         for piece in wire::pieces(job)? {
-            self.to.write_all(&(piece.len() as u64).to_le_bytes()).await?;
-            self.to.write_all(&piece).await?;
+            self.give(&piece).await?;
         }
         self.to.flush().await?;
         let report = hear(&mut self.from).await?;

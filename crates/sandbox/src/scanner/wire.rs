@@ -10,6 +10,8 @@ use trustmill_core::scan::Report;
 /// The longest file that a worker is given, and the longest description of a job.
 pub(super) const FILE_MOST: u64 = 1 << 30;
 const HEAD_MOST: u64 = 4 << 20;
+/// The most that a worker is told before its first job.
+pub(super) const TOLD_MOST: u64 = 64 << 20;
 
 /// What a worker says first, once it is locked in.
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,6 +37,11 @@ pub(super) fn pieces(job: &Job) -> io::Result<[Bytes; 3]> {
         return Err(io::Error::other("the job is too large"));
     }
     Ok([head.into(), file, previous])
+}
+
+/// Reads what comes before the first job; `None` where nobody speaks any more.
+pub(super) fn read_told(from: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
+    read_piece(from, TOLD_MOST)
 }
 
 /// Reads a job; `None` where there is no further one.

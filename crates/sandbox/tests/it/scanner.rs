@@ -1,6 +1,7 @@
 //! The scanner's processes: what the real one cannot do, and what the mill makes of workers that misbehave.
 
 use crate::harness;
+use bytes::Bytes;
 use std::path::PathBuf;
 use std::sync::Arc;
 use trustmill_core::port::Coded as _;
@@ -19,7 +20,7 @@ fn pool_of(kind: &str, change: impl FnOnce(&mut ScannerSettings)) -> ScannerPool
     let mut settings =
         ScannerSettings { workers: 1, seconds: 60, memory: 512 << 20, jobs: 8, without: Vec::new() };
     change(&mut settings);
-    let command = WorkerCommand { program: program(), args: vec![kind.to_owned()] };
+    let command = WorkerCommand { program: program(), args: vec![kind.to_owned()], told: Bytes::new() };
     ScannerPool::new(command, RULES, settings)
 }
 
@@ -141,7 +142,8 @@ fn a_missing_layer_is_done_without_only_where_the_configuration_says_so() {
 #[test]
 fn a_program_that_is_not_there_is_named() {
     run(async {
-        let command = WorkerCommand { program: "/nowhere/worker".into(), args: Vec::new() };
+        let command =
+            WorkerCommand { program: "/nowhere/worker".into(), args: Vec::new(), told: Bytes::new() };
         let pool = ScannerPool::new(command, RULES, ScannerSettings::default());
         let error = failed(&pool, "x").await;
         assert!(error.code() == "TM1003" && error.to_string().contains("/nowhere/worker"), "{error}");

@@ -46,8 +46,16 @@ pub fn version() -> &'static str {
     SHIPPED.as_ref().map_or("none", |thresholds| thresholds.version.as_str())
 }
 
-/// The report about a package.
-pub fn report(job: &Job, package: &Package, mut findings: Vec<Finding>) -> Report {
+/// The version of rules and thresholds together with that of rules that are added, as reports have it.
+pub fn version_with(added: &str) -> String {
+    match added {
+        "" => version().to_owned(),
+        added => format!("{}+{added}", version()),
+    }
+}
+
+/// The report about a package; `added` is the version of the rules that were added.
+pub fn report(job: &Job, package: &Package, mut findings: Vec<Finding>, added: &str) -> Report {
     for finding in &mut findings {
         finding.weight = weighed(finding, package.previous.is_some());
     }
@@ -63,7 +71,7 @@ pub fn report(job: &Job, package: &Package, mut findings: Vec<Finding>) -> Repor
     let reason = findings.first().map(|first| first.what.clone()).unwrap_or_default();
     Report {
         format: Report::FORMAT,
-        rules: version().to_owned(),
+        rules: version_with(added),
         filename: job.file.name.clone(),
         sha256: Sha256::of(&job.file.bytes),
         against: job.previous.as_ref().map(|previous| previous.version.clone()),
@@ -88,6 +96,10 @@ fn leads(package: &Package) -> Leads {
 }
 
 fn weighed(finding: &Finding, compared: bool) -> u8 {
+    // What the operator asked to be told of is told wherever it is.
+    if finding.family == Family::Custom {
+        return finding.weight.min(100);
+    }
     let shipped = SHIPPED.as_ref();
     let when = shipped.and_then(|t| t.when.get(&finding.when).copied()).unwrap_or(100);
     // The family `Change` is about nothing else, and is weighed as its rules say.

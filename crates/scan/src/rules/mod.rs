@@ -4,6 +4,7 @@
 //! `samples/ID/`, encoded (how, `tests/it/samples.rs` says): `bad-*` it must find, `near-*` it may note and must not
 //! hold, `good-*` it must not find.
 
+pub mod added;
 mod address;
 mod agent_abuse;
 mod clone;
@@ -54,6 +55,7 @@ mod worm;
 use crate::facts::Reached;
 use crate::package::{File, Kind, Package};
 use crate::program::At;
+use added::Added;
 pub use clone::fingerprint;
 use trustmill_core::scan::{Family, Finding, Place, When};
 
@@ -195,24 +197,27 @@ impl Found<'_> {
     }
 }
 
-/// What all rules find. What the release before had as well is told apart from what is new.
-pub fn apply(package: &Package) -> Vec<Finding> {
-    let mut findings = all(package);
+/// What all rules find, and those that are added. What the release before had as well is told apart from what is new.
+///
+/// # Errors
+/// The added rules did not look at all of it.
+pub fn apply(package: &Package, added: &dyn Added) -> Result<Vec<Finding>, String> {
+    let mut findings = all(package, added)?;
     if let Some(before) = package.previous.as_deref() {
-        let before = all(before);
+        let before = all(before, added)?;
         for finding in &mut findings {
             finding.new = finding.family == Family::Change || !before.iter().any(|old| same(old, finding));
         }
     }
-    findings
+    Ok(findings)
 }
 
-fn all(package: &Package) -> Vec<Finding> {
-    let mut findings = Vec::new();
+fn all(package: &Package, added: &dyn Added) -> Result<Vec<Finding>, String> {
+    let mut findings = added.judge(package)?;
     for rule in ALL {
         rule.judge(package, &mut Found { rule: *rule, findings: &mut findings });
     }
-    findings
+    Ok(findings)
 }
 
 /// Whether an old finding says what a new one says: at the same path, or of the same line.

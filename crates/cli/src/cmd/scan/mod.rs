@@ -120,22 +120,22 @@ pub(crate) struct Scanned {
 #[derive(Debug, Serialize)]
 pub(crate) struct Listed {
     /// Its id.
-    pub(crate) id: &'static str,
+    pub(crate) id: String,
     /// The family of its evidence.
-    pub(crate) family: &'static str,
+    pub(crate) family: String,
     /// What it finds.
-    pub(crate) summary: &'static str,
+    pub(crate) summary: String,
     /// What a person looks at to decide whether it is right.
-    pub(crate) look: &'static str,
+    pub(crate) look: String,
 }
 
-/// Every rule, as it is listed.
+/// Every rule of the scanner itself, as it is listed.
 pub(crate) fn rules() -> Vec<Listed> {
     let listed = |rule: &&dyn trustmill_scan::rules::Rule| Listed {
-        id: rule.id(),
-        family: rule.family().as_str(),
-        summary: rule.summary(),
-        look: rule.look(),
+        id: rule.id().to_owned(),
+        family: rule.family().as_str().to_owned(),
+        summary: rule.summary().to_owned(),
+        look: rule.look().to_owned(),
     };
     trustmill_scan::rules::ALL.iter().map(listed).collect()
 }
@@ -146,9 +146,11 @@ impl Scan {
             return measured;
         }
         let Some(target) = self.target.as_deref().filter(|_| !self.rules) else {
+            let (added, version) = wire::added_rules(global)?;
+            let listed: Vec<Listed> = rules().into_iter().chain(added).collect();
             match global.json {
-                true => to_json(&rules()),
-                false => view::rules(&rules()),
+                true => to_json(&listed),
+                false => view::rules(&listed, &version),
             }
             return Ok(Exit::Success);
         };

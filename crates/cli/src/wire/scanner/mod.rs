@@ -1,12 +1,13 @@
 //! The scanner of one installation: workers of this same binary, and the screen that registries stand behind.
 
+mod added;
+
 use super::Mill;
-use crate::cmd::{Global, ScannerHealth};
+use crate::cmd::{Global, Listed, ScannerHealth};
 use crate::config::Config;
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::policies;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -19,19 +20,17 @@ use trustmill_factory::screen::{Screen, ScreenPorts, ScreenSettings};
 use trustmill_infra::{DataDir, SystemClock};
 use trustmill_policy::Mode;
 use trustmill_sandbox::confine::is_optional;
-use trustmill_sandbox::scanner::{ScannerPool, ScannerSettings, WorkerCommand, worker_main};
-
-/// The hidden first argument with which the mill starts this binary as a worker of the scanner.
-const WORKER: &str = "__scan-worker";
+use trustmill_sandbox::scanner::{ScannerPool, ScannerSettings};
 
 /// Runs as a worker of the scanner if that is what this process was started for.
 pub(crate) fn scan_worker() {
-    if std::env::args_os().nth(1).is_some_and(|argument| argument == WORKER) {
-        worker_main(trustmill_scan::judge::version(), trustmill_scan::scan)
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == added::WORKER) {
+        added::work()
     }
 }
 
-fn pool(config: &Config) -> ScannerPool {
+fn pool(config: &Config) -> Result<ScannerPool, Failure> {
+    let start = added::start(config)?;
     let section = &config.scanner;
     let usual = ScannerSettings::default();
     let settings = ScannerSettings {
@@ -41,13 +40,18 @@ fn pool(config: &Config) -> ScannerPool {
         without: section.without.clone(),
         ..usual
     };
-    let command = WorkerCommand { program: PathBuf::from("/proc/self/exe"), args: vec![WORKER.to_owned()] };
-    ScannerPool::new(command, trustmill_scan::judge::version(), settings)
+    Ok(ScannerPool::new(start.command, &start.rules, settings))
+}
+
+/// The rules that are added to the scanner's own, and the version of all of them.
+pub(crate) fn added_rules(global: &Global) -> Result<(Vec<Listed>, String), Failure> {
+    let start = added::start(&super::config(global)?)?;
+    Ok((start.added, start.rules))
 }
 
 /// The scanner alone: for files that are no package's.
 pub(crate) fn scanner(global: &Global) -> Result<Arc<dyn Scanner>, Failure> {
-    Ok(Arc::new(pool(&super::config(global)?)))
+    Ok(Arc::new(pool(&super::config(global)?)?))
 }
 
 /// The screen. It is told of the ecosystems once they are open.
@@ -60,7 +64,7 @@ pub(super) fn screen(
     let listed = policies::popular(&config.policy).map_err(|error| Failure::new(Exit::Usage, error))?;
     let names = config.policy.popular.names.iter().cloned().chain(listed).collect();
     let ports = ScreenPorts {
-        scanner: Arc::new(pool(config)),
+        scanner: Arc::new(pool(config)?),
         records: data.records(),
         blobs,
         fetch,
@@ -90,8 +94,15 @@ impl Mill {
 /// What `doctor` says of the scanner.
 pub(super) async fn health(config: &Config) -> ScannerHealth {
     let mode = config.scanner.mode.as_str();
-    let rules = trustmill_scan::judge::version().to_owned();
-    let (layers, error) = match pool(config).layers().await {
+    let pool = match pool(config) {
+        Ok(pool) => pool,
+        Err(error) => {
+            let (rules, layers) = (trustmill_scan::judge::version().to_owned(), Vec::new());
+            return ScannerHealth { mode, rules, layers, problem: Some(error.to_string()) };
+        }
+    };
+    let rules = pool.rules().to_owned();
+    let (layers, error) = match pool.layers().await {
         Ok(layers) => (layers, None),
         Err(error) => (Vec::new(), Some(error.to_string())),
     };
