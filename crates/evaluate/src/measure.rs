@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use trustmill_core::Sha256;
 use trustmill_core::scan::{Conclusion, Finding, Report, Score};
 use trustmill_scan::package::Package;
+use trustmill_scan::rules::added::Nothing;
 
 /// Parsers recurse; the scanner's own limits are for a stack of this size.
 const STACK: usize = 256 << 20;
@@ -124,7 +125,8 @@ fn one(item: &Item, options: Options, blobs: &mut git::Blobs) -> Result<Outcome,
     let start = cpu();
     let scanned = catch_unwind(AssertUnwindSafe(|| {
         let package = trustmill_scan::package::read(&job);
-        let report = trustmill_scan::judged(&job, &package);
+        let report = trustmill_scan::judged(&job, &package, &Nothing)
+            .unwrap_or_else(|_| broken_report(&job.file.name));
         let cpu = cpu().saturating_sub(start);
         let code = if options.distinct { code(&package) } else { Sha256::of(b"") };
         (report, cpu, code)

@@ -47,8 +47,11 @@ fn scan_here(job: &Job, added: &dyn Added) -> Option<Report> {
 /// # Errors
 /// The added rules did not look at all of it.
 pub fn judged(job: &Job, package: &Package, added: &dyn Added) -> Result<Report, String> {
-    let of = |package| Ok(judge::report(job, package, rules::apply(package, added)?, added.version()));
-    let report: Report = of(package)?;
+    let of = |package: &Package| {
+        let findings = rules::apply(package, added)?;
+        Ok::<_, String>(judge::report(job, package, findings, added.version()))
+    };
+    let report = of(package)?;
     match package.apart().filter(|_| report.conclusion == Conclusion::Block) {
         // What follows only from several files at once is one inference further: it holds, and blocks nothing.
         Some(apart) => {

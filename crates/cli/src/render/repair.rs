@@ -3,7 +3,9 @@
 use super::show::printable;
 use crate::cmd::{RepairRow, repair_ruling};
 use crate::out::say;
+use std::path::Path;
 use trustmill_core::repair::{Check, CheckOutcome, Checked, Ruling};
+use trustmill_factory::pipeline::Widened;
 use trustmill_factory::repair::Repaired;
 
 /// One paragraph for each advisory.
@@ -98,4 +100,40 @@ pub(crate) fn show(one: &Repaired, difference: &[u8]) {
         say!("  withdrawn: {}", printable(why.as_bytes()));
     }
     say!("\n{}", printable(difference));
+}
+
+/// Prints what a search for recipes found; `into` is where definitions were written.
+pub(crate) fn widened(all: &[Widened], into: Option<&Path>) {
+    if all.is_empty() {
+        say!("nothing of this release is rebuilt: there is no file to compare with");
+    }
+    for one in all {
+        let builds = match one.builds {
+            0 => String::new(),
+            1 => ", after 1 build".to_owned(),
+            n => format!(", after {n} builds"),
+        };
+        match one.after == one.before {
+            true => say!("{}: {}{builds}", one.file, one.after),
+            false => say!("{}: {} instead of {}{builds}", one.file, one.after, one.before),
+        }
+        if let Some(left) = &one.left {
+            say!("  in the way: {}", printable(left.as_bytes()));
+        }
+        match (&one.definition, into) {
+            (Some(definition), Some(folder)) => {
+                say!("  definition written: {}", folder.join(&definition.path).display())
+            }
+            (Some(definition), None) => {
+                say!(
+                    "\nA definition that does it, as {} of a folder that `[build] definitions` names:\n",
+                    definition.path
+                );
+                for line in definition.text.lines() {
+                    say!("    {}", printable(line.as_bytes()));
+                }
+            }
+            (None, _) => {}
+        }
+    }
 }

@@ -64,6 +64,20 @@ pub trait Ecosystem: Send + Sync {
     /// The next recipe to try, given what is known and what was tried; `None` when the ladder ends. Pure.
     fn next_recipe(&self, evidence: &Evidence<'_>, tried: &[Attempt]) -> Option<Recipe>;
 
+    /// What else may give the published bytes once the ladder has ended: recipes that differ from the one of `base` in
+    /// one thing each, the likeliest first, none of them `tried`. Each says in its last reason what is different. Pure.
+    fn variations(&self, evidence: &Evidence<'_>, base: &Attempt, tried: &[Attempt]) -> Vec<Recipe> {
+        let _ = (evidence, base, tried);
+        Vec::new()
+    }
+
+    /// A recipe as a definition of this release: what is different from the one that is inferred, as data that people
+    /// read, and why. `None` where nothing is, or where definitions cannot say it. Pure.
+    fn definition(&self, evidence: &Evidence<'_>, recipe: &Recipe, reason: &str) -> Option<DefinitionFile> {
+        let _ = (evidence, recipe, reason);
+        None
+    }
+
     /// Where its releases are repaired; `None` where none can be.
     fn workshop(&self) -> Option<&dyn Workshop> {
         None
@@ -185,6 +199,15 @@ pub struct Build {
     pub build_usage: Usage,
     /// What both printed.
     pub log: Bytes,
+}
+
+/// A recipe as people keep it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct DefinitionFile {
+    /// Where it goes, in a folder of definitions: `pypi/NAME/FILE.toml`.
+    pub path: String,
+    /// What it says.
+    pub text: String,
 }
 
 /// Why a build gave nothing.

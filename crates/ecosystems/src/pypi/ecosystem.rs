@@ -9,7 +9,7 @@ use super::platform::Platform;
 use super::upstream::Upstream;
 use super::uv::{self, Uv, UvError};
 use super::workshop::Benches;
-use super::{claim, from_git, infer, plan};
+use super::{claim, definition, from_git, infer, plan};
 use crate::join::OpenSource;
 use crate::rust::{Rust, Search};
 use async_trait::async_trait;
@@ -22,7 +22,9 @@ use trustmill_core::attempt::Attempt;
 use trustmill_core::lockfile::{LockfileError, Pins};
 use trustmill_core::package::Artifact;
 use trustmill_core::port::blobs::Blobs;
-use trustmill_core::port::ecosystem::{Build, BuildRequest, Ecosystem, Evidence, Plan, PlanError, Published};
+use trustmill_core::port::ecosystem::{
+    Build, BuildRequest, DefinitionFile, Ecosystem, Evidence, Plan, PlanError, Published,
+};
 use trustmill_core::port::fetch::{Fetch, FetchError};
 use trustmill_core::port::sandbox::{Gateways, Limits, Sandbox, SandboxError};
 use trustmill_core::port::workshop::Workshop;
@@ -211,6 +213,16 @@ impl Ecosystem for Pypi {
             Some(definition) => infer::next_recipe(evidence, Some(&|recipe| definition.apply(recipe)), tried),
             None => infer::next_recipe(evidence, None, tried),
         })
+    }
+
+    fn variations(&self, evidence: &Evidence<'_>, base: &Attempt, tried: &[Attempt]) -> Vec<Recipe> {
+        infer::variations(evidence, base, tried)
+    }
+
+    fn definition(&self, evidence: &Evidence<'_>, recipe: &Recipe, reason: &str) -> Option<DefinitionFile> {
+        let version = evidence.purl.version()?;
+        let wanted = from_git::on_archive(recipe.clone());
+        definition::written((&evidence.purl.name(), version), &infer::inferred(evidence), &wanted, reason)
     }
 
     fn workshop(&self) -> Option<&dyn Workshop> {

@@ -39,7 +39,7 @@ pub(super) fn next_recipe(
 }
 
 /// The recipe as it is for the archive, which states its version itself.
-fn on_archive(mut recipe: Recipe) -> Recipe {
+pub(super) fn on_archive(mut recipe: Recipe) -> Recipe {
     if recipe.source == SourceKind::Git {
         recipe.env.retain(|name, _| !is_version_variable(name));
         recipe.reasons.retain(|reason| reason != FIRST && reason != VERSION_GIVEN);

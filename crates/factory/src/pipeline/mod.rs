@@ -12,6 +12,7 @@ mod resolve;
 mod scan;
 mod source;
 mod watch;
+mod widen;
 
 use crate::facts::{self, Judgement};
 use crate::progress::Event;
@@ -23,6 +24,7 @@ use trustmill_core::outcome::Outcome;
 use trustmill_core::package::ArtifactKind;
 use trustmill_core::port::ecosystem::{Plan, Subject, Task};
 use trustmill_core::{Purl, Verdict};
+pub use widen::{Widened, widen};
 
 /// The version of the pipeline. Raised when its judgement changes, so that releases are judged again.
 pub const PIPELINE: u32 = 1;

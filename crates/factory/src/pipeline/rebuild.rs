@@ -36,6 +36,83 @@ pub(crate) struct Climb {
     pub(crate) rungs: Vec<Rung>,
 }
 
+/// What every attempt at one file has in common.
+pub(crate) struct Ground<'a> {
+    published: Option<&'a Archive>,
+    found: &'a Found,
+    /// The file, as facts name it.
+    subject: String,
+    uploaded: Timestamp,
+    remembered: Vec<Recipe>,
+    kept: Vec<Rung>,
+}
+
+impl<'a> Ground<'a> {
+    async fn of(
+        world: &World,
+        purl: &Purl,
+        published: Option<&'a Archive>,
+        found: &'a Found,
+    ) -> Result<Self, StepError> {
+        let uploaded_source = found.sources.archive.as_ref().and_then(|source| source.archive());
+        let uploaded_source = uploaded_source.map(|(artifact, _)| artifact);
+        let subject = published.map_or_else(
+            || {
+                let version = uploaded_source.map(|artifact| artifact.version.as_str());
+                format!("mill:{}", version.unwrap_or_else(|| purl.version().unwrap_or_default()))
+            },
+            |archive| archive.artifact.filename.clone(),
+        );
+        let uploaded = published.and_then(|archive| {
+            archive.artifact.upload_time.or(uploaded_source.and_then(|artifact| artifact.upload_time))
+        });
+        let remembered = remembered(world, purl).await?;
+        let kept = kept(world, purl, &subject).await?;
+        let uploaded = uploaded.unwrap_or_else(|| today(world.clock.now()));
+        Ok(Self { published, found, subject, uploaded, remembered, kept })
+    }
+
+    /// What recipes are inferred from.
+    pub(super) fn evidence<'b>(&'b self, purl: &'b Purl) -> Evidence<'b> {
+        Evidence {
+            purl,
+            published: self.published.map(|archive| (&archive.artifact, archive.contents.as_ref())),
+            sources: &self.found.sources,
+            uploaded: self.uploaded,
+            remembered: &self.remembered,
+        }
+    }
+
+    /// Runs a recipe, or takes what it gave in an earlier run.
+    async fn rung(&self, world: &World, purl: &Purl, recipe: Recipe) -> Result<Rung, StepError> {
+        if let Some(rung) = self.kept.iter().find(|rung| rung.attempt.recipe == recipe) {
+            return Ok(rung.clone());
+        }
+        let attempt = run(world, purl, self.published, self.found, recipe).await?;
+        let ended = world.clock.now();
+        let rung = Rung { pipeline: PIPELINE, ended, attempt };
+        world.records.append(&[facts::fact(purl, Some(&self.subject), ended, &rung)?]).await?;
+        Ok(rung)
+    }
+
+    /// The same, for what came of it alone.
+    pub(super) async fn attempt(
+        &self,
+        world: &World,
+        purl: &Purl,
+        recipe: Recipe,
+    ) -> Result<Attempt, StepError> {
+        Ok(self.rung(world, purl, recipe).await?.attempt)
+    }
+}
+
+impl Climb {
+    /// The ground that was climbed, with what was built since.
+    pub(super) async fn ground(&self, world: &World, purl: &Purl) -> Result<Ground<'_>, StepError> {
+        Ground::of(world, purl, self.published.as_ref(), &self.found).await
+    }
+}
+
 /// Tries recipe after recipe.
 pub(super) async fn climb(
     world: &World,
@@ -43,49 +120,15 @@ pub(super) async fn climb(
     published: Option<Archive>,
     found: Found,
 ) -> Result<Climb, StepError> {
-    let uploaded_source = found.sources.archive.as_ref().and_then(|source| source.archive());
-    let uploaded_source = uploaded_source.map(|(artifact, _)| artifact);
-    let subject = published.as_ref().map_or_else(
-        || {
-            format!(
-                "mill:{}",
-                uploaded_source
-                    .map_or_else(|| purl.version().unwrap_or_default(), |artifact| &artifact.version)
-            )
-        },
-        |archive| archive.artifact.filename.clone(),
-    );
-    let remembered = remembered(world, purl).await?;
-    let kept = kept(world, purl, &subject).await?;
-    let uploaded = match &published {
-        Some(archive) => {
-            archive.artifact.upload_time.or(uploaded_source.and_then(|artifact| artifact.upload_time))
-        }
-        None => None,
-    };
-    let uploaded = uploaded.unwrap_or_else(|| today(world.clock.now()));
+    let ground = Ground::of(world, purl, published.as_ref(), &found).await?;
     let mut rungs: Vec<Rung> = Vec::new();
     let mut attempts: Vec<Attempt> = Vec::new();
     while attempts.len() < RUNGS && !attempts.last().is_some_and(reached) {
-        let evidence = Evidence {
-            purl,
-            published: published.as_ref().map(|archive| (&archive.artifact, archive.contents.as_ref())),
-            sources: &found.sources,
-            uploaded,
-            remembered: &remembered,
+        let Some(recipe) = world.ecosystem(purl)?.next_recipe(&ground.evidence(purl), &attempts) else {
+            break;
         };
-        let Some(recipe) = world.ecosystem(purl)?.next_recipe(&evidence, &attempts) else { break };
-        let rung = match kept.iter().find(|rung| rung.attempt.recipe == recipe) {
-            Some(rung) => rung.clone(),
-            None => {
-                step(world, purl, format!("build {}", attempts.len() + 1));
-                let attempt = run(world, purl, published.as_ref(), &found, recipe).await?;
-                let ended = world.clock.now();
-                let rung = Rung { pipeline: PIPELINE, ended, attempt };
-                world.records.append(&[facts::fact(purl, Some(&subject), ended, &rung)?]).await?;
-                rung
-            }
-        };
+        step(world, purl, format!("build {}", attempts.len() + 1));
+        let rung = ground.rung(world, purl, recipe).await?;
         attempts.push(rung.attempt.clone());
         rungs.push(rung);
     }

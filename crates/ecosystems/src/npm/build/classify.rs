@@ -69,6 +69,18 @@ pub(super) fn fetching(exit: Exit, log: &[u8]) -> BuildFailure {
     }
 }
 
+/// The package of which npm found no release that it may take, where it says so.
+pub(super) fn unavailable(log: &[u8]) -> Option<String> {
+    const SAYS: [&str; 3] = ["No matching version found for ", "No valid versions available for ", "404  '"];
+    let tail = log.get(log.len().saturating_sub(TAIL)..).unwrap_or(log);
+    let text = String::from_utf8_lossy(tail);
+    let wanted = SAYS.iter().find_map(|says| text.split_once(says).map(|(_, rest)| rest))?;
+    let word = wanted.split(|c: char| c.is_whitespace() || c == '\'').next()?.trim_end_matches('.');
+    // The name may begin with the sign that parts it from its range.
+    let at = word.char_indices().skip(1).find(|(_, c)| *c == '@').map_or(word.len(), |(at, _)| at);
+    word.get(..at).filter(|name| !name.is_empty()).map(str::to_owned)
+}
+
 fn of_text(text: &str) -> FailureClass {
     let known = TABLE.iter().find(|(sign, _)| text.contains(sign));
     known.map_or(FailureClass::Other, |(_, class)| *class)
@@ -112,5 +124,21 @@ mod tests {
         assert_eq!(of("npm error getaddrinfo EAI_AGAIN x").class, FailureClass::NetworkDenied);
         assert_eq!(of("").class, FailureClass::Other);
         assert_eq!(classify(Exit::Signal(9), b"").class, FailureClass::Killed);
+    }
+
+    #[test]
+    fn a_package_without_a_release_is_named() {
+        let named = |log: &str| unavailable(log.as_bytes());
+        let cases = [
+            ("npm ERR! code ETARGET\nnpm ERR! notarget No matching version found for kit@^1.2.0.\n", "kit"),
+            ("npm ERR! notarget No matching version found for @a/kit@1 || 2.\n", "@a/kit"),
+            ("npm ERR! code ENOVERSIONS\nnpm ERR! No valid versions available for kit\n", "kit"),
+            ("npm error 404  'kit@^1' is not in this registry.\n", "kit"),
+        ];
+        for (log, name) in cases {
+            assert_eq!(named(log).as_deref(), Some(name), "{log}");
+        }
+        assert_eq!(named("npm ERR! code ERESOLVE\n"), None);
+        assert_eq!(named("npm ERR! notarget No matching version found for \n"), None);
     }
 }

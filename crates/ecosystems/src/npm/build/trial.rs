@@ -2,7 +2,7 @@
 
 use super::commands::{self, DRIVER, Lock, NODE, Pm, SOURCE};
 use super::job::{Parts, UNPACKED, file};
-use super::{Build, BuildFailure, Builder};
+use super::{Build, BuildFailure, Builder, classify};
 use bytes::Bytes;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -31,6 +31,20 @@ pub(in crate::npm) struct Trial<'a> {
     pub(in crate::npm) argv: Vec<String>,
 }
 
+/// Why nothing was run.
+pub(in crate::npm) struct NotTried {
+    /// What failed.
+    pub(in crate::npm) failure: BuildFailure,
+    /// The dependency that has no release as of that instant, if it is that.
+    pub(in crate::npm) unavailable: Option<String>,
+}
+
+impl From<BuildFailure> for NotTried {
+    fn from(failure: BuildFailure) -> Self {
+        Self { failure, unavailable: None }
+    }
+}
+
 impl Builder<'_> {
     /// Unpacks the dependencies in a fetch phase and runs the trial without a network.
     ///
@@ -39,13 +53,13 @@ impl Builder<'_> {
     pub(in crate::npm) async fn try_out(
         &self,
         trial: Trial<'_>,
-    ) -> Result<Result<Report, BuildFailure>, SandboxError> {
+    ) -> Result<Result<Report, NotTried>, SandboxError> {
         let recipe = recipe(&trial);
         let tools = match self.tools_of(&recipe).await {
             Ok(tools) => tools,
             Err(error) if error.is_about_the_recipe() => {
                 let class = FailureClass::MissingTool;
-                return Ok(Err(BuildFailure { class, detail: error.to_string() }));
+                return Ok(Err(BuildFailure { class, detail: error.to_string() }.into()));
             }
             Err(error) => {
                 let source = std::io::Error::other(error);
@@ -69,7 +83,8 @@ impl Builder<'_> {
         };
         let mut build = nothing();
         let Some(fetched) = self.unpacked(&parts, &mut build).await? else {
-            return Ok(Err(build.result.err().unwrap_or_else(no_reason)));
+            let unavailable = classify::unavailable(&build.log);
+            return Ok(Err(NotTried { failure: build.result.err().unwrap_or_else(no_reason), unavailable }));
         };
         let job = over(&parts, trial, fetched.map(|fetched| fetched.unpacked));
         self.sandbox.run(job).await.map(Ok)

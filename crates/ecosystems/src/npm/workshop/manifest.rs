@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use trustmill_core::attempt::FailureClass;
 use trustmill_core::content::Contents;
 use trustmill_core::port::ecosystem::BuildFailure;
@@ -116,8 +116,15 @@ pub(in crate::npm) enum Wanted {
     All,
 }
 
-/// The `package.json` from which the dependencies of tests are resolved.
-pub(super) fn for_tests(tree: &Contents, wanted: Wanted) -> Option<Bytes> {
+/// Whether the package wants another one for its development and for nothing else.
+pub(super) fn is_for_development(tree: &Contents, name: &str) -> bool {
+    let manifest = read(tree).unwrap_or_default();
+    let has = |field: &str| manifest.get(field).is_some_and(|all| all.get(name).is_some());
+    has("devDependencies") && !has("dependencies") && !has("optionalDependencies")
+}
+
+/// The `package.json` from which the dependencies of tests are resolved, without those that are not to be had.
+pub(super) fn for_tests(tree: &Contents, wanted: Wanted, without: &BTreeSet<String>) -> Option<Bytes> {
     let mut manifest = read(tree)?;
     let scripts: String = manifest.get("scripts").map(Value::to_string).unwrap_or_default();
     for field in ["scripts", "bin", "workspaces", "engines", "os", "cpu", "packageManager"] {
@@ -140,7 +147,10 @@ pub(super) fn for_tests(tree: &Contents, wanted: Wanted) -> Option<Bytes> {
     for field in ["dependencies", "devDependencies", "optionalDependencies"] {
         let Some(Value::Object(all)) = manifest.get_mut(field) else { continue };
         let is_dev = field == "devDependencies";
-        all.retain(|name, range| is_listed(range) && (!is_dev || wanted == Wanted::All || is_named(name)));
+        all.retain(|name, range| {
+            let is_dropped = is_dev && without.contains(name);
+            !is_dropped && is_listed(range) && (!is_dev || wanted == Wanted::All || is_named(name))
+        });
     }
     serde_json::to_vec(&Value::Object(manifest)).ok().map(Bytes::from)
 }
@@ -194,14 +204,18 @@ mod tests {
             ),
             ("test/a.js", "require('should/as-function')"),
         ];
-        let names = |wanted| {
-            let bytes = for_tests(&tree(&files), wanted).unwrap();
+        let names = |wanted, without: &[&str]| {
+            let without = without.iter().map(|name| (*name).to_owned()).collect();
+            let bytes = for_tests(&tree(&files), wanted, &without).unwrap();
             let value: Value = serde_json::from_slice(&bytes).unwrap();
             assert_eq!(value["dependencies"].as_object().unwrap().len(), 1);
             value["devDependencies"].as_object().unwrap().keys().cloned().collect::<Vec<_>>()
         };
-        assert_eq!(names(Wanted::Named), ["mocha", "should"]);
-        assert_eq!(names(Wanted::All).len(), 4);
+        assert_eq!(names(Wanted::Named, &[]), ["mocha", "should"]);
+        assert_eq!(names(Wanted::All, &[]).len(), 4);
+        // What it needs when it runs is never left out.
+        assert_eq!(names(Wanted::Named, &["should", "a"]), ["mocha"]);
+        assert!(is_for_development(&tree(&files), "should") && !is_for_development(&tree(&files), "a"));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use manifest::Wanted;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use trustmill_core::Purl;
 use trustmill_core::attempt::FailureClass;
@@ -29,6 +30,8 @@ use trustmill_core::repair::{Role, TestReport};
 
 /// How long a suite may take.
 const LONGEST: Duration = Duration::from_secs(240);
+/// The most tools that are done without.
+const WITHOUT: usize = 8;
 
 /// How the tests of a release are run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +40,9 @@ pub(super) struct Settled {
     node: u32,
     npm: String,
     wanted: Wanted,
+    /// Development dependencies that have no release as of that instant.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    without: BTreeSet<String>,
 }
 
 #[async_trait]
@@ -92,12 +98,12 @@ impl Workshop for Npm {
         tree: &Contents,
         only: Option<&[String]>,
     ) -> Result<TestReport, SandboxError> {
-        if let Some(settled) = self.settlements.get(bench.release).await {
-            return self.tried(tree, &settled, only).await;
+        if let Some(mut settled) = self.settlements.get(bench.release).await {
+            return self.tried(tree, &mut settled, only).await;
         }
         let mut best = Best::new();
-        for settled in rungs(bench.as_of, tree) {
-            let report = self.tried(tree, &settled, only).await?;
+        for mut settled in rungs(bench.as_of, tree) {
+            let report = self.tried(tree, &mut settled, only).await?;
             if best.offer(bench.release, settled, report) {
                 break;
             }
@@ -129,31 +135,39 @@ impl Workshop for Npm {
 }
 
 impl Npm {
+    /// Runs the tests. A tool of the project's development that has no release as of then is done without: linters and the
+    /// like were often taken from elsewhere, and a test that needs what is missing fails before and after a repair.
     async fn tried(
         &self,
         tree: &Contents,
-        settled: &Settled,
+        settled: &mut Settled,
         only: Option<&[String]>,
     ) -> Result<TestReport, SandboxError> {
         let problem = |problem: String| TestReport { problem: Some(problem), ..TestReport::default() };
-        let Some(wanted) = manifest::for_tests(tree, settled.wanted) else {
-            return Ok(problem("package.json cannot be read".to_owned()));
-        };
         let limits = Limits { wall: LONGEST, cpu_seconds: 900, processes: 512, ..self.limits() };
         let builder = Builder { limits, ..self.builder() };
-        let trial = Trial {
-            manifest: wanted,
-            as_of: settled.as_of,
-            node: settled.node.to_string(),
-            npm: settled.npm.clone(),
-            files: tree,
-            extra: harness::files(),
-            argv: harness::argv(limits.wall, only),
-        };
-        Ok(match builder.try_out(trial).await? {
-            Ok(report) => outcome(&report),
-            Err(failure) => problem(format!("no environment for the tests: {}", failure.detail)),
-        })
+        loop {
+            let Some(wanted) = manifest::for_tests(tree, settled.wanted, &settled.without) else {
+                return Ok(problem("package.json cannot be read".to_owned()));
+            };
+            let trial = Trial {
+                manifest: wanted,
+                as_of: settled.as_of,
+                node: settled.node.to_string(),
+                npm: settled.npm.clone(),
+                files: tree,
+                extra: harness::files(),
+                argv: harness::argv(limits.wall, only),
+            };
+            let not_tried = match builder.try_out(trial).await? {
+                Ok(report) => return Ok(outcome(&report)),
+                Err(not_tried) => not_tried,
+            };
+            let name = not_tried.unavailable.filter(|name| manifest::is_for_development(tree, name));
+            if !name.is_some_and(|name| settled.without.len() < WITHOUT && settled.without.insert(name)) {
+                return Ok(problem(format!("no environment for the tests: {}", not_tried.failure.detail)));
+            }
+        }
     }
 }
 
@@ -166,7 +180,7 @@ fn rungs(uploaded: Timestamp, tree: &Contents) -> Vec<Settled> {
     let of = |as_of: Timestamp, wanted: Wanted| {
         let (node, npm) = eras::at(as_of.min(later(4 * 365)));
         let node = asked.unwrap_or(node).max(node.min(eras::NODE_NEWEST));
-        Settled { as_of, node, npm: npm.to_owned(), wanted }
+        Settled { as_of, node, npm: npm.to_owned(), wanted, without: BTreeSet::new() }
     };
     vec![
         of(later(7), Wanted::Named),

@@ -9,8 +9,10 @@ mod error;
 mod load;
 mod model;
 mod overlap;
+mod write;
 
 pub use error::DefinitionError;
+pub(super) use write::of as written;
 
 use super::hooks::Hooks;
 use super::lockfile::marker::normalise;

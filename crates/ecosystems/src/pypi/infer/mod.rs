@@ -12,6 +12,7 @@ mod range;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod wider;
 
 use clues::Clues;
 use draft::Draft;
@@ -21,6 +22,7 @@ use trustmill_core::attempt::{Attempt, AttemptResult};
 use trustmill_core::package::ArtifactKind;
 use trustmill_core::port::ecosystem::Evidence;
 use trustmill_core::recipe::{Origin, Recipe};
+pub use wider::variations;
 
 /// Attempts per artefact. Most packages need one; what is not found by then is not found by more.
 pub const MOST_ATTEMPTS: usize = 6;
@@ -61,7 +63,11 @@ pub fn python_of(at: jiff::Timestamp) -> String {
     format!("{major}.{minor}")
 }
 
-/// The recipe that the evidence alone suggests.
+/// The recipe that the evidence alone suggests: what a definition mends.
+pub fn inferred(evidence: &Evidence<'_>) -> Recipe {
+    first(evidence, &Clues::read(evidence))
+}
+
 fn first(evidence: &Evidence<'_>, clues: &Clues) -> Recipe {
     first::draft(evidence, clues).into_recipe()
 }

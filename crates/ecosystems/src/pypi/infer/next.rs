@@ -15,7 +15,7 @@ use trustmill_core::comparison::{Comparison, Difference, DifferenceClass};
 use trustmill_core::port::ecosystem::Evidence;
 
 /// Pythons to try when a back end fails on the one of its era.
-const PYTHONS: [(u16, u16); 5] = [(3, 11), (3, 9), (3, 8), (3, 7), (3, 13)];
+pub(super) const PYTHONS: [(u16, u16); 5] = [(3, 11), (3, 9), (3, 8), (3, 7), (3, 13)];
 
 /// Modules that left CPython's standard library with 3.12 and 3.13 (PEP 594, 632).
 const REMOVED_MODULES: [&str; 6] = ["distutils", "imp", "asynchat", "asyncore", "cgi", "pipes"];

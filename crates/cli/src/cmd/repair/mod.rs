@@ -1,5 +1,7 @@
 //! `trustmill repair`: a vulnerable release gets its fix, proven by its own tests.
 
+mod recipe;
+
 use super::Global;
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -56,6 +58,7 @@ pub(super) struct Repair {
 
 #[derive(Subcommand)]
 enum What {
+    Recipe(recipe::Recipe),
     /// List the releases that were repaired
     List,
     /// Show one repaired release: what was checked, and the difference
@@ -91,6 +94,10 @@ impl Coded for NoPurl {
     fn help(&self) -> String {
         "write a release as pkg:pypi/jinja2@2.11.2".into()
     }
+}
+
+fn no_purl(error: ParsePurlError) -> Failure {
+    Failure::new(Exit::Usage, NoPurl(error))
 }
 
 /// A difference that cannot be read.
@@ -156,6 +163,7 @@ impl Repair {
         wire::runtime(async {
             match &self.what {
                 None => self.repair(global).await,
+                Some(What::Recipe(recipe)) => recipe.run(global).await,
                 Some(What::List) => list(global).await,
                 Some(What::Show { purl }) => show(global, purl).await,
                 Some(What::Withdraw { purl, why, .. }) => {
@@ -232,7 +240,7 @@ impl Repair {
     fn releases(&self, mill: &Mill) -> Result<Vec<Purl>, Failure> {
         let target = self.target.as_deref().unwrap_or_default();
         if target.starts_with("pkg:") {
-            let purl = target.parse::<Purl>().map_err(|error| Failure::new(Exit::Usage, NoPurl(error)))?;
+            let purl = target.parse::<Purl>().map_err(no_purl)?;
             return Ok(vec![purl]);
         }
         let path = Path::new(target);
