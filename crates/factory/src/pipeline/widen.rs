@@ -106,9 +106,8 @@ async fn search(world: &World, purl: &Purl, climb: Climb, most: usize) -> Result
     let better = best.as_ref().filter(|_| after < before && after <= Verdict::Explained);
     let definition = better.and_then(|best| {
         let reason = format!(
-            "Found by a search over recipes: {} instead of {}, after {builds} builds. What it changes: {}",
-            after,
-            before,
+            "Found by a search over recipes: {after} instead of {before}, after {builds} more {}. How it came about: {}",
+            if builds == 1 { "build" } else { "builds" },
             best.recipe.reasons.iter().rev().take(3).rev().cloned().collect::<Vec<_>>().join("; "),
         );
         ecosystem.definition(&evidence, &best.recipe, &reason)

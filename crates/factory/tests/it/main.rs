@@ -18,4 +18,5 @@ mod pipeline;
 mod screen;
 mod source;
 mod watch;
+mod widen;
 mod world;

@@ -11,7 +11,8 @@ use trustmill_core::attempt::{Attempt, AttemptResult, FailureClass, Material, Us
 use trustmill_core::lockfile::{LockfileError, Pins};
 use trustmill_core::package::{Artifact, ArtifactKind};
 use trustmill_core::port::ecosystem::{
-    Build, BuildFailure, BuildRequest, Ecosystem, Evidence, Plan, PlanError, Published, Subject, Task,
+    Build, BuildFailure, BuildRequest, DefinitionFile, Ecosystem, Evidence, Plan, PlanError, Published,
+    Subject, Task,
 };
 use trustmill_core::port::fetch::FetchError;
 use trustmill_core::port::sandbox::{Layer, SandboxError};
@@ -125,6 +126,23 @@ impl Ecosystem for Demo {
         })
     }
 
+    fn variations(&self, evidence: &Evidence<'_>, _base: &Attempt, tried: &[Attempt]) -> Vec<Recipe> {
+        let builds = self.builds.lock().unwrap();
+        let wide = builds.keys().filter(|name| name.starts_with("wide "));
+        let new = wide.filter(|name| !tried.iter().any(|attempt| attempt.recipe.steps[0].name == **name));
+        let of = |name: &String| {
+            let mut recipe = recipe(0, evidence.uploaded);
+            recipe.steps[0].name.clone_from(name);
+            recipe
+        };
+        new.map(of).collect()
+    }
+
+    fn definition(&self, _: &Evidence<'_>, recipe: &Recipe, reason: &str) -> Option<DefinitionFile> {
+        let text = format!("{}: {reason}", recipe.steps[0].name);
+        Some(DefinitionFile { path: "pypi/demo/found.toml".into(), text })
+    }
+
     async fn build(&self, request: BuildRequest<'_>) -> Result<Build, SandboxError> {
         let name = request.recipe.steps[0].name.clone();
         self.built.lock().unwrap().push(name.clone());
@@ -234,6 +252,14 @@ impl Stage {
             artifact_limit: 1 << 20,
         };
         Self { world, demo, fetch, clock, seen }
+    }
+
+    /// What the search gets to build once the ladder has ended.
+    pub(crate) fn widened_by(self, builds: &[Scripted]) -> Self {
+        let script = builds.iter().enumerate();
+        let script = script.map(|(n, build)| (format!("wide {n}"), VecDeque::from([build.clone()])));
+        self.demo.builds.lock().unwrap().extend(script);
+        self
     }
 
     /// Facts of a kind about the release.

@@ -39,6 +39,8 @@ const NO_SWITCH: [&str; 16] = [
 ];
 /// The most variables that are tried.
 const SWITCHES: usize = 6;
+/// The most values that are tried for each.
+const VALUES: usize = 3;
 /// Files that a build reads its variables in.
 const BUILD_FILES: [&str; 3] = ["setup.py", "_build.py", "build.py"];
 
@@ -98,8 +100,8 @@ impl Wider<'_> {
                 None => return Vec::new(),
             },
         };
-        let texts = BUILD_FILES.iter().filter_map(|name| source.contents.text(name));
-        let names: BTreeSet<String> = texts.flat_map(variables).collect();
+        let texts: Vec<&str> = BUILD_FILES.iter().filter_map(|name| source.contents.text(name)).collect();
+        let names: BTreeSet<String> = texts.iter().flat_map(|text| variables(text)).collect();
         let mut names: Vec<String> = names
             .into_iter()
             .filter(|name| !NO_SWITCH.contains(&name.as_str()) && !self.draft.env.contains_key(name))
@@ -109,11 +111,16 @@ impl Wider<'_> {
             !["DISABLE", "NO_", "WITHOUT", "SKIP", "PURE"].iter().any(|word| name.contains(word))
         });
         names.truncate(SWITCHES);
-        let set = |name: String| {
-            let reason = format!("the build asks for {name}: it is set");
-            self.with(|draft| drop(draft.env.insert(name, "1".to_owned())), reason)
+        let set = |(name, value): (String, String)| {
+            let reason = format!("the build asks for {name}: it is {value}");
+            self.with(|draft| drop(draft.env.insert(name, value)), reason)
         };
-        names.into_iter().map(set).collect()
+        let pairs = names.into_iter().flat_map(|name| {
+            let values: BTreeSet<String> = texts.iter().flat_map(|text| values(text, &name)).collect();
+            let values = values.into_iter().chain(["1".to_owned()]).take(VALUES);
+            values.map(move |value| (name.clone(), value)).collect::<Vec<_>>()
+        });
+        pairs.map(set).collect()
     }
 
     /// Older versions of what writes wheels.
@@ -179,6 +186,16 @@ fn variables(text: &str) -> Vec<String> {
         named(inner.rsplit(quote).next()?)
     }));
     out
+}
+
+/// Words that stand on a line with a variable's name: what it is compared with, or has otherwise.
+fn values(text: &str, name: &str) -> Vec<String> {
+    let lines = text.lines().filter(|line| line.contains(name)).take(20);
+    let words = lines.flat_map(|line| line.split(['"', '\'']).skip(1).step_by(2));
+    let is_value = |word: &&str| {
+        *word != name && (1..8).contains(&word.len()) && word.chars().all(|c| c.is_ascii_alphanumeric())
+    };
+    words.filter(is_value).map(str::to_owned).collect()
 }
 
 fn quoted(text: &str) -> Option<String> {
