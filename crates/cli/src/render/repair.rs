@@ -122,7 +122,7 @@ pub(crate) fn widened(all: &[Widened], into: Option<&Path>) {
         }
         match (&one.definition, into) {
             (Some(definition), Some(folder)) => {
-                say!("  definition written: {}", folder.join(&definition.path).display())
+                say!("  definition written: {}", folder.join(&definition.path).display());
             }
             (Some(definition), None) => {
                 say!(

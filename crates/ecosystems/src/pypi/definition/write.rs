@@ -114,7 +114,8 @@ mod tests {
 
     #[test]
     fn every_change_that_a_definition_can_say_is_read_back() {
-        let changes: [(&str, fn(&mut Recipe)); 7] = [
+        type Change = fn(&mut Recipe);
+        let changes: [(&str, Change); 7] = [
             ("python = \"3.9\"", |recipe| drop(recipe.tools.insert("python".into(), "3.9".into()))),
             ("umask = 2", |recipe| recipe.umask = 0o002),
             ("source-date-epoch = \"archive\"", |recipe| recipe.source_date_epoch = None),
