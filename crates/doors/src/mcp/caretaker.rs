@@ -69,9 +69,11 @@ async fn end(
     let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
         "params": { "name": undo.tool, "arguments": undo.arguments } });
     let answer = hub.request(&call, &Stream::new(0)).await;
-    hub.close().await;
-    match ended_as(&answer).0 == Outcome::Failed {
+    let ended = match ended_as(&answer).0 == Outcome::Failed {
         true => Err(visible(&answer.to_string().chars().take(300).collect::<String>())),
         false => engine.undone(number, "the lease's end").map_err(|error| error.to_string()),
-    }
+    };
+    // A server may take its time to end; the record does not wait for it.
+    hub.close().await;
+    ended
 }
