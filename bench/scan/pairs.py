@@ -61,24 +61,40 @@ def wheel_name(path):
 
 
 def cargo(out):
-    """The newest releases that belong together, then each a step back, as far as its neighbours allow."""
+    """The newest releases that belong together, then those before them, as many at once as go together."""
     project = out / "project"
     (project / "src").mkdir(parents=True, exist_ok=True)
     (project / "src/lib.rs").write_text("")
-    home = dict(os.environ, CARGO_HOME=str(out))
+    known = set()
     for at, group in enumerate(groups(roots("cargo"), 12)):
-        lines = [f'{root} = "*"' for root in group]
-        head = '[package]\nname = "pairs"\nversion = "0.0.0"\nedition = "2024"\n[dependencies]\n'
-        (project / "Cargo.toml").write_text(head + "\n".join(lines) + "\n")
-        (project / "Cargo.lock").unlink(missing_ok=True)
-        here = {"cwd": project, "env": home}
-        run("cargo", "fetch", **here)
+        fetch(out, [f'{root} = "*"' for root in group])
+        newest = {}
         for name, version in locked(project):
-            before = release_before(out, name, version)
-            if before:
-                run("cargo", "update", "--package", f"{name}@{version}", "--precise", before, **here)
-        run("cargo", "fetch", **here)
-        print(at, len(list(locked(project))), flush=True)
+            newest[name] = max(version, newest.get(name, version), key=order)
+        before = {name: release_before(out, name, version) for name, version in newest.items() if name not in known}
+        known.update(newest)
+        pins = [f'{name} = {{ version = "={version}", default-features = false }}' for name, version in before.items() if version]
+        print(at, len(newest), together(out, pins), flush=True)
+
+
+def fetch(out, lines):
+    project = out / "project"
+    head = '[package]\nname = "pairs"\nversion = "0.0.0"\nedition = "2024"\n[dependencies]\n'
+    (project / "Cargo.toml").write_text(head + "\n".join(lines) + "\n")
+    (project / "Cargo.lock").unlink(missing_ok=True)
+    return run("cargo", "fetch", cwd=project, env=dict(os.environ, CARGO_HOME=str(out))).returncode == 0
+
+
+def together(out, pins):
+    """Gets releases at once; what does not go together, in halves. How many it got."""
+    if not pins:
+        return 0
+    if fetch(out, pins):
+        return len(pins)
+    if len(pins) == 1:
+        return 0
+    half = len(pins) // 2
+    return together(out, pins[:half]) + together(out, pins[half:])
 
 
 def groups(items, size):
