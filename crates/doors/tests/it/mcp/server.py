@@ -3,11 +3,13 @@ it prints. Its world is a JSON file; each call of `change` is counted there."""
 import asyncio
 import json
 import sys
+import threading
 
 from mcp.server.mcpserver import Context, MCPServer
 from pydantic import BaseModel
 
 PATH, HOW = sys.argv[1], sys.argv[2]
+LOCK = threading.Lock()
 server = MCPServer("world", instructions="Speak softly.")
 
 
@@ -29,10 +31,12 @@ def look() -> dict:
 @server.tool()
 def change(item: str) -> str:
     """Changes an item."""
-    now = world()
-    now["changed"].append(item)
-    with open(PATH, "w") as file:
-        json.dump(now, file)
+    # The SDK runs tools on threads.
+    with LOCK:
+        now = world()
+        now["changed"].append(item)
+        with open(PATH, "w") as file:
+            json.dump(now, file)
     return f"changed {item}"
 
 
