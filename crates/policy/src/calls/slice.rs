@@ -29,18 +29,20 @@ impl Slice {
             let applies: Vec<bool> = policies.iter().map(|one| one.applies(action, entities)).collect();
             let slice = known.entry(applies).or_insert_with_key(|applies| {
                 let those = policies.iter().zip(applies).filter(|(_, applies)| **applies);
-                Arc::new(Self::new(those.map(|(policy, _)| policy)))
+                Arc::new(Self::new(those.map(|(policy, _)| policy), set))
             });
             (action.clone(), Arc::clone(slice))
         };
         actions.map(slice).collect()
     }
 
-    fn new<'a>(policies: impl Iterator<Item = &'a Policy<'a>>) -> Self {
+    fn new<'a>(policies: impl Iterator<Item = &'a Policy<'a>>, all: &cedar::PolicySet) -> Self {
         let (mut set, mut members) = (cedar::PolicySet::new(), Some(BTreeSet::new()));
         for policy in policies {
-            // They came out of a set: they fit into one.
-            let _ = set.add(policy.policy.clone());
+            // What cannot be taken out of the set is asked with all the others: no policy is ever left out.
+            if set.add(policy.policy.clone()).is_err() {
+                return Self { set: all.clone(), members: None };
+            }
             members = members.zip(policy.members.as_ref()).map(|(mut all, more)| {
                 all.extend(more.iter().cloned());
                 all
