@@ -81,8 +81,7 @@ async fn search(world: &World, purl: &Purl, climb: Climb, most: usize) -> Result
     let ground = climb.ground(world, purl).await?;
     let evidence = ground.evidence(purl);
     let mut tried: Vec<Attempt> = climb.rungs.iter().map(|rung| rung.attempt.clone()).collect();
-    let nearest = |tried: &[Attempt]| tried.iter().min_by_key(|attempt| distance(attempt)).cloned();
-    let mut best = nearest(&tried);
+    let mut best = tried.iter().min_by_key(|attempt| distance(attempt)).cloned();
     let before = best.as_ref().map_or(Verdict::BuildFailed, |best| distance(best).0);
     let mut builds = 0;
     'search: while let Some(base) = best.clone().filter(|best| !is_reached(best)) {

@@ -427,11 +427,11 @@ impl<'p> Engine<'p, '_> {
         let table = self.language.table;
         let starred = self.stars.iter().rev().map(|module| format!("{module}.{name}"));
         let path = starred.into_iter().find(|path| table.leads(path));
-        match path {
-            Some(path) => self.known(Value::named(path), at),
-            None if !self.outside.is_empty() && self.foreign_star(name).is_some() => {
-                self.foreign_star(name).unwrap_or_default()
-            }
+        if let Some(path) = path {
+            return self.known(Value::named(path), at);
+        }
+        match self.foreign_star(name) {
+            Some(value) => value,
             None if table.leads(name) => self.known(Value::named(name), at),
             None => Value::default(),
         }

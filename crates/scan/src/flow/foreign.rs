@@ -230,6 +230,9 @@ impl<'p> Engine<'p, '_> {
     /// A name that may come from a module whose names are all imported.
     pub(super) fn foreign_star(&mut self, name: &str) -> Option<Value> {
         let outside = self.outside;
+        if outside.is_empty() {
+            return None;
+        }
         let given = |module: &&str| outside.names.contains_key(&(Box::from(*module), Box::from(name)));
         let module = self.stars.iter().rev().copied().find(given)?;
         Some(self.foreign_name(module, name))

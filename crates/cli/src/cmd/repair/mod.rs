@@ -20,6 +20,7 @@ use trustmill_core::advisory::Finding;
 use trustmill_core::package::ParsePurlError;
 use trustmill_core::port::Coded;
 use trustmill_core::repair::Ruling;
+use trustmill_factory::StepError;
 use trustmill_factory::agent::Ended;
 use trustmill_factory::error::Disposition;
 use trustmill_factory::models::Router;
@@ -290,26 +291,30 @@ fn said(ended: &Ended) -> String {
 const TRIES: u32 = 5;
 const WAIT: Duration = Duration::from_secs(4);
 
+/// What an attempt comes to that is made again where the world around it failed: a file of an environment may still be
+/// scanned, a forge be busy. What was done is not done again.
+async fn patiently<T>(attempt: impl AsyncFn() -> Result<T, StepError>) -> Result<T, StepError> {
+    for _ in 0..TRIES {
+        match attempt().await {
+            Err(error) if error.disposition() == Disposition::Infrastructure => {
+                tokio::time::sleep(WAIT).await;
+            }
+            other => return other,
+        }
+    }
+    attempt().await
+}
+
 async fn row(
     repairs: &Repairs,
     finding: &Finding,
     proposed: Option<&(String, String)>,
 ) -> Result<Row, Failure> {
-    let mut tries = 0;
-    let outcome = loop {
-        let tried = match proposed {
-            None => repairs.repair(finding).await,
-            Some((difference, by)) => repairs.propose(finding, difference, by).await,
-        };
-        match tried {
-            // A file of an environment may still be scanned, a forge be busy: what was done is not done again.
-            Err(error) if error.disposition() == Disposition::Infrastructure && tries < TRIES => {
-                tries += 1;
-                tokio::time::sleep(WAIT).await;
-            }
-            other => break other?,
-        }
+    let attempt = async || match proposed {
+        None => repairs.repair(finding).await,
+        Some((difference, by)) => repairs.propose(finding, difference, by).await,
     };
+    let outcome = patiently(attempt).await?;
     let (repaired, missed) = match outcome {
         Outcome::Repaired(repaired) => (Some(*repaired), None),
         Outcome::Missed(miss) => (None, Some(*miss)),

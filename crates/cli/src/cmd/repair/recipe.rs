@@ -1,6 +1,6 @@
 //! `trustmill repair recipe`: a rebuild that gives other bytes, or none, gets a better recipe.
 
-use super::{Steps, TRIES, WAIT, no_purl};
+use super::{Steps, no_purl, patiently};
 use crate::cmd::Global;
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use trustmill_core::port::Coded;
 use trustmill_core::{Purl, Verdict};
-use trustmill_factory::error::Disposition;
 use trustmill_factory::pipeline::{Widened, widen};
 use trustmill_factory::progress::{Observer, Unobserved};
 
@@ -60,17 +59,8 @@ impl Recipe {
             false => Arc::new(Steps { live: std::io::stderr().is_terminal() }),
         };
         let mill = Mill::open(global, Purpose::Work, observer).await?;
-        let mut tries = 0;
-        let all = loop {
-            match widen(&mill.world, &purl, usize::from(self.builds)).await {
-                // A tool of a build may still be scanned, a forge be busy: what was built is not built again.
-                Err(error) if error.disposition() == Disposition::Infrastructure && tries < TRIES => {
-                    tries += 1;
-                    tokio::time::sleep(WAIT).await;
-                }
-                other => break other?,
-            }
-        };
+        let search = async || widen(&mill.world, &purl, usize::from(self.builds)).await;
+        let all = patiently(search).await?;
         for definition in all.iter().filter_map(|one| one.definition.as_ref()) {
             if let Some(folder) = &self.into {
                 write(&folder.join(&definition.path), &definition.text)?;

@@ -119,19 +119,7 @@ fn access_that_was_given_for_a_time_ends_although_everybody_was_told_to_stop() {
     let grant = json!([["grant_access", { "dataset": "user-data", "group": "team" }]]);
     assert_eq!(world.agent("calls.py", &behind, &grant)[0]["error"], true);
     let plan = world.waiting()[0]["plan"].as_str().unwrap().to_owned();
-    world.people(&[
-        "approve",
-        "--session",
-        "s",
-        "--plan",
-        &plan,
-        "--by",
-        "ann",
-        "--by",
-        "bob",
-        "--for",
-        "1h",
-    ]);
+    world.approve_for("s", &plan, "1h");
     assert_eq!(world.agent("calls.py", &behind, &grant)[0]["error"], false);
     let readers = || world.content()["readers"]["user-data"].clone();
     world.people(&["stop", "--by", "ann"]);

@@ -88,6 +88,12 @@ impl World {
         succeed(&mut self.command(args))
     }
 
+    /// Two people approve a plan for a time.
+    fn approve_for(&self, session: &str, plan: &str, time: &str) {
+        let people = ["--by", "ann", "--by", "bob", "--for", time];
+        self.people(&[&["approve", "--session", session, "--plan", plan][..], &people].concat());
+    }
+
     /// What a hook answers to an event.
     fn hook(&self, args: &[&str], event: &str) -> Value {
         use std::io::Write as _;
@@ -255,19 +261,7 @@ fn an_analysis_is_not_posted_and_a_wide_grant_takes_two_people() {
     let output = world.command(&alone).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("TM1307"));
-    world.people(&[
-        "approve",
-        "--session",
-        "forum",
-        "--plan",
-        digest,
-        "--by",
-        "ann",
-        "--by",
-        "bob",
-        "--for",
-        "1h",
-    ]);
+    world.approve_for("forum", digest, "1h");
     let granted = world.agent(
         "calls.py",
         &behind,

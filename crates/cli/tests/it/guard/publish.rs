@@ -85,8 +85,7 @@ fn access_that_was_given_for_a_time_ends_by_itself() {
     let digest = plans[0]["plan"].as_str().unwrap();
     let soon = trustmill_core::Timestamp::now().as_second() + 12;
     let soon = trustmill_core::Timestamp::from_second(soon).unwrap().to_string();
-    let people = ["--by", "ann", "--by", "bob", "--for", &soon];
-    world.people(&[&["approve", "--session", "forum", "--plan", digest][..], &people].concat());
+    world.approve_for("forum", digest, &soon);
     assert_eq!(world.agent("calls.py", &behind, &grant)[0]["error"], false);
     assert_eq!(world.content()["readers"]["user-data"], json!(["privacy", "everyone"]));
 

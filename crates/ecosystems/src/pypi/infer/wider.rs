@@ -3,6 +3,7 @@
 //! The ladder follows evidence; this follows what publishers' machines were found to have: variables that a build asks for,
 //! tools that were older or newer than the day, other Pythons, other ways to start the same back end.
 
+use super::clues::source_of;
 use super::draft::{self, Draft};
 use super::range::Range;
 use super::{eras, next};
@@ -93,14 +94,8 @@ impl Wider<'_> {
 
     /// What a build looks up in its environment, set. A build that has a switch has it because somebody uses it.
     fn switches(&self) -> Vec<Draft> {
-        let source = match self.evidence.sources.of(trustmill_core::recipe::SourceKind::Sdist) {
-            Some(source) => source,
-            None => match &self.evidence.sources.git {
-                Some(source) => source,
-                None => return Vec::new(),
-            },
-        };
-        let texts: Vec<&str> = BUILD_FILES.iter().filter_map(|name| source.contents.text(name)).collect();
+        let source = source_of(self.evidence);
+        let texts: Vec<&str> = BUILD_FILES.iter().filter_map(|name| source.text(name)).collect();
         let names: BTreeSet<String> = texts.iter().flat_map(|text| variables(text)).collect();
         let mut names: Vec<String> = names
             .into_iter()
@@ -225,5 +220,7 @@ mod tests {
             found.into_iter().collect::<Vec<_>>(),
             ["CI_BUILD", "DISABLE_SPEEDUPS", "KIT_PURE", "WITH_X"]
         );
+        let line = r#"if os.environ.get("BUILD_X", 'yes') != "no": pass"#;
+        assert_eq!(values(line, "BUILD_X"), ["yes", "no"]);
     }
 }
