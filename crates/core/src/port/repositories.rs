@@ -47,6 +47,25 @@ pub trait Repositories: Send + Sync {
         before: Timestamp,
         limit: usize,
     ) -> Result<Vec<ObjectId>, RepositoryError>;
+
+    /// What the commits say that `tip` leads to and `base` does not, newest first, at most `limit`. Both MUST be commits
+    /// that a branch or tag leads to. Messages are whoever's words: UTF-8, what is none replaced.
+    async fn messages(
+        &self,
+        repository: &str,
+        base: &ObjectId,
+        tip: &ObjectId,
+        limit: usize,
+    ) -> Result<Vec<Said>, RepositoryError>;
+}
+
+/// A commit and its message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// The commit.
+    pub commit: ObjectId,
+    /// The whole message.
+    pub message: String,
 }
 
 /// A branch or a tag.

@@ -47,6 +47,11 @@ pub trait Workshop: Send + Sync {
     /// Whether a file decides which tests run, or how: no repair writes one in its own words.
     fn chooses_tests(&self, path: &str) -> bool;
 
+    /// Whether a file, where a repository has it and the published source does not, says what tests need.
+    fn lists_needs(&self, _path: &str) -> bool {
+        false
+    }
+
     /// Words, in lower case, by which a test is left out.
     fn leaving_out(&self) -> &'static [&'static str];
 

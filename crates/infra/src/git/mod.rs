@@ -29,7 +29,7 @@ use remote::Remote;
 use std::path::Path;
 use std::sync::Arc;
 use trustmill_core::content::Contents;
-use trustmill_core::port::repositories::{Ref, Repositories, RepositoryError};
+use trustmill_core::port::repositories::{Ref, Repositories, RepositoryError, Said};
 use trustmill_core::source::{ObjectId, SourceProblem, Tree};
 
 /// Repositories behind the system's git. Clones share cache and memory.
@@ -95,6 +95,17 @@ impl Repositories for GitRepositories {
     ) -> Result<Vec<ObjectId>, RepositoryError> {
         let commits = self.shared.commits(repository, before, limit).await;
         commits.map_err(|failure| about(failure, repository))
+    }
+
+    async fn messages(
+        &self,
+        repository: &str,
+        base: &ObjectId,
+        tip: &ObjectId,
+        limit: usize,
+    ) -> Result<Vec<Said>, RepositoryError> {
+        let said = self.shared.messages(repository, base, tip, limit).await;
+        said.map_err(|failure| about(failure, repository))
     }
 }
 
@@ -210,6 +221,20 @@ impl Shared {
             }
         }
         Ok(newest)
+    }
+
+    async fn messages(
+        &self,
+        repository: &str,
+        base: &ObjectId,
+        tip: &ObjectId,
+        limit: usize,
+    ) -> Result<Vec<Said>, Failure> {
+        let address = self.address(repository)?;
+        let refs = self.remote.refs(&address).await?;
+        let place = self.place(&address).await?;
+        let bare = self.history(&address, &place, &refs, tip.width()).await?;
+        self.remote.messages(&bare, base, tip, limit).await
     }
 
     /// The bare repository with all commits, as of the branches and tags.

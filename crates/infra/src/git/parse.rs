@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use jiff::Timestamp;
-use trustmill_core::port::repositories::Ref;
+use trustmill_core::port::repositories::{Ref, Said};
 use trustmill_core::source::ObjectId;
 
 /// Most branches and tags of one repository.
@@ -154,6 +154,19 @@ pub(super) fn commits(output: &[u8]) -> Result<Vec<(i64, ObjectId)>, Failure> {
             // Git counts from 0; what it cannot read is 0.
             let time = time.parse().map_err(|_| malformed())?;
             Ok((time, id.parse().map_err(|_| malformed())?))
+        })
+        .collect()
+}
+
+/// `git log -z --format=%H%n%B`.
+pub(super) fn messages(output: &[u8]) -> Result<Vec<Said>, Failure> {
+    let malformed = || Failure::malformed("the list of messages is malformed");
+    let records = output.split(|byte| *byte == 0).filter(|record| !record.is_empty());
+    records
+        .map(|record| {
+            let record = String::from_utf8_lossy(record);
+            let (id, message) = record.split_once('\n').ok_or_else(malformed)?;
+            Ok(Said { commit: id.parse().map_err(|_| malformed())?, message: message.trim().to_owned() })
         })
         .collect()
 }

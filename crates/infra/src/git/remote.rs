@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
-use trustmill_core::port::repositories::Ref;
+use trustmill_core::port::repositories::{Ref, Said};
 use trustmill_core::source::{ObjectId, SourceProblem};
 
 /// Redirects that are followed within one host.
@@ -210,6 +210,23 @@ impl Remote {
             return Err(Failure::malformed("its history cannot be walked"));
         }
         parse::commits(&ended.output)
+    }
+
+    /// The newest commits that `tip` leads to and `base` does not, with what they say.
+    pub(super) async fn messages(
+        &self,
+        bare: &Path,
+        base: &ObjectId,
+        tip: &ObjectId,
+        limit: usize,
+    ) -> Result<Vec<Said>, Failure> {
+        let (most, range) = (format!("--max-count={limit}"), format!("{base}..{tip}"));
+        let arguments = ["log", "-z", "--no-show-signature", "--format=%H%n%B", &most, &range, "--"];
+        let ended = self.local(bare, &arguments).await?;
+        if !ended.status.success() {
+            return Err(Failure::malformed("its history cannot be walked between two commits"));
+        }
+        parse::messages(&ended.output)
     }
 
     /// A command that speaks to nobody.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use trustmill_core::content::{Contents, Member};
-use trustmill_core::port::repositories::{Ref, Repositories, RepositoryError};
+use trustmill_core::port::repositories::{Ref, Repositories, RepositoryError, Said};
 use trustmill_core::source::{ObjectId, SourceProblem, Tree, TreeFile, TreeKind};
 
 /// Repositories that a test writes down. What is not written down is gone.
@@ -31,6 +31,7 @@ struct Commit {
     parent: Option<ObjectId>,
     committed: Timestamp,
     files: BTreeMap<String, Bytes>,
+    message: String,
 }
 
 impl MemRepositories {
@@ -49,10 +50,18 @@ impl MemRepositories {
     ) -> ObjectId {
         let id = ObjectId::blob(format!("{repository} {parent:?} {committed} {files:?}").as_bytes());
         let files = files.iter().map(|(path, bytes)| ((*path).to_owned(), Bytes::copy_from_slice(bytes)));
-        let commit = Commit { parent: parent.cloned(), committed, files: files.collect() };
+        let message = String::new();
+        let commit = Commit { parent: parent.cloned(), committed, files: files.collect(), message };
         let mut state = self.0.lock().unwrap();
         state.repositories.entry(repository.to_owned()).or_default().commits.insert(id.clone(), commit);
         id
+    }
+
+    /// Gives a commit a message; its name stays.
+    pub fn say(&self, repository: &str, commit: &ObjectId, message: &str) {
+        let mut state = self.0.lock().unwrap();
+        let commits = &mut state.repositories.entry(repository.to_owned()).or_default().commits;
+        message.clone_into(&mut commits.get_mut(commit).unwrap().message);
     }
 
     /// Points a branch or tag, by its full name, to a commit.
@@ -127,7 +136,7 @@ impl Repositories for MemRepositories {
 
     async fn tree(&self, repository: &str, commit: &ObjectId) -> Result<Arc<Tree>, RepositoryError> {
         self.of("tree", repository, |found| {
-            let Commit { committed, files, .. } = found.commit(commit)?;
+            let Commit { parent, committed, files, .. } = found.commit(commit)?;
             let file = |bytes: &Bytes| TreeFile {
                 id: ObjectId::blob(bytes),
                 kind: TreeKind::File,
@@ -137,7 +146,7 @@ impl Repositories for MemRepositories {
             Ok(Arc::new(Tree {
                 commit: commit.clone(),
                 committed: *committed,
-                parents: Vec::new(),
+                parents: parent.iter().cloned().collect(),
                 files,
                 refused: Vec::new(),
             }))
@@ -174,6 +183,33 @@ impl Repositories for MemRepositories {
                 found.reached().into_iter().filter(|(_, commit)| commit.committed <= before).collect();
             commits.sort_by_key(|(_, commit)| std::cmp::Reverse(commit.committed));
             Ok(commits.into_iter().take(limit).map(|(id, _)| id.clone()).collect())
+        })
+    }
+
+    async fn messages(
+        &self,
+        repository: &str,
+        base: &ObjectId,
+        tip: &ObjectId,
+        limit: usize,
+    ) -> Result<Vec<Said>, RepositoryError> {
+        self.of("messages", repository, |found| {
+            let line = |from: &ObjectId| {
+                let mut line = Vec::new();
+                let mut next = Some(from.clone());
+                while let Some(id) = next {
+                    next = found.commits.get(&id).and_then(|commit| commit.parent.clone());
+                    line.push(id);
+                }
+                line
+            };
+            let known = line(base);
+            let new = line(tip).into_iter().filter(|id| !known.contains(id)).take(limit);
+            let said = |id: ObjectId| {
+                let message = found.commit(&id)?.message.clone();
+                Ok(Said { commit: id, message })
+            };
+            new.map(said).collect()
         })
     }
 }

@@ -118,6 +118,10 @@ impl Workshop for Pypi {
         path.rsplit('/').next() == Some("conftest.py")
     }
 
+    fn lists_needs(&self, path: &str) -> bool {
+        role::lists_needs(path)
+    }
+
     fn leaving_out(&self) -> &'static [&'static str] {
         &role::LEAVING_OUT
     }

@@ -111,6 +111,14 @@ pub(super) fn of(path: &str) -> Role {
     if ending(&[".rst", ".md", ".adoc"]) { Role::Docs } else { Role::Code }
 }
 
+/// Whether a file names what is needed to run the tests: lists for pip and its relatives, not what builds.
+pub(super) fn lists_needs(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    let name = lower.rsplit('/').next().unwrap_or_default();
+    let list = name.contains("requirements") || name.contains("constraints") || name.starts_with("pipfile");
+    of(path) == Role::Metadata && (list || lower.starts_with("requirements/"))
+}
+
 fn is_metadata(path: &str, name: &str, folders: &[&str]) -> bool {
     let top = folders.is_empty();
     let requirements = name.contains("requirements") && (name.ends_with(".txt") || name.ends_with(".in"));
@@ -162,6 +170,18 @@ mod tests {
             ("kit/history.py", Role::Code),
         ] {
             assert_eq!(of(path), role, "{path}");
+        }
+    }
+
+    #[test]
+    fn lists_of_needs_are_no_build_files() {
+        for path in ["requirements-dev.txt", "requirements/test.in", "Pipfile", "ci/test-requirements.txt"] {
+            assert!(lists_needs(path), "{path}");
+        }
+        for path in
+            ["setup.py", "pyproject.toml", "Kit.egg-info/requires.txt", "kit/requirements.py", "tox.ini"]
+        {
+            assert!(!lists_needs(path), "{path}");
         }
     }
 }

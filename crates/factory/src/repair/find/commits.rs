@@ -1,10 +1,10 @@
-//! The commits that an advisory names, in a repository that can be read from here.
+//! The commits that an advisory names, or that name it, in a repository that can be read from here.
 
 use super::trim;
 use crate::StepError;
 use crate::repair::{Material, Repairs, Task};
 use std::collections::BTreeSet;
-use trustmill_core::advisory::{Finding, RangeEvent, RangeKind};
+use trustmill_core::advisory::{Advisory, Finding, RangeEvent, RangeKind};
 use trustmill_core::content::Contents;
 use trustmill_core::port::repositories::{Repositories, RepositoryError};
 use trustmill_core::port::workshop::Workshop;
@@ -29,23 +29,16 @@ pub(super) async fn of(
     let Some(repositories) = &repairs.world.repositories else { return Ok(Vec::new()) };
     let records = repairs.advisories.about(&finding.release.without_version()).await;
     let records = records.map_err(|error| StepError::Internal(error.to_string()))?;
-    let mut named: Vec<(String, ObjectId)> = Vec::new();
-    for record in records.iter().filter(|record| finding.ids.contains(&record.id)) {
-        named.extend(in_record(record));
-    }
-    let mut seen = BTreeSet::new();
-    named.retain(|(_, commit)| seen.insert(commit.clone()));
-    let mut read: Vec<Material> = Vec::new();
-    for (repository, commit) in named.into_iter().take(MOST) {
-        match changes(repositories.as_ref(), &repository, &commit, workshop).await {
-            Ok(material) if !material.before.members.is_empty() || !material.after.members.is_empty() => {
-                read.push(material);
-            }
-            Ok(_) => {}
-            Err(error) => {
-                tracing::info!(%repository, %commit, %error, "a commit of an advisory cannot be read");
-            }
-        }
+    let records: Vec<&Advisory> = records
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(|record: &&Advisory| finding.ids.contains(&record.id))
+        .collect();
+    let named: Vec<(String, ObjectId)> = records.iter().flat_map(|record| in_record(record)).collect();
+    let mut read = read(repositories.as_ref(), named, workshop).await;
+    if !read.iter().any(|material| super::has_code(material, workshop)) {
+        let speaking = super::mentions::of(repairs, finding, task, &records).await?;
+        read.extend(self::read(repositories.as_ref(), speaking, workshop).await);
     }
     let code = |material: &Material| {
         super::changed(&material.before, &material.after)
@@ -56,8 +49,31 @@ pub(super) async fn of(
     Ok(grouped(read, task))
 }
 
+/// What commits change, each once.
+async fn read(
+    repositories: &dyn Repositories,
+    mut named: Vec<(String, ObjectId)>,
+    workshop: &dyn Workshop,
+) -> Vec<Material> {
+    let mut seen = BTreeSet::new();
+    named.retain(|(_, commit)| seen.insert(commit.clone()));
+    let mut read: Vec<Material> = Vec::new();
+    for (repository, commit) in named.into_iter().take(MOST) {
+        match changes(repositories, &repository, &commit, workshop).await {
+            Ok(material) if !material.before.members.is_empty() || !material.after.members.is_empty() => {
+                read.push(material);
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::info!(%repository, %commit, %error, "a commit of an advisory cannot be read");
+            }
+        }
+    }
+    read
+}
+
 /// The commits of a record: what ranges over commits call fixed, and links to one.
-fn in_record(record: &trustmill_core::advisory::Advisory) -> Vec<(String, ObjectId)> {
+fn in_record(record: &Advisory) -> Vec<(String, ObjectId)> {
     let links = record.references.iter().filter_map(|link| commit_of(link));
     let mut all: Vec<(String, ObjectId)> = links.collect();
     let repositories: BTreeSet<String> = record

@@ -1,8 +1,10 @@
-//! Finding the fix: the commits that the advisory names, else what changed between the last release that is affected
+//! Finding the fix: the commits that the advisory names, else those that say that they are it, else what changed between the last release that is affected
 //! and the first that is not.
 
 pub mod commits;
+mod mentions;
 pub mod releases;
+mod tags;
 pub mod tests;
 mod trim;
 

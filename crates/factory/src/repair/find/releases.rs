@@ -24,37 +24,44 @@ pub(crate) async fn source(
     source_archive(world, &release.without_version().at(&plan.version), &artifact).await
 }
 
-/// What changed between the last release that is affected and the first that is not. It holds the fix, and more.
+/// The last release that is affected and the first that is not, of each line that has a fix.
+pub(super) async fn around(
+    repairs: &Repairs,
+    finding: &Finding,
+    task: &Task,
+) -> Result<Vec<(String, String)>, StepError> {
+    let release = &task.release;
+    let project = repairs.world.ecosystem(release)?.project(&release.name()).await?;
+    let Some(scheme) = repairs.schemes.iter().find(|scheme| scheme.ty() == release.ty()) else {
+        return Ok(Vec::new());
+    };
+    let mut versions: Vec<&str> = project.versions.iter().map(String::as_str).collect();
+    versions.sort_by(|a, b| scheme.compare(a, b).unwrap_or(std::cmp::Ordering::Equal));
+    let pair = |fixed: &String| {
+        let is_it = |one: &&str| scheme.compare(one, fixed).is_some_and(std::cmp::Ordering::is_eq);
+        let at = versions.iter().position(is_it)?;
+        let fixed = versions.get(at)?;
+        let is_alike = |one: &&&str| scheme.is_prerelease(one) == scheme.is_prerelease(fixed);
+        let before = versions.get(..at)?.iter().rev().find(is_alike)?;
+        Some(((*before).to_owned(), (*fixed).to_owned()))
+    };
+    Ok(finding.fixed.iter().filter_map(pair).collect())
+}
+
+/// What changed between these two. It holds the fix, and more.
 pub(super) async fn difference(
     repairs: &Repairs,
     finding: &Finding,
     task: &Task,
     workshop: &dyn Workshop,
 ) -> Result<Option<Material>, StepError> {
-    let world = &repairs.world;
-    let release = &task.release;
-    let ecosystem = world.ecosystem(release)?;
-    let project = ecosystem.project(&release.name()).await?;
-    let Some(scheme) = repairs.schemes.iter().find(|scheme| scheme.ty() == release.ty()) else {
-        return Ok(None);
-    };
-    let mut versions: Vec<&str> = project.versions.iter().map(String::as_str).collect();
-    versions.sort_by(|a, b| scheme.compare(a, b).unwrap_or(std::cmp::Ordering::Equal));
-    for fixed in &finding.fixed {
-        let Some(at) =
-            versions.iter().position(|one| scheme.compare(one, fixed).is_some_and(std::cmp::Ordering::is_eq))
-        else {
-            continue;
-        };
-        let Some(fixed) = versions.get(at) else { continue };
-        let is_before = |one: &&&str| scheme.is_prerelease(one) == scheme.is_prerelease(fixed);
-        let before = versions.get(..at).unwrap_or_default().iter().rev().find(is_before);
-        let Some(before) = before else { continue };
-        let old = source(world, workshop, release, before).await?;
-        let new = source(world, workshop, release, fixed).await?;
+    let (world, release) = (&repairs.world, &task.release);
+    for (before, fixed) in around(repairs, finding, task).await? {
+        let old = source(world, workshop, release, &before).await?;
+        let new = source(world, workshop, release, &fixed).await?;
         let (Ok(old), Ok(new)) = (old, new) else { continue };
-        let origin =
-            format!("{} to {}", release.without_version().at(before), release.without_version().at(fixed));
+        let [before, fixed] = [before, fixed].map(|version| release.without_version().at(&version));
+        let origin = format!("{before} to {fixed}");
         return Ok(Some(trim::material(origin, &old.contents, &new.contents, false, workshop)));
     }
     Ok(None)

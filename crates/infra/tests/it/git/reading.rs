@@ -107,6 +107,25 @@ async fn commits_before_an_instant_come_newest_first() {
 }
 
 #[tokio::test]
+async fn what_commits_say_is_read_between_two_of_them() {
+    let forge = Forge::new();
+    let repo = forge.repo("demo");
+    let tree = |text: &str| repo.tree(&[("100644", b"a", text.as_bytes())]);
+    let one = repo.commit_saying(&tree("1"), &[], 1, b"one\n");
+    let two = repo.commit_saying(&tree("2"), &[&one], 2, b"Fix CVE-1\n\nSee #7.\n");
+    let side = repo.commit_saying(&tree("3"), &[&one], 3, b"\xff latin\n");
+    let three = repo.commit_saying(&tree("4"), &[&two, &side], 4, b"");
+    repo.point("refs/tags/v3", &three);
+    repo.point("refs/tags/v1", &one);
+    let git = forge.open();
+    let said = git.messages(&repo.address, &one, &three, 9).await.unwrap();
+    let said: Vec<(&ObjectId, &str)> = said.iter().map(|one| (&one.commit, one.message.as_str())).collect();
+    assert_eq!(said, [(&three, ""), (&side, "\u{fffd} latin"), (&two, "Fix CVE-1\n\nSee #7.")]);
+    assert_eq!(git.messages(&repo.address, &one, &three, 1).await.unwrap().len(), 1);
+    assert!(git.messages(&repo.address, &three, &one, 9).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn a_forge_that_knows_no_filters_is_read_all_the_same() {
     let forge = Forge::new();
     let repo = forge.repo("demo");

@@ -106,15 +106,25 @@ impl Repo {
 
     /// A commit of a tree, made at so many seconds after 2023-11-14.
     pub(crate) fn commit(&self, tree: &str, parents: &[&ObjectId], seconds: u32) -> ObjectId {
+        self.commit_saying(tree, parents, seconds, b"change\n")
+    }
+
+    /// The same with a message, which may be any bytes.
+    pub(crate) fn commit_saying(
+        &self,
+        tree: &str,
+        parents: &[&ObjectId],
+        seconds: u32,
+        message: &[u8],
+    ) -> ObjectId {
         let mut text = format!("tree {tree}\n");
         for parent in parents {
             text.push_str(&format!("parent {parent}\n"));
         }
         let at = 1_700_000_000 + u64::from(seconds);
-        text.push_str(&format!(
-            "author A <a@example> {at} +0000\ncommitter C <c@example> {at} +0000\n\nchange\n"
-        ));
-        self.git_with(&["hash-object", "-w", "-t", "commit", "--stdin"], text.as_bytes()).parse().unwrap()
+        text.push_str(&format!("author A <a@example> {at} +0000\ncommitter C <c@example> {at} +0000\n\n"));
+        let bytes = [text.as_bytes(), message].concat();
+        self.git_with(&["hash-object", "-w", "-t", "commit", "--stdin"], &bytes).parse().unwrap()
     }
 
     /// A commit with these plain files at the root.
