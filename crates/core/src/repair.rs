@@ -69,6 +69,18 @@ impl Patch {
         hasher.finish()
     }
 
+    /// This patch, and `next` on top of it, as one: from what it was made for to what `next` leads to.
+    #[must_use]
+    pub fn then(&self, next: &Self) -> Self {
+        let mut all = self.clone();
+        for (path, edit) in &next.edits {
+            let before = self.edits.get(path).map_or(&edit.before, |first| &first.before).clone();
+            all.edits.insert(path.clone(), Edit { before, after: edit.after.clone() });
+        }
+        all.edits.retain(|_, edit| edit.before != edit.after);
+        all
+    }
+
     /// Bytes that are new on the after side, a measure of how small a patch is.
     pub fn weight(&self) -> usize {
         self.edits.values().map(|edit| edit.after.as_ref().map_or(0, Bytes::len)).sum()
@@ -291,6 +303,25 @@ pub struct Judgement {
     pub flaky: Vec<String>,
     /// Tests that failed before and pass after.
     pub fixed: Vec<String>,
+}
+
+/// A repair on top of which another one was made: what it mends stays mended there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Layer {
+    /// What it mends, by all ids of the one problem.
+    pub advisories: Vec<String>,
+    /// Who proposed it.
+    pub proposer: Proposer,
+    /// Where the change comes from.
+    pub derived_from: Vec<String>,
+    /// What the oracle found of it.
+    pub judgement: Judgement,
+}
+
+/// The ruling on a repair with those below it: no better than the worst of them.
+pub fn ruling<'a>(judgements: impl IntoIterator<Item = &'a Judgement>) -> Ruling {
+    judgements.into_iter().map(Judgement::ruling).min().unwrap_or(Ruling::Refused)
 }
 
 impl Ruling {

@@ -13,15 +13,21 @@ pub(crate) fn print(rows: &[RepairRow]) {
     if rows.is_empty() {
         say!("no advisory that the mill holds hits what is pinned");
     }
-    for row in rows {
+    for (number, row) in rows.iter().enumerate() {
         say!("{}  {}  {}", row.release, row.advisory, repair_ruling(row));
         if !row.summary.is_empty() {
             say!("  {}", printable(row.summary.as_bytes()));
         }
         if let Some(repaired) = &row.repaired {
             about(repaired);
-            for line in &row.install {
-                say!("    {line}");
+            // The last repair of a release has all before it.
+            let later = rows.iter().skip(number + 1).find(|later| {
+                let is_on_top = |repaired: &Repaired| !repaired.layers.is_empty();
+                later.release == row.release && later.repaired.as_ref().is_some_and(is_on_top)
+            });
+            match later {
+                Some(_) => say!("  install the one below, which has this fix too"),
+                None => row.install.iter().for_each(|line| say!("    {line}")),
             }
             say!("  see the difference: trustmill repair show {}", repaired.repaired);
         }
@@ -43,6 +49,10 @@ fn about(repaired: &Repaired) {
     for origin in &repaired.derived_from {
         say!("  from {origin}");
     }
+    for layer in &repaired.layers {
+        let (ruling, by) = (layer.judgement.ruling().as_str(), layer.proposer.shown());
+        say!("  on top of the repair of {} ({ruling}, {by})", layer.advisories.join(", "));
+    }
     for checked in &repaired.judgement.checks {
         let word = match checked.outcome {
             CheckOutcome::Held => "holds",
@@ -51,7 +61,9 @@ fn about(repaired: &Repaired) {
         };
         say!("  {:<16} {word:<10} {}", checked.check.as_str(), printable(checked.detail.as_bytes()));
     }
-    if repaired.ruling == Ruling::Unproven {
+    if repaired.ruling == Ruling::Unproven && repaired.judgement.ruling() == Ruling::Proven {
+        say!("  unproven: what it is on top of is");
+    } else if repaired.ruling == Ruling::Unproven {
         let shown =
             |checked: &Checked| checked.check == Check::Regression && checked.outcome == CheckOutcome::Held;
         match repaired.judgement.checks.iter().any(shown) {
@@ -73,7 +85,9 @@ pub(crate) fn list(all: &[Repaired]) {
     }
     for one in all {
         let state = if one.withdrawn.is_some() { "withdrawn" } else { one.ruling.as_str() };
-        let id = one.advisories.first().map(String::as_str).unwrap_or_default();
+        let below = one.layers.iter().map(|layer| &layer.advisories);
+        let firsts = [&one.advisories].into_iter().chain(below).filter_map(|ids| ids.first());
+        let id = firsts.cloned().collect::<Vec<_>>().join(", ");
         say!("{:<44} {state:<10} {id:<22} {}", one.repaired.to_string(), one.proposer.shown());
     }
 }

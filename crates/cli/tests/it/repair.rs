@@ -13,17 +13,22 @@ const ID: &str = "CVE-2020-7598";
 /// A mill that knows the one advisory.
 fn mill() -> Mill {
     let mill = Mill::new();
-    let range = json!({ "type": "SEMVER", "events": [{ "introduced": "1.0.0" }, { "fixed": "1.2.3" }] });
+    learns(&mill, ID, "1.2.3");
+    mill
+}
+
+/// The mill reads an advisory of minimist that a release fixes.
+fn learns(mill: &Mill, id: &str, fixed: &str) {
+    let range = json!({ "type": "SEMVER", "events": [{ "introduced": "1.0.0" }, { "fixed": fixed }] });
     let record = json!({
         "schema_version": "1.6.0",
-        "id": ID,
+        "id": id,
         "modified": "2026-01-01T00:00:00Z",
         "summary": "prototype pollution by the keys constructor and __proto__",
         "affected": [{ "package": { "ecosystem": "npm", "name": "minimist" }, "ranges": [range] }],
     });
-    let file = mill.file("advisory.json", &record.to_string());
-    mill.run(&["advisories", "update", "--json", "--from", file.to_str().unwrap()]).json(0);
-    mill
+    let file = mill.file(&format!("{id}.json"), &record.to_string());
+    mill.run(&["advisories", "update", "--json", "--from", file.to_str().unwrap(), id]).json(0);
 }
 
 /// The statuses that the mill's VEX document gives the repaired release.
@@ -89,4 +94,34 @@ fn a_vulnerable_release_is_repaired_proven_served_and_taken_back() {
     let output = fetched(&up, "/npm/remediated/", &mill.path().join("again"));
     assert!(!output.status.success(), "it is taken back");
     up.terminate();
+}
+
+#[test]
+fn a_second_repair_goes_on_top_of_the_first() {
+    const SECOND: &str = "CVE-2021-44906";
+    let mill = mill();
+    learns(&mill, SECOND, "1.2.6");
+    let rows = mill.run(&["repair", RELEASE, "--json"]).json(0);
+    let row = |id: &str| rows.as_array().unwrap().iter().find(|row| row["advisory"] == id).unwrap();
+    assert_eq!(row(ID)["repaired"]["repaired"], REPAIRED, "{rows:#}");
+    let both = &row(SECOND)["repaired"];
+    assert_eq!(both["repaired"], "pkg:npm/minimist@1.2.0-tm.2", "{rows:#}");
+    assert_eq!((&both["advisories"], &both["layers"][0]["advisories"]), (&json!([SECOND, ID]), &json!([ID])));
+    // No better than its worst layer, and what is seen of it is the way from what was published.
+    assert_eq!(both["ruling"], "unproven");
+    let shown = mill.run(&["repair", "show", "pkg:npm/minimist@1.2.0-tm.2"]).stdout();
+    assert!(shown.contains("on top of the repair of CVE-2020-7598 (proven"), "{shown}");
+    let of_first = "+    if (key === '__proto__') return;";
+    assert!(shown.contains(of_first) || shown.contains("isConstructorOrProto"), "{shown}");
+
+    let up = mill.up(&[]);
+    let folder = mill.path().join("fetched");
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut npm = Command::new("npm");
+    npm.current_dir(&folder).env("npm_config_cache", folder.join("cache"));
+    npm.args(["pack", "minimist@1.2.0-tm.2", "--registry", &up.url("/npm/remediated/")]);
+    assert!(npm.output().unwrap().status.success());
+    up.terminate();
+    let file = folder.join("minimist-1.2.0-tm.2.tgz");
+    mill.run(&["verify", "--json", file.to_str().unwrap()]).json(0);
 }

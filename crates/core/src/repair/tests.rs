@@ -64,3 +64,36 @@ fn a_check_that_is_missing_or_was_not_tried_refuses() {
     let broken: Vec<_> = tested.iter().copied().chain([(C::Complete, Broken)]).collect();
     assert_eq!(judgement(&broken, &["t"]).ruling(), Ruling::Refused);
 }
+
+#[test]
+fn a_patch_on_top_of_another_leads_from_the_first_to_the_last() {
+    let patch = |edits: &[(&str, Option<&str>, Option<&str>)]| Patch {
+        edits: edits
+            .iter()
+            .map(|(path, before, after)| {
+                let side = |text: &Option<&str>| text.map(|text| Bytes::copy_from_slice(text.as_bytes()));
+                ((*path).to_owned(), Edit { before: side(before), after: side(after) })
+            })
+            .collect(),
+    };
+    let first = patch(&[("a", Some("1"), Some("2")), ("b", Some("x"), Some("y")), ("new", None, Some("n"))]);
+    let next =
+        patch(&[("a", Some("2"), Some("3")), ("b", Some("y"), Some("x")), ("c", Some("p"), Some("q"))]);
+    let all = patch(&[("a", Some("1"), Some("3")), ("c", Some("p"), Some("q")), ("new", None, Some("n"))]);
+    assert_eq!(first.then(&next), all);
+    assert_eq!(Patch::default().then(&next), next);
+}
+
+#[test]
+fn a_stack_is_as_good_as_its_worst_layer() {
+    use CheckOutcome::{Held, Untried};
+    let good = [C::Applies, C::Paths, C::Builds, C::Metadata, C::NoNewFailures, C::Capability, C::Complete];
+    let checks = |regression| -> Vec<(C, CheckOutcome)> {
+        good.iter().map(|check| (*check, Held)).chain([(C::Regression, regression)]).collect()
+    };
+    let proven = judgement(&checks(Held), &["t"]);
+    let unproven = judgement(&checks(Untried), &[]);
+    assert_eq!(ruling([&proven, &proven]), Ruling::Proven);
+    assert_eq!(ruling([&proven, &unproven]), Ruling::Unproven);
+    assert_eq!(ruling([]), Ruling::Refused);
+}

@@ -156,10 +156,8 @@ impl Repairs {
     }
 
     async fn prepared(&self, finding: &Finding) -> Result<Option<(Task, &dyn Workshop)>, StepError> {
-        let known = super::facts::repaired(&self.world, &finding.release).await?;
-        let number = u32::try_from(known.len()).unwrap_or(u32::MAX).saturating_add(1);
         let Some(workshop) = self.world.ecosystem(&finding.release)?.workshop() else { return Ok(None) };
-        Ok(task::make(self, finding, workshop, number).await?.ok().map(|task| (task, workshop)))
+        Ok(task::make(self, finding, workshop).await?.ok().map(|task| (task, workshop)))
     }
 
     /// The session for the same goal that has not ended: it is gone on with, rather than paid for again.

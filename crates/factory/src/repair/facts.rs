@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use trustmill_core::advisory::Finding;
 use trustmill_core::port::records::Records;
-use trustmill_core::repair::{Judgement, MissClass, Proposer, Ruling};
+use trustmill_core::repair::{Edit, Judgement, Layer, MissClass, Patch, Proposer, Ruling};
 use trustmill_core::{Purl, Sha256};
 
 /// A release that was repaired. About the release; the subject is the repaired version.
@@ -19,8 +19,11 @@ pub struct Repaired {
     pub release: Purl,
     /// The repaired release: `pkg:pypi/jinja2@2.11.2+tm.1`.
     pub repaired: Purl,
-    /// What is repaired, by its ids.
+    /// What is repaired, by its ids; those of the layers below come after.
     pub advisories: Vec<String>,
+    /// The repairs that this one was made on top of, the first one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<Layer>,
     /// Who proposed it.
     pub proposer: Proposer,
     /// Where the change comes from.
@@ -33,6 +36,9 @@ pub struct Repaired {
     pub patch: Sha256,
     /// The unified difference, in the blob store.
     pub difference: Sha256,
+    /// Every file that differs from the published source, so that another repair can go on top.
+    #[serde(default)]
+    pub changes: Vec<Change>,
     /// The files: name, digest, bytes.
     pub files: Vec<(String, Sha256, u64)>,
     /// The signed statements, in the blob store.
@@ -42,6 +48,19 @@ pub struct Repaired {
     /// Why it is no longer handed out, where that is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdrawn: Option<String>,
+}
+
+/// What became of one file of the published source; contents are in the blob store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Its path below the source's top folder.
+    pub path: String,
+    /// Whether it is a test, which users do not run.
+    pub test: bool,
+    /// What was published; `None` for a new file.
+    pub before: Option<Sha256>,
+    /// What it is now; `None` where it is gone.
+    pub after: Option<Sha256>,
 }
 
 impl Kind for Repaired {
@@ -54,6 +73,24 @@ impl Repaired {
         self.withdrawn.is_none()
             && self.repaired == *release
             && self.advisories.iter().any(|id| ids.contains(id))
+    }
+
+    /// The change to what users run and the change to tests, as they were made; `None` where a content is lost, or where
+    /// the repair is older than such records.
+    pub(super) async fn patches(&self, world: &World) -> Result<Option<(Patch, Patch)>, StepError> {
+        let (mut fix, mut tests) = (Patch::default(), Patch::default());
+        for change in &self.changes {
+            let mut sides = [None, None];
+            for (side, digest) in sides.iter_mut().zip([change.before, change.after]) {
+                let Some(digest) = digest else { continue };
+                let Some(bytes) = world.blobs.get(&digest).await? else { return Ok(None) };
+                *side = Some(bytes);
+            }
+            let [before, after] = sides;
+            let patch = if change.test { &mut tests } else { &mut fix };
+            patch.edits.insert(change.path.clone(), Edit { before, after });
+        }
+        Ok((!fix.is_empty()).then_some((fix, tests)))
     }
 
     /// Whether a finding needs no more work.

@@ -136,16 +136,15 @@ impl Repairs {
     pub async fn repair(&self, finding: &Finding) -> Result<Outcome, StepError> {
         let release = &finding.release;
         let known = facts::repaired(&self.world, release).await?;
-        if let Some(done) = known.iter().find(|done| done.counts_for(finding)) {
+        if let Some(done) = known.iter().rfind(|done| done.counts_for(finding)) {
             return Ok(Outcome::Repaired(Box::new(done.clone())));
         }
-        let number = u32::try_from(known.len()).unwrap_or(u32::MAX).saturating_add(1);
         let ecosystem = Arc::clone(self.world.ecosystem(release)?);
         let Some(workshop) = ecosystem.workshop() else {
             let why = format!("releases of {} are not repaired by this version", release.ty());
             return self.missed(finding, Failed::early(MissClass::NoWorkshop, why)).await;
         };
-        let task = match task::make(self, finding, workshop, number).await? {
+        let task = match task::make(self, finding, workshop).await? {
             Ok(task) => task,
             Err((class, why)) => return self.missed(finding, Failed::early(class, why)).await,
         };
@@ -164,11 +163,9 @@ impl Repairs {
     /// # Errors
     /// As [`Self::repair`].
     pub async fn would_repair(&self, finding: &Finding) -> Result<bool, StepError> {
-        let known = facts::repaired(&self.world, &finding.release).await?;
-        let number = u32::try_from(known.len()).unwrap_or(u32::MAX).saturating_add(1);
         let ecosystem = Arc::clone(self.world.ecosystem(&finding.release)?);
         let Some(workshop) = ecosystem.workshop() else { return Ok(false) };
-        match task::make(self, finding, workshop, number).await? {
+        match task::make(self, finding, workshop).await? {
             Ok(task) => Ok(self.attempt(&task, workshop).await?.is_ok()),
             Err(_) => Ok(false),
         }
@@ -185,9 +182,7 @@ impl Repairs {
             let why = format!("releases of {} are not repaired by this version", finding.release.ty());
             return self.missed(finding, Failed::early(MissClass::NoWorkshop, why)).await;
         };
-        let known = facts::repaired(&self.world, &finding.release).await?;
-        let number = u32::try_from(known.len()).unwrap_or(u32::MAX).saturating_add(1);
-        let task = match task::make(self, finding, workshop, number).await? {
+        let task = match task::make(self, finding, workshop).await? {
             Ok(task) => task,
             Err((class, why)) => return self.missed(finding, Failed::early(class, why)).await,
         };

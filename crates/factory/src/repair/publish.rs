@@ -1,10 +1,11 @@
 //! What was accepted is signed and kept: the files, the difference that people read, and the statements.
 
+use super::facts::Change;
 use super::oracle::Files;
 use super::{Repaired, Task, VERSION};
 use crate::{StepError, World, facts};
 use trustmill_core::fact::Fact;
-use trustmill_core::repair::{Candidate, Judgement, Patch};
+use trustmill_core::repair::{Candidate, Judgement, Layer, Patch};
 use trustmill_core::shelf::{OwnFile, Shelf};
 use trustmill_core::{Purl, Sha256, Timestamp, Verdict};
 use trustmill_patch::unified;
@@ -20,18 +21,23 @@ pub(super) async fn keep(
     files: Files,
 ) -> Result<Repaired, StepError> {
     let at = world.clock.now();
-    let difference = world.blobs.put(unified_text(candidate).into()).await?;
-    let ruling = judgement.ruling();
+    let (fix, tests) = whole(task, candidate);
+    let difference = world.blobs.put(unified_text(&fix, &tests).into()).await?;
+    let (layers, advisories) = layers(task);
+    let below = layers.iter().map(|layer| &layer.judgement);
+    let ruling = trustmill_core::repair::ruling(below.chain([&judgement]));
+    let derived_from = candidate.derived_from.clone();
     let said = Remediation {
         release: task.release.clone(),
         repaired: task.repaired.clone(),
-        advisories: task.ids.clone(),
+        advisories: advisories.clone(),
+        layers: layers.clone(),
         source: Resource::file(&task.archive.filename, task.archive_sha256),
         patch: remediation::Patch {
-            digest: candidate.fix.digest(),
+            digest: fix.digest(),
             difference,
-            paths: candidate.fix.edits.keys().chain(candidate.tests.edits.keys()).cloned().collect(),
-            derived_from: candidate.derived_from.clone(),
+            paths: fix.edits.keys().chain(tests.edits.keys()).cloned().collect(),
+            derived_from: derived_from.clone(),
         },
         proposer: candidate.proposer.clone(),
         judgement: judgement.clone(),
@@ -50,13 +56,15 @@ pub(super) async fn keep(
         version: VERSION,
         release: task.release.clone(),
         repaired: task.repaired.clone(),
-        advisories: task.ids.clone(),
+        advisories,
+        layers,
         proposer: candidate.proposer.clone(),
-        derived_from: candidate.derived_from.clone(),
+        derived_from,
         judgement,
         ruling,
-        patch: candidate.fix.digest(),
+        patch: fix.digest(),
         difference,
+        changes: changes(world, &fix, &tests).await?,
         files: kept,
         bundle: world.blobs.put(bundle.into()).await?,
         at,
@@ -108,8 +116,51 @@ pub(super) fn shelved(repaired: &Purl, file: &str, at: Timestamp, shelf: &Shelf)
     })
 }
 
-/// The candidate as a unified difference: the fix first, then its tests.
-fn unified_text(candidate: &Candidate) -> String {
+/// The change against what was published: that of the repair below, and the candidate's on top.
+fn whole(task: &Task, candidate: &Candidate) -> (Patch, Patch) {
+    match &task.below {
+        None => (candidate.fix.clone(), candidate.tests.clone()),
+        Some(below) => (below.fix.then(&candidate.fix), below.tests.then(&candidate.tests)),
+    }
+}
+
+/// The repairs below, and every id that is mended with them.
+fn layers(task: &Task) -> (Vec<Layer>, Vec<String>) {
+    let Some(below) = task.below.as_ref().map(|below| &below.repaired) else {
+        return (Vec::new(), task.ids.clone());
+    };
+    let known: Vec<&String> = below.layers.iter().flat_map(|layer| &layer.advisories).collect();
+    let own = below.advisories.iter().filter(|id| !known.contains(id)).cloned().collect();
+    let newest = Layer {
+        advisories: own,
+        proposer: below.proposer.clone(),
+        derived_from: below.derived_from.clone(),
+        judgement: below.judgement.clone(),
+    };
+    let layers = below.layers.iter().cloned().chain([newest]).collect();
+    (layers, task.ids.iter().chain(&below.advisories).cloned().collect())
+}
+
+/// Both sides of every file that is changed, kept so that the change can be made again.
+async fn changes(world: &World, fix: &Patch, tests: &Patch) -> Result<Vec<Change>, StepError> {
+    let mut all = Vec::new();
+    for (patch, test) in [(fix, false), (tests, true)] {
+        for (path, edit) in &patch.edits {
+            let mut sides = [None, None];
+            for (side, bytes) in sides.iter_mut().zip([&edit.before, &edit.after]) {
+                if let Some(bytes) = bytes {
+                    *side = Some(world.blobs.put(bytes.clone()).await?);
+                }
+            }
+            let [before, after] = sides;
+            all.push(Change { path: path.clone(), test, before, after });
+        }
+    }
+    Ok(all)
+}
+
+/// A change as a unified difference: the fix first, then its tests.
+fn unified_text(fix: &Patch, tests: &Patch) -> String {
     let text = |patch: &Patch| -> String {
         let side = |bytes: &Option<bytes::Bytes>| {
             bytes.as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned())
@@ -121,5 +172,5 @@ fn unified_text(candidate: &Candidate) -> String {
             })
             .collect()
     };
-    text(&candidate.fix) + &text(&candidate.tests)
+    text(fix) + &text(tests)
 }

@@ -1,14 +1,14 @@
 //! What there is to repair: the release as it was published, the tests that its repository adds, and the fix.
 
-use super::{Repairs, find};
-use crate::StepError;
+use super::{Repaired, Repairs, facts, find};
+use crate::{StepError, World};
 use jiff::Timestamp;
 use std::sync::Arc;
 use trustmill_core::advisory::{Advisory, Finding};
 use trustmill_core::content::Contents;
 use trustmill_core::package::Artifact;
 use trustmill_core::port::workshop::{Bench, Workshop};
-use trustmill_core::repair::MissClass;
+use trustmill_core::repair::{MissClass, Patch};
 use trustmill_core::{Purl, Sha256};
 
 /// One release and one advisory.
@@ -28,13 +28,26 @@ pub struct Task {
     pub archive: Artifact,
     /// Its digest.
     pub archive_sha256: Sha256,
-    /// Its files.
+    /// Its files, with what the repairs below changed.
     pub tree: Arc<Contents>,
+    /// The repair that this one goes on top of, so that what it mends stays mended.
+    pub below: Option<Below>,
     /// Tests and what they read that the repository holds at the release's commit and the archive does not. They are
     /// run, and not packed.
     pub repository_tests: Arc<Contents>,
     /// What is known of the fix, the most certain first.
     pub material: Vec<Material>,
+}
+
+/// A repair of other advisories that the release has already.
+#[derive(Debug, Clone)]
+pub struct Below {
+    /// It.
+    pub repaired: Repaired,
+    /// Its change to what users run.
+    pub fix: Patch,
+    /// Its change to tests.
+    pub tests: Patch,
 }
 
 /// A change that is, or holds, the fix: the files that it changes and nothing else, on both sides.
@@ -73,10 +86,11 @@ pub(super) async fn make(
     repairs: &Repairs,
     finding: &Finding,
     workshop: &dyn Workshop,
-    number: u32,
 ) -> Result<Result<Task, (MissClass, String)>, StepError> {
     let world = &repairs.world;
     let release = &finding.release;
+    let known = facts::repaired(world, release).await?;
+    let number = u32::try_from(known.len()).unwrap_or(u32::MAX).saturating_add(1);
     let wanted = release.version().unwrap_or_default();
     repairs_step(repairs, release, "fetch the release");
     let source = match find::releases::source(world, workshop, release, wanted).await? {
@@ -95,9 +109,17 @@ pub(super) async fn make(
         archive: source.artifact,
         archive_sha256: source.digest,
         tree: source.contents,
+        below: below(world, finding, &known).await?,
         repository_tests: Arc::default(),
         material: Vec::new(),
     };
+    if let Some(below) = &task.below {
+        match below.fix.apply(&task.tree) {
+            Ok(tree) => task.tree = Arc::new(packed(&task.tree, &tree, &below.tests)),
+            // It was made of another archive than is published now.
+            Err(_) => task.below = None,
+        }
+    }
     repairs_step(repairs, &task.release, "look for the fix");
     task.material = find::material(repairs, finding, &task, workshop).await?;
     if task.material.is_empty() {
@@ -109,8 +131,39 @@ pub(super) async fn make(
         let why = "what is known of the fix changes no code".to_owned();
         return Ok(Err((MissClass::NoCode, why)));
     }
-    task.repository_tests = Arc::new(find::tests::beside(repairs, &task, workshop).await?);
+    let mut beside = find::tests::beside(repairs, &task, workshop).await?;
+    for (path, edit) in task.below.iter().flat_map(|below| &below.tests.edits) {
+        if task.tree.get(path).is_none() {
+            beside.set(path, edit.after.clone());
+        }
+    }
+    task.repository_tests = Arc::new(beside);
     Ok(Ok(task))
+}
+
+/// The newest repair of the release that is handed out and that mends something else.
+async fn below(world: &World, finding: &Finding, known: &[Repaired]) -> Result<Option<Below>, StepError> {
+    let other = |one: &&Repaired| {
+        one.withdrawn.is_none() && !one.advisories.iter().any(|id| finding.ids.contains(id))
+    };
+    let Some(repaired) = known.iter().rfind(other) else { return Ok(None) };
+    let patches = repaired.patches(world).await?;
+    Ok(patches.map(|(fix, tests)| Below { repaired: repaired.clone(), fix, tests }))
+}
+
+/// `patched` with changes to tests, as far as `published` has such files: what is packed of them.
+pub(super) fn packed(published: &Contents, patched: &Contents, tests: &Patch) -> Contents {
+    let mut tree = patched.clone();
+    let folder = |path: &str| path.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned());
+    for (path, edit) in &tests.edits {
+        let beside = published.members.keys().any(|other| folder(other) == folder(path));
+        let has =
+            published.get(path).is_some() || (edit.before.is_none() && beside && !folder(path).is_empty());
+        if has {
+            tree.set(path, edit.after.clone());
+        }
+    }
+    tree
 }
 
 fn repairs_step(repairs: &Repairs, release: &Purl, step: &str) {

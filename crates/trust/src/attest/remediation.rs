@@ -6,7 +6,7 @@ use super::dsse::Envelope;
 use super::statement::{Resource, Statement};
 use crate::keys::SigningKey;
 use serde::{Deserialize, Serialize};
-use trustmill_core::repair::{Judgement, Proposer, Ruling};
+use trustmill_core::repair::{Judgement, Layer, Proposer, Ruling};
 use trustmill_core::{Purl, Sha256, Timestamp};
 
 /// The type; another meaning is another URI.
@@ -20,8 +20,11 @@ pub struct Remediation {
     pub release: Purl,
     /// The repaired release.
     pub repaired: Purl,
-    /// What is repaired, by its ids; the first one was worked on.
+    /// What is repaired, by its ids; the first one was worked on, those of the layers below come after.
     pub advisories: Vec<String>,
+    /// The repairs that this one was made on top of, the first one first. The patch below is all of them together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<Layer>,
     /// The published source archive that was patched.
     pub source: Resource,
     /// The patch.
@@ -30,7 +33,7 @@ pub struct Remediation {
     pub proposer: Proposer,
     /// What the oracle found.
     pub judgement: Judgement,
-    /// What follows from that. A reader derives it again.
+    /// What follows from that and from the layers' judgements: the worst of them. A reader derives it again.
     pub ruling: Ruling,
     /// When it was judged.
     pub finished: Timestamp,
@@ -48,6 +51,14 @@ pub struct Patch {
     pub paths: Vec<String>,
     /// Where it comes from: a commit, or two releases.
     pub derived_from: Vec<String>,
+}
+
+impl Remediation {
+    /// The ruling that follows from what the statement says.
+    pub fn derive(&self) -> Ruling {
+        let layers = self.layers.iter().map(|layer| &layer.judgement);
+        trustmill_core::repair::ruling(layers.chain([&self.judgement]))
+    }
 }
 
 /// Signs what is said of one file.

@@ -197,7 +197,7 @@ fn claim(payload: &[u8], line: usize) -> Result<Claim, VerifyError> {
         remediation::PREDICATE_TYPE => {
             let statement: Statement<Remediation> = statement(payload, line)?;
             let said = statement.predicate();
-            let derived = said.judgement.ruling();
+            let derived = said.derive();
             if said.ruling != derived || derived == Ruling::Refused {
                 return Err(VerifyError::RulingContradicts { line });
             }

@@ -3,7 +3,7 @@
 
 use super::{Files, Oracle, Trees, UNPATCHED};
 use crate::StepError;
-use crate::repair::Task;
+use crate::repair::{Task, task};
 use bytes::Bytes;
 use trustmill_core::Sha256;
 use trustmill_core::content::Contents;
@@ -25,13 +25,13 @@ type Result_ = Result<Result<(Built, String), String>, StepError>;
 pub(super) async fn check(oracle: &Oracle<'_>, task: &Task, candidate: &Candidate, trees: &Trees) -> Result_ {
     let version = task.repaired.version().unwrap_or_default();
     let renumber = |tree: &Contents| oracle.workshop.renumbered(tree, &task.release, version);
-    let (patched, unpatched) =
-        match (renumber(&with_packed_tests(task, candidate, trees)), renumber(&task.tree)) {
-            (Ok(patched), Ok(unpatched)) => (patched, unpatched),
-            (Err(failure), _) | (_, Err(failure)) => {
-                return Ok(Err(format!("{UNPATCHED}: the version cannot be changed: {}", failure.detail)));
-            }
-        };
+    let packed_tree = task::packed(&task.tree, &trees.patched, &candidate.tests);
+    let (patched, unpatched) = match (renumber(&packed_tree), renumber(&task.tree)) {
+        (Ok(patched), Ok(unpatched)) => (patched, unpatched),
+        (Err(failure), _) | (_, Err(failure)) => {
+            return Ok(Err(format!("{UNPATCHED}: the version cannot be changed: {}", failure.detail)));
+        }
+    };
     let before = match packed(oracle, task, &unpatched).await? {
         Ok(files) => files,
         Err(why) => return Ok(Err(format!("{UNPATCHED}, the release does not build here: {why}"))),
@@ -62,21 +62,6 @@ pub(super) async fn check(oracle: &Oracle<'_>, task: &Task, candidate: &Candidat
     }
     let detail = format!("{} differs only in what the patch changes", files_of(&pairs));
     Ok(Ok((Built { files, pairs, unpatched: before }, detail)))
-}
-
-/// The patched tree as it is packed: tests go along as far as the published archive has them.
-fn with_packed_tests(task: &Task, candidate: &Candidate, trees: &Trees) -> Contents {
-    let mut tree = trees.patched.clone();
-    let folder = |path: &str| path.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned());
-    for (path, edit) in &candidate.tests.edits {
-        let beside = task.tree.members.keys().any(|other| folder(other) == folder(path));
-        let has =
-            task.tree.get(path).is_some() || (edit.before.is_none() && beside && !folder(path).is_empty());
-        if has {
-            tree.set(path, edit.after.clone());
-        }
-    }
-    tree
 }
 
 fn files_of(pairs: &[(String, Contents, Contents)]) -> String {
