@@ -53,7 +53,7 @@ const MOST_DROPPED: usize = 8;
 /// Files that a run is handed by name.
 const MOST_FILES: usize = 200;
 /// How often an environment is completed by what a run shows to be missing.
-const MOST_COMPLETED: usize = 3;
+const MOST_COMPLETED: usize = 6;
 
 /// What is remembered between runs.
 #[derive(Debug)]

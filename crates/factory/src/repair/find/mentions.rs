@@ -61,6 +61,9 @@ fn forges(record: &Advisory) -> BTreeSet<String> {
     all.map(|(repository, _)| repository).filter(|repository| is_on_forge(repository)).collect()
 }
 
+/// What stands before the number of a pull request or issue.
+const BEFORE: [&str; 8] = ["#", "gh-", "/pull/", "/issues/", "issue ", "issue_", "issue-", "bug "];
+
 /// What a message has to hold.
 struct Marks {
     /// Identifiers, in lower case.
@@ -89,16 +92,7 @@ impl Marks {
         let holds = |mark: &str| {
             lower.match_indices(mark).any(|(at, found)| lower.get(at + found.len()..).is_some_and(ends))
         };
-        let of_number = |number: &String| {
-            [
-                format!("#{number}"),
-                format!("gh-{number}"),
-                format!("/pull/{number}"),
-                format!("/issues/{number}"),
-            ]
-            .iter()
-            .any(|mark| holds(mark))
-        };
+        let of_number = |number: &String| BEFORE.iter().any(|before| holds(&format!("{before}{number}")));
         self.ids.iter().any(|id| holds(id)) || self.numbers.iter().any(of_number)
     }
 }
@@ -116,6 +110,8 @@ mod unit {
             "x (#27)",
             "Fixes GH-27.",
             "see https://forge/a/b/issues/27",
+            "Better fix for issue 27",
+            "Merge branch issue_27",
         ] {
             assert!(marks.stand_in(message), "{message}");
         }

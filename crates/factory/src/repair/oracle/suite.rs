@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use trustmill_core::content::Contents;
 use trustmill_core::port::workshop::Workshop;
-use trustmill_core::repair::{Candidate, Check, CheckOutcome, Checked, Role, TestOutcome, TestReport};
+use trustmill_core::repair::{Candidate, Check, CheckOutcome, Checked, Edit, Role, TestOutcome, TestReport};
 use trustmill_core::{Purl, Sha256};
+use trustmill_patch::symbol::Language;
 
 /// What the unpatched release does, twice.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -84,21 +85,61 @@ pub(super) async fn check(
         flaky.extend(now.into_iter().cloned());
         failing = still;
     }
+    let gone = taken_away(oracle, task, candidate, trees, &after, &failing).await?;
+    failing.retain(|name| !gone.contains(*name));
     if let Some(first) = failing.first() {
         notes.1.clone_from(&after.log);
         let why = after.problem.as_ref().map_or(String::new(), |problem| format!(" ({problem})"));
         let detail = format!("{} tests no longer pass: {first}{why}", failing.len());
         return Ok(notes.put(Checked { check: Check::NoNewFailures, outcome: CheckOutcome::Broken, detail }));
     }
-    let kept = before.passed().count();
+    let kept = before.passed().count() - gone.len();
     note_counts(notes, &before, &after, kept, &flaky);
     let part = near.map_or(String::new(), |files| {
         format!(" of {} files near the change; all take too long", files.len())
     });
-    let detail = format!("{kept} tests that passed still pass{part} ({})", before.runner);
+    let gone = match gone.len() {
+        0 => String::new(),
+        count => format!(", {count} went with the fix upstream"),
+    };
+    let detail = format!("{kept} tests that passed still pass{part}{gone} ({})", before.runner);
     notes.put(Checked { check: Check::NoNewFailures, outcome: CheckOutcome::Held, detail });
     let regression = regression(oracle, task, candidate, trees, &after, notes).await?;
     Ok(notes.put(regression))
+}
+
+/// Of the tests that no longer pass those that are there no more because upstream took them away with the fix: without the
+/// fix, and with its changes to tests, they are not there either, and what tests read is changed as upstream changed it.
+/// What becomes of the functions of tests was looked at before.
+async fn taken_away(
+    oracle: &Oracle<'_>,
+    task: &Task,
+    candidate: &Candidate,
+    trees: &Trees,
+    after: &TestReport,
+    failing: &[&String],
+) -> Result<BTreeSet<String>, StepError> {
+    let absent: Vec<&String> =
+        failing.iter().filter(|name| !after.tests.contains_key(**name)).copied().collect();
+    let is_theirs = |(path, edit): (&String, &Edit)| {
+        Language::of(path).is_some()
+            || task
+                .material
+                .iter()
+                .any(|material| material.after.get(path).map(|member| &member.bytes) == edit.after.as_ref())
+    };
+    let reads_as_upstream = !candidate.tests.is_empty() && candidate.tests.edits.iter().all(is_theirs);
+    if absent.is_empty() || after.problem.is_some() || !reads_as_upstream {
+        return Ok(BTreeSet::new());
+    }
+    let files: BTreeSet<String> = absent.iter().map(|name| file_of(name)).collect();
+    let files: Vec<String> = files.into_iter().collect();
+    let without = oracle.workshop.test(&task.bench(), &trees.tests_only, Some(&files)).await?;
+    if without.problem.is_some() {
+        return Ok(BTreeSet::new());
+    }
+    let gone = absent.into_iter().filter(|name| !without.tests.contains_key(*name));
+    Ok(gone.cloned().collect())
 }
 
 /// How a report says that the tests took too long.

@@ -5,6 +5,7 @@ mod carried;
 mod context;
 mod exact;
 mod functions;
+mod imports;
 mod merge;
 mod relevance;
 mod replace;

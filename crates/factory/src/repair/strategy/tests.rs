@@ -3,9 +3,10 @@
 
 use super::carried::edit;
 use super::functions::is_innermost;
-use super::{ALL, NotCarried};
+use super::{ALL, NotCarried, imports};
 use crate::repair::{Material, Task};
 use bytes::Bytes;
+use trustmill_core::content::Contents;
 use trustmill_core::port::workshop::Workshop;
 use trustmill_core::repair::{Edit, Patch, Role};
 use trustmill_patch::lines::{Lines, Splice};
@@ -21,7 +22,23 @@ pub(super) fn variants(task: &Task, material: &Material, workshop: &dyn Workshop
             out.push(patch);
         }
     }
-    out
+    let tree = task.with_tests(&task.tree);
+    out.into_iter().map(|patch| with_imports(patch, material, &tree)).collect()
+}
+
+/// The same change, and what the tests that come with it need.
+fn with_imports(mut patch: Patch, material: &Material, tree: &Contents) -> Patch {
+    for (path, edit) in patch.edits.iter_mut().filter(|(_, edit)| edit.before.is_some()) {
+        let name = path.rsplit('/').next();
+        let theirs = material.after.members.keys().find(|other| other.rsplit('/').next() == name);
+        let upstream = theirs.and_then(|theirs| material.after.text(theirs));
+        let text = edit.after.as_ref().and_then(|bytes| std::str::from_utf8(bytes).ok());
+        let Some((text, upstream)) = text.zip(upstream) else { continue };
+        if let Some(completed) = imports::completed(path, text, upstream, tree) {
+            edit.after = Some(completed.into());
+        }
+    }
+    patch
 }
 
 /// The same change, with every function of a test file that the fix changes as upstream has it after the fix: a hunk that
@@ -82,28 +99,12 @@ fn only_new(patch: &Patch) -> Patch {
     Patch { edits: edits.collect() }
 }
 
-/// `before` with the functions that only `after` has, and the imports that it brings.
+/// `before` with the functions that only `after` has.
 fn with_new_functions(path: &str, before: &str, after: &str) -> Option<String> {
     let language = Language::of(path)?;
     let (old, new) = (Lines::of(before), Lines::of(after));
     let (known, all) = (symbols(Some(language), &old), symbols(Some(language), &new));
-    let lines = |range: std::ops::Range<usize>| -> Vec<String> {
-        new.range(range).iter().map(|line| (*line).to_owned()).collect()
-    };
     let mut splices: Vec<Splice> = Vec::new();
-    let head = known
-        .iter()
-        .rfind(|symbol| symbol.kind == Kind::Import && !symbol.name.contains('.'))
-        .map_or(0, |last| last.lines.end);
-    for import in all.iter().filter(|symbol| symbol.kind == Kind::Import) {
-        let text = lines(import.lines.clone());
-        let there = known
-            .iter()
-            .any(|one| one.kind == Kind::Import && old.range(one.lines.clone()) == text.as_slice());
-        if !there && text.first().is_some_and(|line| !line.starts_with([' ', '\t'])) {
-            splices.push(Splice { at: head..head, with: text });
-        }
-    }
     let outer = |name: &str| name.rsplit_once('.').map(|(outer, _)| outer.to_owned());
     let is_new =
         |symbol: &&Symbol| symbol.kind == Kind::Block && !known.iter().any(|one| one.name == symbol.name);
@@ -117,7 +118,7 @@ fn with_new_functions(path: &str, before: &str, after: &str) -> Option<String> {
             },
         };
         let mut with = vec![String::new()];
-        with.extend(lines(symbol.lines.clone()));
+        with.extend(new.range(symbol.lines.clone()).iter().map(|line| (*line).to_owned()));
         splices.push(Splice { at: at..at, with });
     }
     splices.sort_by_key(|splice| splice.at.start);
@@ -140,7 +141,7 @@ mod unit {
         let before = "import os\n\n\nclass TestA:\n    def test_old(self):\n        assert 1\n\n\ndef test_last():\n    pass\n";
         let after = "import os\nimport kit\n\n\nclass TestA:\n    def test_old(self):\n        assert 2\n\n    def test_new(self):\n        assert kit\n\n\ndef test_last():\n    pass\n\n\ndef test_more():\n    pass\n";
         let text = with_new_functions("tests/test_a.py", before, after).unwrap();
-        assert!(text.contains("import kit\n") && text.contains("assert 1\n") && !text.contains("assert 2"));
+        assert!(text.contains("assert 1\n") && !text.contains("assert 2"));
         assert!(
             text.contains("    def test_new(self):\n        assert kit\n")
                 && text.ends_with("def test_more():\n    pass\n")
