@@ -107,6 +107,8 @@ pub enum Role {
     Metadata,
     /// Written by a tool from something else in the tree.
     Generated,
+    /// A copy of somebody else's package.
+    Vendored,
     /// Continuous integration, editors, hooks: never part of a repair.
     Workshop,
 }

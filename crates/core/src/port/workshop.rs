@@ -47,6 +47,11 @@ pub trait Workshop: Send + Sync {
     /// Whether a file decides which tests run, or how: no repair writes one in its own words.
     fn chooses_tests(&self, path: &str) -> bool;
 
+    /// Whether a file says which versions of other packages the package takes.
+    fn bounds_requirements(&self, _path: &str) -> bool {
+        false
+    }
+
     /// Whether a file, where a repository has it and the published source does not, says what tests need.
     fn lists_needs(&self, _path: &str) -> bool {
         false

@@ -127,7 +127,7 @@ pub(super) async fn make(
             "neither a commit that the advisory names nor the release that fixes it can be read".to_owned();
         return Ok(Err((MissClass::NoFix, why)));
     }
-    if task.material.iter().all(|material| !find::has_code(material, workshop)) {
+    if task.material.iter().all(|material| !find::has_fix(material, workshop)) {
         let why = "what is known of the fix changes no code".to_owned();
         return Ok(Err((MissClass::NoCode, why)));
     }

@@ -84,6 +84,10 @@ impl Workshop for Npm {
         role::chooses(path)
     }
 
+    fn bounds_requirements(&self, path: &str) -> bool {
+        path == "package.json"
+    }
+
     fn leaving_out(&self) -> &'static [&'static str] {
         &role::LEAVING_OUT
     }

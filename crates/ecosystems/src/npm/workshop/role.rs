@@ -55,7 +55,7 @@ pub(super) fn of(path: &str) -> Role {
         return Role::Metadata;
     }
     if below(&["node_modules"]) {
-        return Role::Generated;
+        return Role::Vendored;
     }
     let is_test = ending(&[".test.js", ".spec.js", ".test.ts", ".spec.ts", ".test.mjs", ".test.cjs"]);
     if below(&TESTS)
@@ -97,7 +97,7 @@ mod tests {
             ("lib/history.js", Role::Code),
             ("dist/kit.js", Role::Code),
             ("dist/kit.min.js", Role::Generated),
-            ("node_modules/a/index.js", Role::Generated),
+            ("node_modules/a/index.js", Role::Vendored),
             ("test/a.js", Role::Test),
             ("test.js", Role::Test),
             ("lib/a.spec.js", Role::Test),

@@ -118,6 +118,10 @@ impl Workshop for Pypi {
         path.rsplit('/').next() == Some("conftest.py")
     }
 
+    fn bounds_requirements(&self, path: &str) -> bool {
+        matches!(path, "setup.py" | "setup.cfg" | "pyproject.toml")
+    }
+
     fn lists_needs(&self, path: &str) -> bool {
         role::lists_needs(path)
     }

@@ -105,7 +105,10 @@ pub(super) fn of(path: &str) -> Role {
     {
         return Role::Docs;
     }
-    if below(&VENDORED) || ending(&[".min.js", ".min.css", ".map", ".mo", ".pyc", "_pb2.py", ".po", ".pot"]) {
+    if below(&VENDORED) {
+        return Role::Vendored;
+    }
+    if ending(&[".min.js", ".min.css", ".map", ".mo", ".pyc", "_pb2.py", ".po", ".pot"]) {
         return Role::Generated;
     }
     if ending(&[".rst", ".md", ".adoc"]) { Role::Docs } else { Role::Code }
@@ -163,7 +166,7 @@ mod tests {
             ("setup.cfg", Role::Metadata),
             ("Kit.egg-info/requires.txt", Role::Metadata),
             ("requirements-test.txt", Role::Metadata),
-            ("kit/_vendor/urllib3/util.py", Role::Generated),
+            ("kit/_vendor/urllib3/util.py", Role::Vendored),
             ("kit/static/a.min.js", Role::Generated),
             (".github/workflows/ci.yml", Role::Workshop),
             ("tox.ini", Role::Workshop),

@@ -74,6 +74,7 @@ fn allowed(asked: &Edit, view: &View<'_>) -> Result<(), Done> {
         }
         Role::Metadata => Err(Done::refused("build settings may not be changed in this task")),
         Role::Docs => Err(Done::refused("documentation is no part of a repair")),
+        Role::Vendored => Err(Done::refused("the file is a copy of another package: take it from there")),
         Role::Generated => Err(Done::refused("the file is generated: change what it is generated from")),
         Role::Workshop => Err(Done::refused("continuous integration and hooks are never part of a repair")),
     }

@@ -36,7 +36,7 @@ pub(super) async fn of(
         .collect();
     let named: Vec<(String, ObjectId)> = records.iter().flat_map(|record| in_record(record)).collect();
     let mut read = read(repositories.as_ref(), named, workshop).await;
-    if !read.iter().any(|material| super::has_code(material, workshop)) {
+    if !read.iter().any(|material| super::has_fix(material, workshop)) {
         let speaking = super::mentions::of(repairs, finding, task, &records).await?;
         read.extend(self::read(repositories.as_ref(), speaking, workshop).await);
     }
@@ -45,7 +45,7 @@ pub(super) async fn of(
             .filter(|path| workshop.role(path) == Role::Code)
             .count()
     };
-    read.retain(|material| (1..=MOST_FILES).contains(&code(material)));
+    read.retain(|material| super::has_fix(material, workshop) && code(material) <= MOST_FILES);
     Ok(grouped(read, task))
 }
 
@@ -122,7 +122,8 @@ async fn changes(
     let before = repositories.tree(repository, parent).await?;
     let differs = |path: &str| {
         let id = |tree: &trustmill_core::source::Tree| tree.files.get(path).map(|file| file.id.clone());
-        id(&before) != id(&after) && matches!(workshop.role(path), Role::Code | Role::Test)
+        let matters = matches!(workshop.role(path), Role::Code | Role::Test | Role::Vendored);
+        id(&before) != id(&after) && (matters || workshop.bounds_requirements(path))
     };
     let old = repositories.read(repository, &before, &differs).await?;
     let new = repositories.read(repository, &after, &differs).await?;

@@ -1,6 +1,7 @@
 //! Finding the fix: the commits that the advisory names, else those that say that they are it, else what changed between the last release that is affected
 //! and the first that is not.
 
+pub(super) mod bounds;
 pub mod commits;
 mod mentions;
 pub mod releases;
@@ -23,10 +24,10 @@ pub(super) async fn material(
     workshop: &dyn Workshop,
 ) -> Result<Vec<Material>, StepError> {
     let mut found = commits::of(repairs, finding, task, workshop).await?;
-    found.retain(|material| has_code(material, workshop));
+    found.retain(|material| has_fix(material, workshop));
     // Where a commit cannot be carried, because it stands on others, the release that has it may be.
     found.extend(releases::difference(repairs, finding, task, workshop).await?);
-    found.retain(|material| has_code(material, workshop) && !is_there(material, task, workshop));
+    found.retain(|material| has_fix(material, workshop) && !is_there(material, task, workshop));
     Ok(found)
 }
 
@@ -47,6 +48,12 @@ fn is_there(material: &Material, task: &Task, workshop: &dyn Workshop) -> bool {
         }
     }
     come > 0 && known * 10 >= come * 7
+}
+
+/// Whether it may be a fix: users would run something of it, or get another release of something that they run.
+pub(super) fn has_fix(material: &Material, workshop: &dyn Workshop) -> bool {
+    let matters = |path: &String| matches!(workshop.role(path), Role::Code | Role::Metadata | Role::Vendored);
+    changed(&material.before, &material.after).any(matters)
 }
 
 /// Whether users would run something of it.

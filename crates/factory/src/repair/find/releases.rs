@@ -24,7 +24,8 @@ pub(crate) async fn source(
     source_archive(world, &release.without_version().at(&plan.version), &artifact).await
 }
 
-/// The last release that is affected and the first that is not, of each line that has a fix.
+/// The last release that is affected and the first that is not, of each line that has a fix; the line that comes next
+/// after the release first.
 pub(super) async fn around(
     repairs: &Repairs,
     finding: &Finding,
@@ -45,7 +46,15 @@ pub(super) async fn around(
         let before = versions.get(..at)?.iter().rev().find(is_alike)?;
         Some(((*before).to_owned(), (*fixed).to_owned()))
     };
-    Ok(finding.fixed.iter().filter_map(pair).collect())
+    let mut pairs: Vec<(String, String)> = finding.fixed.iter().filter_map(pair).collect();
+    // The fix of the release's own line was made to what it looks like.
+    let own = release.version().unwrap_or_default();
+    let is_before = |fixed: &str| scheme.compare(fixed, own) != Some(std::cmp::Ordering::Greater);
+    pairs.sort_by(|(_, a), (_, b)| {
+        let order = scheme.compare(a, b).unwrap_or(std::cmp::Ordering::Equal);
+        is_before(a).cmp(&is_before(b)).then(order)
+    });
+    Ok(pairs)
 }
 
 /// What changed between these two. It holds the fix, and more.

@@ -1,5 +1,6 @@
 //! Leaving out of a change what is not the fix: documents, workshop files, versions.
 
+use super::bounds;
 use crate::repair::Material;
 use bytes::Bytes;
 use trustmill_core::content::Contents;
@@ -9,7 +10,8 @@ use trustmill_patch::hunk::hunks;
 use trustmill_patch::is_readable;
 use trustmill_patch::lines::{Lines, Splice};
 
-/// The change between two trees, as far as it matters to a repair: code and tests that are text.
+/// The change between two trees, as far as it matters to a repair: code, tests and copies of other packages that are
+/// text, and the bounds of requirements.
 pub(super) fn material(
     origin: String,
     before: &Contents,
@@ -19,7 +21,9 @@ pub(super) fn material(
 ) -> Material {
     let mut material = Material { origin, before: Contents::default(), after: Contents::default(), whole };
     for path in super::changed(before, after) {
-        if !matches!(workshop.role(path), Role::Code | Role::Test) {
+        let role = workshop.role(path);
+        let bounds = role == Role::Metadata && workshop.bounds_requirements(path);
+        if !bounds && !matches!(role, Role::Code | Role::Test | Role::Vendored) {
             continue;
         }
         let (old, new) = (before.text(path), after.text(path));
@@ -31,6 +35,10 @@ pub(super) fn material(
             continue;
         }
         let new = match (old, new) {
+            (Some(old), Some(new)) if bounds => {
+                Some(bounds::only(old, new).unwrap_or_else(|| old.to_owned()))
+            }
+            (_, _) if bounds => continue,
             (Some(old), Some(new)) => Some(without_versions(path, old, new)),
             (_, new) => new.map(str::to_owned),
         };

@@ -7,7 +7,8 @@ use crate::repair::{Task, task};
 use bytes::Bytes;
 use trustmill_core::Sha256;
 use trustmill_core::content::Contents;
-use trustmill_core::repair::Candidate;
+use trustmill_core::port::workshop::Workshop;
+use trustmill_core::repair::{Candidate, Role};
 use trustmill_inspect::archive::{Limits, published};
 
 /// What was built of the patched release, and of the unpatched one with the same version.
@@ -52,7 +53,7 @@ pub(super) async fn check(oracle: &Oracle<'_>, task: &Task, candidate: &Candidat
             (Ok(new), Ok(old)) => (new, old),
             (Err(why), _) | (_, Err(why)) => return Ok(Err(why)),
         };
-        if let Err(why) = only_patched(&new, &old, candidate, &unpatched) {
+        if let Err(why) = only_patched(&new, &old, candidate, &unpatched, oracle.workshop) {
             return Ok(Err(format!("{name}: {why}")));
         }
         pairs.push((name.clone(), new, old));
@@ -110,6 +111,7 @@ fn only_patched(
     old: &Contents,
     candidate: &Candidate,
     source: &Contents,
+    workshop: &dyn Workshop,
 ) -> Result<(), String> {
     let edits = || candidate.fix.edits.iter().chain(&candidate.tests.edits);
     let covers = |edited: &str, member: &str| edited == member || edited.ends_with(&format!("/{member}"));
@@ -126,7 +128,9 @@ fn only_patched(
         let bytes = |tree: &Contents, path: &str| tree.get(path).map(|member| member.bytes.clone());
         let translated =
             bytes(old, path).is_some_and(|was| bytes(source, edited).is_some_and(|text| text != was));
-        if now != edit.after.as_ref() && !translated {
+        // It has its new version there, and a check of its own.
+        let states = workshop.role(edited) == Role::Metadata;
+        if now != edit.after.as_ref() && !translated && !states {
             return Err(format!("{path} is not what the patch makes of it"));
         }
     }

@@ -4,7 +4,7 @@
 //! and every line that it takes must be gone from there. The order of hunks, and what else stands in a file, does not
 //! matter, so that a fix carried to another version holds; half of one, and one at the wrong place, does not.
 
-use crate::repair::find::changed;
+use crate::repair::find::{changed, has_code};
 use crate::repair::strategy::path_in;
 use crate::repair::{Material, Task};
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,7 +46,7 @@ pub(super) fn check(
         }
         (None, Some(absent)) => done(
             CheckOutcome::Untried,
-            format!("the fix also changes {absent}, which this release does not have"),
+            format!("the fix also changes this, which the release does not have: {absent}"),
         ),
         // Who writes a fix anew writes other lines; who copies a part of it leaves out the rest.
         (Some(_), _) if own_words && best.there * 3 < best.missing.len() => {
@@ -102,6 +102,14 @@ impl Found {
 
 fn look(task: &Task, material: &Material, patched: &Contents, workshop: &dyn Workshop) -> Found {
     let mut found = Found::default();
+    let mut needs = Found::default();
+    dependencies(material, patched, workshop, &mut needs);
+    found.there += needs.there;
+    // Beside code that a commit changes it is not certain that the fix needs them.
+    let is_certain = !material.whole || !has_code(material, workshop);
+    let lacking = if is_certain { &mut found.missing } else { &mut found.absent };
+    lacking.append(&mut needs.missing);
+    found.absent.append(&mut needs.absent);
     for path in changed(&material.before, &material.after).filter(|path| workshop.role(path) == Role::Code) {
         match (material.before.text(path), material.after.text(path)) {
             (Some(before), Some(after)) => {
@@ -133,6 +141,33 @@ fn look(task: &Task, material: &Material, patched: &Contents, workshop: &dyn Wor
         }
     }
     found
+}
+
+/// Where a fix comes with a later release of something else: every bound, and every file of a copy, is upstream's.
+fn dependencies(material: &Material, patched: &Contents, workshop: &dyn Workshop, found: &mut Found) {
+    for path in changed(&material.before, &material.after) {
+        let (before, after) = (material.before.text(path), material.after.text(path));
+        match (workshop.role(path), before, after) {
+            (Role::Metadata, Some(before), Some(after)) => {
+                let has = |line: &str| {
+                    let text = patched.text(path).unwrap_or_default();
+                    text.lines().any(|other| other.trim() == line.trim())
+                };
+                for (_, line) in before.lines().zip(after.lines()).filter(|(was, is)| was != is) {
+                    match has(line) {
+                        true => found.there += 1,
+                        false => found.missing.push(format!("{path} does not say `{}`", line.trim())),
+                    }
+                }
+            }
+            (Role::Vendored, _, Some(after)) => match patched.text(path) == Some(after) {
+                true => found.there += 1,
+                false => found.missing.push(format!("{path} is not the copy that upstream carries")),
+            },
+            (Role::Vendored, _, None) => found.absent.push(format!("{path} (upstream takes it away)")),
+            _ => {}
+        }
+    }
 }
 
 /// A text by its functions: how often each line that counts stands in each.

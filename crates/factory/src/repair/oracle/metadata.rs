@@ -15,14 +15,15 @@ pub(super) fn check(
     workshop: &dyn Workshop,
 ) -> Result<((), String), String> {
     let version = task.repaired.version().unwrap_or_default();
-    let bumps = matches!(&candidate.proposer, Proposer::Strategy { name, .. } if name == "dependency");
+    let bumps = matches!(&candidate.proposer, Proposer::Strategy { name, .. } if name == crate::repair::strategy::DEPENDENCY);
     for (name, new, old) in &built.pairs {
         let (now, before) = (workshop.stated(name, new)?, workshop.stated(name, old)?);
         if now.version != version {
             return Err(format!("{name} says version {}, expected {version}", now.version));
         }
-        if !bumps {
-            same(name, &now.dependencies, &before.dependencies)?;
+        match bumps {
+            true => same(name, &unbounded(&now.dependencies), &unbounded(&before.dependencies))?,
+            false => same(name, &now.dependencies, &before.dependencies)?,
         }
         same(name, &now.other, &before.other)?;
         if name.ends_with(".whl") {
@@ -43,6 +44,16 @@ fn same(name: &str, now: &BTreeMap<String, String>, before: &BTreeMap<String, St
         None => Ok(()),
         Some(field) => Err(format!("{name} says another {field} than the unpatched release")),
     }
+}
+
+/// What is needed, whichever versions of it.
+fn unbounded(dependencies: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let bare = |text: &String| -> String {
+        text.chars()
+            .filter(|c| !c.is_ascii_digit() && !c.is_whitespace() && !"<>=~^!,.*|()".contains(*c))
+            .collect()
+    };
+    dependencies.iter().map(|(name, text)| (name.clone(), bare(text))).collect()
 }
 
 /// `RECORD` lists every member with its digest.

@@ -28,13 +28,13 @@ pub(super) fn check(
 }
 
 fn fix(fix: &Patch, proposer: &Proposer, workshop: &dyn Workshop) -> Result<(), String> {
-    let bumps = matches!(proposer, Proposer::Strategy { name, .. } if name == "dependency");
+    let bumps =
+        matches!(proposer, Proposer::Strategy { name, .. } if name == crate::repair::strategy::DEPENDENCY);
     for (path, edit) in &fix.edits {
         let allowed = match workshop.role(path) {
             Role::Code => true,
-            Role::Metadata => bumps,
-            Role::Generated => bumps,
-            Role::Test | Role::Docs | Role::Workshop => false,
+            Role::Metadata | Role::Vendored => bumps,
+            Role::Generated | Role::Test | Role::Docs | Role::Workshop => false,
         };
         if !allowed {
             return Err(format!("{path} may not be changed by a repair"));

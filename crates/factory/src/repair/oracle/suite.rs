@@ -3,13 +3,16 @@
 use super::{Notes, Oracle, Trees, UNPATCHED};
 use crate::facts::{self, Kind};
 use crate::repair::Task;
+use crate::repair::strategy::DEPENDENCY;
 use crate::{StepError, World};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use trustmill_core::content::Contents;
-use trustmill_core::port::workshop::Workshop;
-use trustmill_core::repair::{Candidate, Check, CheckOutcome, Checked, Edit, Role, TestOutcome, TestReport};
+use trustmill_core::port::workshop::{Bench, Workshop};
+use trustmill_core::repair::{
+    Candidate, Check, CheckOutcome, Checked, Edit, Proposer, Role, TestOutcome, TestReport,
+};
 use trustmill_core::{Purl, Sha256};
 use trustmill_patch::symbol::Language;
 
@@ -71,7 +74,8 @@ pub(super) async fn check(
         let own = candidate.tests.edits.keys().filter(is_run);
         files.iter().chain(own).cloned().collect::<Vec<_>>()
     });
-    let after = oracle.workshop.test(&task.bench(), &shipped, with_new.as_deref()).await?;
+    let bench = bench(oracle, task, candidate);
+    let after = oracle.workshop.test(&bench, &shipped, with_new.as_deref()).await?;
     let mut failing: Vec<&String> =
         before.passed().filter(|name| after.tests.get(*name) != Some(&TestOutcome::Passed)).collect();
     let mut flaky = before.flaky.clone();
@@ -79,7 +83,7 @@ pub(super) async fn check(
         // Once more, for those that fail now and then.
         let files: Vec<String> =
             failing.iter().map(|name| file_of(name)).collect::<BTreeSet<_>>().into_iter().collect();
-        let again = oracle.workshop.test(&task.bench(), &shipped, Some(&files)).await?;
+        let again = oracle.workshop.test(&bench, &shipped, Some(&files)).await?;
         let (now, still): (Vec<&String>, Vec<&String>) =
             failing.iter().partition(|name| again.tests.get(**name) == Some(&TestOutcome::Passed));
         flaky.extend(now.into_iter().cloned());
@@ -106,6 +110,16 @@ pub(super) async fn check(
     notes.put(Checked { check: Check::NoNewFailures, outcome: CheckOutcome::Held, detail });
     let regression = regression(oracle, task, candidate, trees, &after, notes).await?;
     Ok(notes.put(regression))
+}
+
+/// Where the patched release is tried: a later release of a dependency may be younger than the release.
+fn bench<'t>(oracle: &Oracle<'_>, task: &'t Task, candidate: &Candidate) -> Bench<'t> {
+    match &candidate.proposer {
+        Proposer::Strategy { name, .. } if name == DEPENDENCY => {
+            Bench { as_of: oracle.world.clock.now(), ..task.bench() }
+        }
+        _ => task.bench(),
+    }
 }
 
 /// Of the tests that no longer pass those that are there no more because upstream took them away with the fix: without the

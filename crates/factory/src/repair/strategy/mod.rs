@@ -3,6 +3,7 @@
 
 mod carried;
 mod context;
+mod dependency;
 mod exact;
 mod functions;
 mod imports;
@@ -14,6 +15,7 @@ mod tests;
 mod theirs;
 
 pub(super) use carried::path_in;
+pub(super) use dependency::NAME as DEPENDENCY;
 
 use super::{Material, Task};
 use trustmill_core::port::workshop::Workshop;
@@ -51,7 +53,7 @@ pub struct NotCarried {
 }
 
 /// Every strategy, the one that assumes least first.
-pub const ALL: [&dyn Strategy; 7] = [
+pub const ALL: [&dyn Strategy; 8] = [
     &exact::Exact,
     &merge::Merge,
     &context::Context,
@@ -59,6 +61,7 @@ pub const ALL: [&dyn Strategy; 7] = [
     &theirs::Theirs,
     &functions::Functions,
     &replace::Replace,
+    &dependency::Dependency,
 ];
 
 /// A candidate and what it was made of.
@@ -76,7 +79,12 @@ pub fn propose(task: &Task, workshop: &dyn Workshop) -> (Vec<Proposal>, Option<S
     let mut proposals: Vec<Proposal> = Vec::new();
     let mut best: Option<NotCarried> = None;
     for material in task.material.iter().flat_map(|material| relevance::parts(material, task, workshop)) {
+        let mut carried = false;
         for strategy in ALL {
+            // What a later strategy would do differently, it does on weaker grounds; but what the fix needs, no other brings.
+            if carried && strategy.name() != dependency::NAME {
+                continue;
+            }
             let fix = match strategy.fix(task, &material, workshop) {
                 Ok(fix) if fix.is_empty() => continue,
                 Ok(fix) => fix,
@@ -103,10 +111,7 @@ pub fn propose(task: &Task, workshop: &dyn Workshop) -> (Vec<Proposal>, Option<S
                     proposals.push(Proposal { candidate, needs_proof });
                 }
             }
-            // What a later strategy would do differently, it does on weaker grounds.
-            if !needs_proof {
-                break;
-            }
+            carried |= !needs_proof;
         }
     }
     let why = best.map(|best| format!("{} of {} hunks have no place: {}", best.hunks, best.of, best.why));
