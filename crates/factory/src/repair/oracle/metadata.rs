@@ -35,7 +35,12 @@ pub(super) fn check(
     if let Some((name, _)) = built.files.iter().find(|(name, _)| !spelled(name)) {
         return Err(format!("{name} does not carry the version {version}"));
     }
-    Ok(((), format!("the version is {version}, and nothing else that the metadata says has changed")))
+    let rest = if bumps {
+        "nothing else but which releases of others it takes"
+    } else {
+        "nothing else that the metadata says"
+    };
+    Ok(((), format!("the version is {version}, and {rest} has changed")))
 }
 
 fn same(name: &str, now: &BTreeMap<String, String>, before: &BTreeMap<String, String>) -> Result<(), String> {

@@ -24,7 +24,11 @@ pub(super) fn check(
     for (path, edit) in &candidate.tests.edits {
         test(task, path, edit, workshop)?;
     }
-    Ok(((), "only code and tests are changed, and no test is weakened".to_owned()))
+    let what = match candidate.fix.edits.keys().all(|path| workshop.role(path) == Role::Code) {
+        true => "only code and tests are changed",
+        false => "only code, tests and what is needed of others are changed",
+    };
+    Ok(((), format!("{what}, and no test is weakened")))
 }
 
 fn fix(fix: &Patch, proposer: &Proposer, workshop: &dyn Workshop) -> Result<(), String> {
