@@ -50,6 +50,14 @@ pub fn symbols(language: Option<Language>, lines: &Lines<'_>) -> Vec<Symbol> {
     }
 }
 
+/// Whether a text can be read as far as its indentation says; `true` where that is not known.
+pub fn is_indented(language: Option<Language>, lines: &Lines<'_>) -> bool {
+    match language {
+        Some(Language::Python) => python::is_indented(&lines.text),
+        None => true,
+    }
+}
+
 /// The innermost block that a line stands in; `None` at the top.
 pub fn enclosing(symbols: &[Symbol], line: usize) -> Option<&Symbol> {
     symbols.iter().rfind(|symbol| symbol.kind == Kind::Block && symbol.lines.contains(&line))

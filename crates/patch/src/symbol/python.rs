@@ -128,6 +128,59 @@ pub(super) fn symbols(lines: &[&str]) -> Vec<Symbol> {
     found
 }
 
+/// Whether every statement is indented as far as one before it, or further right behind a line that begins a block: what
+/// pieces of two texts laid side by side often are not.
+pub(super) fn is_indented(lines: &[&str]) -> bool {
+    let mut state = State::default();
+    let mut levels: Vec<usize> = vec![0];
+    let mut begins = false;
+    for line in lines {
+        let code = line.trim_start();
+        let continues = state.is_open();
+        state = state.after(line);
+        let is_statement = !continues && !code.is_empty() && !code.starts_with('#');
+        if is_statement {
+            let indent = width(line);
+            let deepest = levels.last().copied().unwrap_or(0);
+            if begins != (indent > deepest) {
+                return false;
+            }
+            if indent > deepest {
+                levels.push(indent);
+            }
+            while levels.pop_if(|level| *level > indent).is_some() {}
+            if levels.last() != Some(&indent) {
+                return false;
+            }
+        }
+        if is_statement || (continues && !code.is_empty()) {
+            begins = !state.is_open() && without_comment(line).ends_with(':');
+        }
+    }
+    !begins && !state.is_open()
+}
+
+/// How far a line is indented; a tab goes to the next multiple of eight.
+fn width(line: &str) -> usize {
+    let blank = line.bytes().take_while(|byte| matches!(byte, b' ' | b'\t' | 0x0c));
+    blank.fold(0, |at, byte| if byte == b'\t' { (at / 8 + 1) * 8 } else { at + 1 })
+}
+
+/// The code of a line. What is within a string is no comment.
+fn without_comment(line: &str) -> &str {
+    let bytes = line.as_bytes();
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'#' => return line.get(..at).unwrap_or(line).trim_end(),
+            b'"' | b'\'' => at += string(bytes.get(at + 1..).unwrap_or_default(), byte),
+            _ => {}
+        }
+        at += 1;
+    }
+    line.trim_end()
+}
+
 fn grow(found: &mut [Symbol], statement: Option<usize>, end: usize) {
     if let Some(symbol) = statement.and_then(|index| found.get_mut(index)) {
         symbol.lines.end = end;
@@ -225,6 +278,33 @@ def last(): return 2
         assert_eq!(enclosing(&found, 6), None);
     }
 
+    #[test]
+    fn what_no_python_reads_is_told_from_what_it_does() {
+        let indented = |text: &str| is_indented(&text.lines().collect::<Vec<_>>());
+        assert!(indented(TEXT));
+        for good in [
+            "if a:  # b\n\tx = [\n1,\n  2]\nelse: pass\n",
+            "x = '#:'\ny = {'a': 1,\n   'b': '''\n:'''}\n",
+            "def f(\n    a,\n):\n    return a\n\n\nclass A:\n  '''text'''\n",
+            "if a and \\\n   b:\n    c\n",
+            "# only\n",
+            "if x: y = 1\n",
+            "",
+        ] {
+            assert!(indented(good), "{good}");
+        }
+        for bad in [
+            "x = 1\n    y = 2\n",
+            "if a:\nx = 1\n",
+            "if a:\n    x = 1\n  y = 2\n",
+            "def f():\n",
+            "x = (\n",
+            "  x = 1\n",
+        ] {
+            assert!(!indented(bad), "{bad}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_text_has_symbols_within_it(text in "([ ]{0,8}(def |class |@|'''|\"|\\(|\\)|x = |#|\\\\)?[a-z:]{0,3}\n){0,30}") {
@@ -232,6 +312,7 @@ def last(): return 2
             for symbol in symbols(&lines) {
                 prop_assert!(symbol.lines.start < symbol.lines.end && symbol.lines.end <= lines.len());
             }
+            let _ = is_indented(&lines);
         }
     }
 }

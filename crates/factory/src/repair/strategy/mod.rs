@@ -18,8 +18,11 @@ pub(super) use carried::path_in;
 pub(super) use dependency::NAME as DEPENDENCY;
 
 use super::{Material, Task};
+use bytes::Bytes;
 use trustmill_core::port::workshop::Workshop;
 use trustmill_core::repair::{Candidate, Patch, Proposer};
+use trustmill_patch::lines::Lines;
+use trustmill_patch::symbol::{Language, is_indented};
 
 /// A way to a candidate.
 pub trait Strategy: Send + Sync {
@@ -73,6 +76,15 @@ pub struct Proposal {
     pub needs_proof: bool,
 }
 
+/// Whether no file that could be read before the change cannot be read after it: a test suite is too dear to find out.
+fn is_readable(fix: &Patch) -> bool {
+    let reads = |path: &str, bytes: &Option<Bytes>| {
+        let text = bytes.as_ref().and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
+        is_indented(Language::of(path), &Lines::of(text))
+    };
+    fix.edits.iter().all(|(path, edit)| reads(path, &edit.after) || !reads(path, &edit.before))
+}
+
 /// The candidates of all strategies, those that assume least first, each change once; and, where a strategy could not
 /// carry the fix, why the best of them could not.
 pub fn propose(task: &Task, workshop: &dyn Workshop) -> (Vec<Proposal>, Option<String>) {
@@ -86,7 +98,7 @@ pub fn propose(task: &Task, workshop: &dyn Workshop) -> (Vec<Proposal>, Option<S
                 continue;
             }
             let fix = match strategy.fix(task, &material, workshop) {
-                Ok(fix) if fix.is_empty() => continue,
+                Ok(fix) if fix.is_empty() || !is_readable(&fix) => continue,
                 Ok(fix) => fix,
                 Err(why) => {
                     if best.as_ref().is_none_or(|known| why.hunks < known.hunks) {
