@@ -42,7 +42,7 @@ use trustmill_ecosystems::pypi::join::interpreters;
 use trustmill_factory::audit::AuditError;
 use trustmill_factory::firewall::Firewall;
 use trustmill_factory::progress::Observer;
-use trustmill_factory::repair::Repairs;
+use trustmill_factory::repair::{Mending, Repairs};
 use trustmill_factory::screen::{Screen, Screened};
 use trustmill_factory::{ServePolicy, World};
 use trustmill_infra::advisories::Feeds;
@@ -282,6 +282,12 @@ impl Mill {
             advisories: self.data.advisories(),
             schemes: join::ALL.iter().map(|family| family.versions).collect(),
         }
+    }
+
+    /// What the reconciler repairs by itself.
+    pub(crate) fn mending(&self) -> Mending {
+        let config::Repair { backports, recipes, builds } = self.config.repair;
+        Mending { repairs: self.repairs(), backports, recipes, builds }
     }
 
     /// How people point their package managers at the mill that serves at `origin`.

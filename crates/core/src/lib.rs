@@ -12,6 +12,7 @@ pub mod content;
 pub mod conversation;
 pub mod digest;
 pub mod fact;
+pub mod key;
 pub mod lockfile;
 pub mod outcome;
 pub mod overrides;
@@ -32,5 +33,6 @@ pub mod version;
 
 pub use digest::Sha256;
 pub use jiff::Timestamp;
+pub use key::Key;
 pub use package::Purl;
 pub use verdict::Verdict;

@@ -1,6 +1,6 @@
 //! What a reconcile of one key asks the queue to do next.
 
-use crate::Purl;
+use crate::Key;
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub enum Outcome {
         at: Timestamp,
     },
     /// These keys have work now; they are enqueued before this key completes.
-    Enqueue(Vec<Purl>),
+    Enqueue(Vec<Key>),
     /// No repetition helps: park the key, with the reason that a person reads.
     GiveUp {
         /// What, where, and what to do.

@@ -1,6 +1,7 @@
 //! Why a step of the pipeline did not end, and what that means for its key.
 
 use trustmill_core::port::Coded;
+use trustmill_core::port::advisories::AdvisoriesError;
 use trustmill_core::port::blobs::BlobError;
 use trustmill_core::port::ecosystem::PlanError;
 use trustmill_core::port::fetch::FetchError;
@@ -47,6 +48,9 @@ pub enum StepError {
     /// The queue.
     #[error(transparent)]
     Queue(#[from] QueueError),
+    /// The advisories.
+    #[error(transparent)]
+    Advisories(#[from] AdvisoriesError),
     /// A statement would have said something that is not so.
     #[error(transparent)]
     Attest(#[from] AttestError),
@@ -87,7 +91,7 @@ impl StepError {
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Fetch(error) if error.is_infrastructure() => Disposition::Infrastructure,
-            Self::Sandbox(_) | Self::Blobs(_) | Self::Records(_) | Self::Queue(_) => {
+            Self::Sandbox(_) | Self::Blobs(_) | Self::Records(_) | Self::Queue(_) | Self::Advisories(_) => {
                 Disposition::Infrastructure
             }
             Self::Internal(_) | Self::Fetch(FetchError::Malformed { .. }) => Disposition::Failure,
@@ -112,6 +116,7 @@ impl Coded for StepError {
             Self::Blobs(error) => error.code(),
             Self::Records(error) => error.code(),
             Self::Queue(error) => error.code(),
+            Self::Advisories(error) => error.code(),
             Self::Attest(error) => error.code(),
             Self::Unreadable { .. } => "TM0622",
             Self::Internal(_) => "TM0499",
@@ -128,6 +133,7 @@ impl Coded for StepError {
             Self::Blobs(error) => error.help(),
             Self::Records(error) => error.help(),
             Self::Queue(error) => error.help(),
+            Self::Advisories(error) => error.help(),
             Self::Attest(error) => error.help(),
             Self::Unreadable { .. } => "use the version of trustmill that wrote this data folder, or a later one".into(),
             Self::Internal(_) => "this is a defect of the mill: please report it with the log".into(),

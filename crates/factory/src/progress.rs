@@ -1,6 +1,6 @@
 //! What the work tells those who watch it.
 
-use trustmill_core::{Purl, Verdict};
+use trustmill_core::{Key, Purl, Verdict};
 
 /// Something happened to a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,17 +19,24 @@ pub enum Event {
         /// The weakest verdict over its files; `None` for a project.
         verdict: Option<Verdict>,
     },
+    /// Work on a repair came to something.
+    Concluded {
+        /// The key.
+        key: Key,
+        /// What, in one line.
+        what: String,
+    },
     /// A key failed and waits to be tried again.
     Retry {
         /// The key.
-        purl: Purl,
+        key: Key,
         /// Why.
         why: String,
     },
     /// A key was set aside.
     Parked {
         /// The key.
-        purl: Purl,
+        key: Key,
         /// Why.
         why: String,
     },

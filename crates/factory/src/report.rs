@@ -1,7 +1,9 @@
 //! What the facts say of a release, for tables, `show` and the API. Rendering is elsewhere.
 
 use crate::facts::{self, Alarm, Judgement, Listing, Scan, SourceReport};
-use crate::pipeline::attempts;
+use crate::pipeline::{Searched, attempts};
+use crate::repair::facts::{missed, repaired};
+use crate::repair::{Miss, Repaired};
 use crate::{StepError, World};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -29,6 +31,15 @@ pub struct ReleaseReport {
     /// What the scanner says of each file, the worst first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scans: Vec<Scan>,
+    /// Its repairs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repairs: Vec<Repaired>,
+    /// What could not be repaired, the newest of each problem.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missed: Vec<Miss>,
+    /// Searches for better recipes, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub searches: Vec<Searched>,
     /// What a person must look at.
     pub alarms: Vec<Alarm>,
 }
@@ -67,6 +78,8 @@ pub async fn release(world: &World, purl: &Purl) -> Result<ReleaseReport, StepEr
     let promised = listed().filter_map(Artifact::promised).collect();
     let source = facts::all::<SourceReport>(world.records.as_ref(), purl).await?;
     let source = source.into_iter().next_back().map(|(_, report)| report);
+    let searches = facts::all::<Searched>(world.records.as_ref(), purl).await?;
+    let searches = searches.into_iter().map(|(_, search)| search).collect();
     Ok(ReleaseReport {
         purl: purl.clone(),
         verdict: weakest(files.iter().map(|file| (file.judgement.verdict, file.judgement.native))),
@@ -75,6 +88,9 @@ pub async fn release(world: &World, purl: &Purl) -> Result<ReleaseReport, StepEr
         source,
         files,
         scans: scans(world, purl).await?,
+        repairs: repaired(world, purl).await?,
+        missed: missed(world.records.as_ref(), purl).await?,
+        searches,
         alarms,
     })
 }

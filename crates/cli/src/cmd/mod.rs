@@ -33,7 +33,7 @@ pub(crate) use list::Listing;
 pub(crate) use models::{Overview as ModelsOverview, Tried as ModelTried};
 pub(crate) use overrides::Shown;
 pub(crate) use policy::{Replayed, Ruleset};
-pub(crate) use repair::{Row as RepairRow, ruling as repair_ruling};
+pub(crate) use repair::{ListedRepairs, Row as RepairRow, ruling as repair_ruling};
 pub(crate) use sbom::Bill;
 pub(crate) use scan::{Listed, Scanned, rules as scan_rules};
 pub(crate) use secure::{Row, Summary};

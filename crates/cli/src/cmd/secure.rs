@@ -156,7 +156,8 @@ impl Secure {
             max_wait: Duration::from_secs(5),
             ..Settings::default()
         };
-        let dispatcher = tokio::spawn(Dispatcher::new(mill.world.clone(), settings).run(stopped));
+        let dispatcher = Dispatcher::new(mill.world.clone(), settings).mending(mill.mending());
+        let dispatcher = tokio::spawn(dispatcher.run(stopped));
         let mut live = Live::new(keys, quiet);
         let mut interrupt = std::pin::pin!(wire::terminated());
         let mut interrupted = false;

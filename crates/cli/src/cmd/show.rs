@@ -95,6 +95,8 @@ impl Show {
             if report.files.is_empty()
                 && report.alarms.is_empty()
                 && report.scans.is_empty()
+                && report.repairs.is_empty()
+                && report.missed.is_empty()
                 && !matches!(shown.decision, Some(Decided::Decision(_)))
             {
                 return Err(Failure::new(Exit::Usage, Unknown(self.purl)));

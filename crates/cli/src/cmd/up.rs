@@ -11,10 +11,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use trustmill_core::Key;
 use trustmill_core::port::queue::Enqueue;
 use trustmill_factory::World;
 use trustmill_factory::progress::{Event, Observer};
 use trustmill_factory::reconcile::{Dispatcher, Settings};
+use trustmill_factory::repair::Mending;
 
 /// Serve packages, and keep rebuilding what is watched, until SIGTERM or Ctrl-C.
 ///
@@ -31,6 +33,10 @@ pub(super) struct Up {
 
 /// Watched keys wait behind what a person asked for.
 const PRIORITY: i32 = 0;
+/// Repairs take long: whatever else waits goes first.
+const REPAIRS: i32 = -100;
+/// How often it is looked whether something changed.
+const LOOK: Duration = Duration::from_secs(5);
 
 impl Up {
     pub(super) fn run(self, global: &Global) -> Result<Exit, Failure> {
@@ -58,7 +64,9 @@ impl Up {
             let settings = Settings { concurrency: mill.config.build.concurrency(), ..Settings::default() };
             let interval = Duration::from_secs(mill.config.watch.interval_seconds.max(1));
             tokio::spawn(resync(mill.world.clone(), interval, stopped.clone()));
-            Some(tokio::spawn(Dispatcher::new(mill.world.clone(), settings).run(stopped)))
+            tokio::spawn(mend(mill.mending(), interval, stopped.clone()));
+            let dispatcher = Dispatcher::new(mill.world.clone(), settings).mending(mill.mending());
+            Some(tokio::spawn(dispatcher.run(stopped)))
         };
         wire::terminated().await;
         if !global.json {
@@ -120,7 +128,37 @@ async fn resync(world: World, interval: Duration, stopped: watch::Receiver<bool>
             }
             Err(error) => tracing::error!(%error, "the watch set could not be read"),
         }
-        tokio::time::sleep(Duration::from_secs(5).min(interval)).await;
+        tokio::time::sleep(LOOK.min(interval)).await;
+    }
+}
+
+/// The same for repairs: every interval, and as soon as the advisories or the watch set change, what is due is asked for.
+async fn mend(mending: Mending, interval: Duration, stopped: watch::Receiver<bool>) {
+    if !mending.backports && !mending.recipes {
+        return;
+    }
+    let mut last: Option<(tokio::time::Instant, u64, Vec<_>)> = None;
+    while !*stopped.borrow() {
+        let world = &mending.repairs.world;
+        let revision = mending.repairs.advisories.revision();
+        let watched = world.records.watched().await.unwrap_or_default();
+        let is_old = |(at, before, known): &(tokio::time::Instant, u64, Vec<_>)| {
+            at.elapsed() >= interval || *before != revision || *known != watched
+        };
+        if last.as_ref().is_none_or(is_old) {
+            // A start is a change too: what an earlier process set aside is tried again.
+            match mending.due(last.is_none()).await {
+                Ok(due) => {
+                    let keys: Vec<_> = due.iter().map(|key| Enqueue::now(key.to_string(), REPAIRS)).collect();
+                    if let Err(error) = world.queue.enqueue(&keys).await {
+                        tracing::error!(%error, "repairs could not be enqueued");
+                    }
+                }
+                Err(error) => tracing::error!(%error, "what is to be repaired cannot be found out"),
+            }
+            last = Some((tokio::time::Instant::now(), revision, watched));
+        }
+        tokio::time::sleep(LOOK.min(interval)).await;
     }
 }
 
@@ -131,17 +169,28 @@ struct Console {
 
 impl Observer for Console {
     fn observe(&self, event: &Event) {
-        let (word, purl, text) = match event {
+        let (word, key, text) = match event {
             Event::Step { .. } => return,
             Event::Settled { verdict: None, .. } => return,
-            Event::Settled { purl, verdict: Some(verdict) } => ("settled", purl, verdict.to_string()),
-            Event::Retry { purl, why } => ("retry", purl, why.clone()),
-            Event::Parked { purl, why } => ("parked", purl, why.clone()),
+            Event::Settled { purl, verdict: Some(verdict) } => {
+                ("settled", Key::Rebuild(purl.clone()), verdict.to_string())
+            }
+            Event::Concluded { key: key @ Key::Recipe(_), what } => ("recipe", key.clone(), what.clone()),
+            Event::Concluded { key, what } => ("backport", key.clone(), what.clone()),
+            Event::Retry { key, why } => ("retry", key.clone(), why.clone()),
+            Event::Parked { key, why } => ("parked", key.clone(), why.clone()),
         };
         if self.json {
-            say!("{}", serde_json::json!({ "event": word, "purl": purl, "text": text }));
+            let line = serde_json::json!({ "event": word, "purl": key.purl(), "key": key, "text": text });
+            say!("{line}");
         } else {
-            say!("{word:8} {purl}  {}", crate::render::clean(&text));
+            // The word says what is done; where it does not, the key has to.
+            let about = if matches!(event, Event::Concluded { .. }) {
+                key.purl().to_string()
+            } else {
+                key.to_string()
+            };
+            say!("{word:8} {about}  {}", crate::render::clean(&text));
         }
     }
 }

@@ -8,6 +8,7 @@ mod build;
 mod feeds;
 mod models;
 mod policy;
+mod repair;
 mod sandbox;
 mod scanner;
 mod serve;
@@ -21,6 +22,7 @@ pub(crate) use build::Build;
 pub(crate) use feeds::{Feeds, is_name as is_feed_name};
 pub(crate) use models::{Models, Provider};
 pub(crate) use policy::Policy;
+pub(crate) use repair::Repair;
 pub(crate) use sandbox::{Backend, Sandbox};
 pub(crate) use scanner::Scanner;
 pub(crate) use serve::Serve;
@@ -50,6 +52,7 @@ pub(crate) struct Config {
     pub(crate) watch: Watch,
     pub(crate) feeds: Feeds,
     pub(crate) models: Models,
+    pub(crate) repair: Repair,
 }
 
 /// Why the configuration cannot be used.
@@ -108,6 +111,7 @@ impl Config {
         }
         config.source.check()?;
         config.models.check()?;
+        config.repair.check()?;
         Ok(config)
     }
 }
@@ -130,6 +134,7 @@ mod tests {
         assert_eq!(config.alerts, defaults.alerts);
         assert_eq!(config.policy, defaults.policy);
         assert_eq!(config.models, defaults.models);
+        assert_eq!(config.repair, defaults.repair);
         assert_eq!(config.serve.trusted_proxies, defaults.serve.trusted_proxies);
     }
 
@@ -154,5 +159,21 @@ mod tests {
     fn an_unknown_key_is_named() {
         let error = Config::parse("[serve]\nlissen = \"x\"\n").unwrap_err();
         assert!(error.contains("lissen") && error.contains("line 2"), "{error}");
+    }
+
+    #[test]
+    fn what_cannot_be_meant_of_repairs_is_named() {
+        assert!(
+            Config::parse("[repair]\nbackports = true\nrecipes = true\nbuilds = 8\n")
+                .unwrap()
+                .repair
+                .backports
+        );
+        for (text, word) in
+            [("backport = true", "backport"), ("builds = 0", "builds"), ("builds = 201", "201")]
+        {
+            let error = Config::parse(&format!("[repair]\n{text}\n")).unwrap_err();
+            assert!(error.contains(word), "{error}");
+        }
     }
 }

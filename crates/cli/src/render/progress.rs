@@ -5,7 +5,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
-use trustmill_core::Purl;
+use trustmill_core::{Key, Purl};
 use trustmill_factory::progress::Event;
 
 /// What is shown while keys are worked on.
@@ -51,11 +51,11 @@ impl Live {
             Event::Settled { purl, verdict } => {
                 self.end(purl, verdict.map_or("looked at", trustmill_core::Verdict::as_str));
             }
-            Event::Parked { purl, why } => self.end(purl, why),
-            Event::Retry { purl, why } if self.waiting.contains(purl) => {
+            Event::Parked { key: Key::Rebuild(purl), why } => self.end(purl, why),
+            Event::Retry { key: Key::Rebuild(purl), why } if self.waiting.contains(purl) => {
                 self.line(&format!("{purl}: {why}; trying again"));
             }
-            Event::Step { .. } | Event::Retry { .. } => {}
+            Event::Step { .. } | Event::Retry { .. } | Event::Parked { .. } | Event::Concluded { .. } => {}
         }
         self.tick();
     }

@@ -1,9 +1,10 @@
 //! What `repair` prints.
 
 use super::show::printable;
-use crate::cmd::{RepairRow, repair_ruling};
+use crate::cmd::{ListedRepairs, RepairRow, repair_ruling};
 use crate::out::say;
 use std::path::Path;
+use trustmill_core::Purl;
 use trustmill_core::repair::{Check, CheckOutcome, Checked, Ruling};
 use trustmill_factory::pipeline::Widened;
 use trustmill_factory::repair::Repaired;
@@ -78,18 +79,33 @@ fn about(repaired: &Repaired) {
     }
 }
 
-/// A line for each repaired release.
-pub(crate) fn list(all: &[Repaired]) {
-    if all.is_empty() {
+/// A line for each repaired release, for each that could not be, and for each search.
+pub(crate) fn list(all: &ListedRepairs) {
+    if all.repaired.is_empty() && all.missed.is_empty() && all.recipes.is_empty() {
         say!("nothing was repaired yet: `trustmill repair PURL` or `trustmill repair LOCKFILE`");
     }
-    for one in all {
+    let line = |what: &Purl, state: &str, of: &str, text: &str| {
+        say!("{:<44} {state:<14} {of:<22} {}", what.to_string(), printable(text.as_bytes()));
+    };
+    let first = |ids: &[String]| ids.first().cloned().unwrap_or_default();
+    for one in &all.repaired {
         let state = if one.withdrawn.is_some() { "withdrawn" } else { one.ruling.as_str() };
         let below = one.layers.iter().map(|layer| &layer.advisories);
         let firsts = [&one.advisories].into_iter().chain(below).filter_map(|ids| ids.first());
         let id = firsts.cloned().collect::<Vec<_>>().join(", ");
-        say!("{:<44} {state:<10} {id:<22} {}", one.repaired.to_string(), one.proposer.shown());
+        line(&one.repaired, state, &id, &one.proposer.shown());
     }
+    for one in &all.missed {
+        line(&one.release, one.miss.class.as_str(), &first(&one.miss.advisories), &one.miss.why);
+    }
+    for one in &all.recipes {
+        let found = &one.search.found;
+        line(&one.release, found.after.as_str(), &searched(one.search.found.builds), &found.file);
+    }
+}
+
+fn searched(builds: usize) -> String {
+    format!("recipe, {builds} {}", if builds == 1 { "build" } else { "builds" })
 }
 
 /// What was taken back.

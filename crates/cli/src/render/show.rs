@@ -8,7 +8,7 @@ use trustmill_core::attempt::{Attempt, AttemptResult};
 use trustmill_core::comparison::{Comparison, Replay};
 use trustmill_core::source::FoundBy;
 use trustmill_factory::facts::{Scan, SourceReport};
-use trustmill_factory::report::FileReport;
+use trustmill_factory::report::{FileReport, ReleaseReport};
 
 /// Prints everything known about a release.
 pub(crate) fn print(shown: &ShownRelease) {
@@ -28,6 +28,32 @@ pub(crate) fn print(shown: &ShownRelease) {
     }
     for scan in &report.scans {
         print_scan(scan);
+    }
+    print_repairs(report);
+}
+
+/// What was repaired, what could not be, and what was searched.
+fn print_repairs(report: &ReleaseReport) {
+    let ReleaseReport { repairs, missed, searches, .. } = report;
+    if !(repairs.is_empty() && missed.is_empty() && searches.is_empty()) {
+        say!("\nrepairs");
+    }
+    for one in repairs {
+        let state = one.withdrawn.as_deref().map(|why| format!("withdrawn: {why}"));
+        let state = state.unwrap_or_else(|| one.ruling.as_str().to_owned());
+        say!("  repaired   {} of {}: {}", one.repaired, one.advisories.join(", "), clean(&state));
+    }
+    for miss in missed {
+        let ids = clean(&miss.advisories.join(", "));
+        say!("  missed     {ids}, {}: {} {}", miss.at, miss.class.as_str(), clean(&miss.why));
+    }
+    for search in searches {
+        let found = &search.found;
+        let what = match found.recipe {
+            Some(_) => format!("{} instead of {}", found.after, found.before),
+            None => format!("still {}", found.after),
+        };
+        say!("  searched   {}, {}: {what}, {} builds", clean(&found.file), search.at, found.builds);
     }
 }
 

@@ -202,7 +202,7 @@ pub struct Build {
 }
 
 /// A recipe as people keep it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct DefinitionFile {
     /// Where it goes, in a folder of definitions: `pypi/NAME/FILE.toml`.
     pub path: String,

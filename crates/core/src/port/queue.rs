@@ -12,7 +12,7 @@ use std::time::Duration;
 /// A request to look at a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Enqueue {
-    /// The key: a package URL as text, or a name of the mill's own such as `resync`.
+    /// The key, as [`Key`](crate::Key) is written.
     pub key: String,
     /// Higher runs first.
     pub priority: i32,

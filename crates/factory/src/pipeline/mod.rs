@@ -24,7 +24,7 @@ use trustmill_core::outcome::Outcome;
 use trustmill_core::package::ArtifactKind;
 use trustmill_core::port::ecosystem::{Plan, Subject, Task};
 use trustmill_core::{Purl, Verdict};
-pub use widen::{Widened, widen};
+pub use widen::{SEARCH, Searched, Widened, widen};
 
 /// The version of the pipeline. Raised when its judgement changes, so that releases are judged again.
 pub const PIPELINE: u32 = 1;
@@ -50,6 +50,7 @@ async fn release(world: &World, purl: &Purl, version: &str) -> Result<Outcome, S
     step(world, purl, "resolve");
     let plan = resolve::plan(world, purl, version).await?;
     let judged = facts::all::<Judgement>(world.records.as_ref(), purl).await?;
+    let found = widen::found(world, purl).await?;
     let mut source = source::Sourcing::new(world, purl, plan.source.as_ref());
     let mut verdicts = Vec::new();
     let mut left = Vec::new();
@@ -59,6 +60,8 @@ async fn release(world: &World, purl: &Purl, version: &str) -> Result<Outcome, S
         let newest = judged.iter().rev().find(|(fact, _)| fact.subject.as_deref() == Some(&name));
         let known = newest.filter(|(_, judgement)| {
             judgement.pipeline == PIPELINE
+                // A recipe that was found since is tried.
+                && found.get(&name).is_none_or(|(_, at)| *at < judgement.decided_at)
                 && !(judgement.provisional && is_due(world, judgement))
                 // What was left alone may be tried by now.
                 && (judgement.verdict != Verdict::NotAttempted || matches!(subject.task, Task::Leave(_)))
@@ -98,8 +101,8 @@ async fn judge(
     }
     let finding = match fetch::published(world, purl, subject.artifact.as_ref()).await? {
         Some(fetch::Opened::Hostile(refusal)) => decide::hostile(refusal),
-        Some(fetch::Opened::Archive(archive)) => found(world, purl, Some(*archive), source).await?,
-        None => found(world, purl, None, source).await?,
+        Some(fetch::Opened::Archive(archive)) => rebuilt(world, purl, Some(*archive), source).await?,
+        None => rebuilt(world, purl, None, source).await?,
     };
     publish(world, purl, subject, name, finding).await
 }
@@ -120,7 +123,7 @@ async fn publish(
 }
 
 /// What building a file from the release's sources gives.
-async fn found(
+async fn rebuilt(
     world: &World,
     purl: &Purl,
     published: Option<Archive>,

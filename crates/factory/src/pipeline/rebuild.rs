@@ -1,7 +1,7 @@
 //! Rebuild: climb the ladder of recipes until the published bytes come out, or the ladder ends.
 
 use super::source::Found;
-use super::{Archive, PIPELINE, blocking, step};
+use super::{Archive, PIPELINE, blocking, step, widen};
 use crate::facts::{self, Kind, Winner};
 use crate::{StepError, World};
 use jiff::Timestamp;
@@ -131,6 +131,12 @@ pub(super) async fn climb(
         let rung = ground.rung(world, purl, recipe).await?;
         attempts.push(rung.attempt.clone());
         rungs.push(rung);
+    }
+    if !attempts.last().is_some_and(reached)
+        && let Some((recipe, _)) = widen::found(world, purl).await?.remove(&ground.subject)
+    {
+        step(world, purl, "build what a search found");
+        rungs.push(ground.rung(world, purl, recipe).await?);
     }
     Ok(Climb { published, found, rungs })
 }

@@ -1,16 +1,44 @@
 //! Recipe repair: where the ladder ended without the published bytes, a wider search goes on from its best attempt, one
-//! change of the recipe at a time. What helped is kept and built upon; what comes out is a definition, which is data.
+//! change of the recipe at a time. What helped is kept and built upon; what comes out is a definition, which is data. The
+//! next rebuild of the release tries it, and only what that finds counts.
 
 use super::rebuild::{self, Climb};
-use super::{fetch, resolve, source};
+use super::{PIPELINE, fetch, resolve, source};
+use crate::facts::{self, Kind};
 use crate::{StepError, World};
-use serde::Serialize;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use trustmill_core::attempt::{Attempt, AttemptResult};
+use trustmill_core::fact::Fact;
 use trustmill_core::port::ecosystem::{DefinitionFile, Task};
+use trustmill_core::recipe::Recipe;
 use trustmill_core::{Purl, Verdict};
 
+/// The version of the search. Raised when it looks further, so that it is made again.
+pub const SEARCH: u32 = 1;
+
+/// A search that was made. About the release; the subject is the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Searched {
+    /// The version of the search.
+    pub version: u32,
+    /// The version of the pipeline that it went on from.
+    pub pipeline: u32,
+    /// Builds that it was allowed.
+    pub most: usize,
+    /// What came of it.
+    pub found: Widened,
+    /// When it ended.
+    pub at: Timestamp,
+}
+
+impl Kind for Searched {
+    const NAME: &'static str = "recipe-search";
+}
+
 /// What came of one published file of a release.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Widened {
     /// The file.
     pub file: String,
@@ -22,7 +50,10 @@ pub struct Widened {
     pub differences: Option<usize>,
     /// Builds that the search made.
     pub builds: usize,
-    /// The recipe as data, where it is better than the one that was inferred.
+    /// The recipe, where it is better than those that were inferred.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<Recipe>,
+    /// The same as a definition.
     pub definition: Option<DefinitionFile>,
     /// Why there is none, or what is still in the way.
     pub left: Option<String>,
@@ -32,11 +63,32 @@ pub struct Widened {
 type Distance = (Verdict, usize);
 
 /// Searches for a better recipe of each published file of a release whose bytes did not come out, with at most so many
-/// builds for each.
+/// builds for each. What came of it is kept.
 ///
 /// # Errors
 /// [`StepError`] where nothing can be said of the release.
 pub async fn widen(world: &World, purl: &Purl, most: usize) -> Result<Vec<Widened>, StepError> {
+    let all = of_each(world, purl, most).await?;
+    let at = world.clock.now();
+    let kept = all.iter().map(|found| {
+        let searched = Searched { version: SEARCH, pipeline: PIPELINE, most, found: found.clone(), at };
+        facts::fact(purl, Some(&found.file), at, &searched)
+    });
+    world.records.append(&kept.collect::<Result<Vec<_>, _>>()?).await?;
+    Ok(all)
+}
+
+/// The newest recipe that a search found for each file, and when.
+pub(super) async fn found(
+    world: &World,
+    purl: &Purl,
+) -> Result<BTreeMap<String, (Recipe, Timestamp)>, StepError> {
+    let searches = facts::all::<Searched>(world.records.as_ref(), purl).await?;
+    let of_file = |(fact, search): (Fact, Searched)| Some((fact.subject?, (search.found.recipe?, search.at)));
+    Ok(searches.into_iter().filter_map(of_file).collect())
+}
+
+async fn of_each(world: &World, purl: &Purl, most: usize) -> Result<Vec<Widened>, StepError> {
     let plan = resolve::plan(world, purl, purl.version().unwrap_or_default()).await?;
     let mut sourcing = source::Sourcing::new(world, purl, plan.source.as_ref());
     let mut all = Vec::new();
@@ -48,6 +100,7 @@ pub async fn widen(world: &World, purl: &Purl, most: usize) -> Result<Vec<Widene
             after: Verdict::NoSource,
             differences: None,
             builds: 0,
+            recipe: None,
             definition: None,
             left: Some(left),
         };
@@ -103,13 +156,22 @@ async fn search(world: &World, purl: &Purl, climb: Climb, most: usize) -> Result
     let file = climb.published.as_ref().map(|it| it.artifact.filename.clone()).unwrap_or_default();
     let (after, differences) = best.as_ref().map_or((Verdict::BuildFailed, usize::MAX), distance);
     let better = best.as_ref().filter(|_| after < before && after <= Verdict::Explained);
-    let definition = better.and_then(|best| {
-        let reason = format!(
-            "Found by a search over recipes: {after} instead of {before}, after {builds} more {}. How it came about: {}",
-            if builds == 1 { "build" } else { "builds" },
-            best.recipe.reasons.iter().rev().take(3).rev().cloned().collect::<Vec<_>>().join("; "),
-        );
-        ecosystem.definition(&evidence, &best.recipe, &reason)
+    let reason = better.map(|best| {
+        let more = if builds == 1 { "build" } else { "builds" };
+        let how: Vec<_> = best.recipe.reasons.iter().rev().take(3).rev().cloned().collect();
+        format!(
+            "Found by a search over recipes: {after} instead of {before}, after {builds} more {more}. How it came about: {}",
+            how.join("; "),
+        )
+    });
+    let definition = better.zip(reason.as_deref());
+    let definition =
+        definition.and_then(|(best, reason)| ecosystem.definition(&evidence, &best.recipe, reason));
+    // Who reads what is signed sees that no person wrote it.
+    let recipe = better.map(|best| {
+        let mut recipe = best.recipe.clone();
+        recipe.reasons.extend(reason);
+        recipe
     });
     Ok(Widened {
         file,
@@ -118,6 +180,7 @@ async fn search(world: &World, purl: &Purl, climb: Climb, most: usize) -> Result
         differences: (differences != usize::MAX).then_some(differences),
         builds,
         left: best.as_ref().and_then(in_the_way),
+        recipe,
         definition,
     })
 }

@@ -3,12 +3,13 @@
 use super::backoff;
 use crate::error::Disposition;
 use crate::progress::Event;
+use crate::repair::Mending;
 use crate::{StepError, World, pipeline};
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use trustmill_core::Purl;
+use trustmill_core::Key;
 use trustmill_core::outcome::Outcome;
 use trustmill_core::port::Coded as _;
 use trustmill_core::port::queue::{Enqueue, Lease, QueueError, Release};
@@ -56,6 +57,7 @@ pub struct Drained {
 /// Works off the queue until told to stop.
 pub struct Dispatcher {
     world: World,
+    mending: Option<Mending>,
     settings: Settings,
     infrastructure_failures: HashMap<String, u32>,
 }
@@ -64,9 +66,15 @@ pub struct Dispatcher {
 type Ended = (Lease, Result<Outcome, StepError>);
 
 impl Dispatcher {
-    /// A dispatcher over `world`.
+    /// A dispatcher over `world` that repairs nothing.
     pub fn new(world: World, settings: Settings) -> Self {
-        Self { world, settings, infrastructure_failures: HashMap::new() }
+        Self { world, mending: None, settings, infrastructure_failures: HashMap::new() }
+    }
+
+    /// The same, which works on repairs too.
+    #[must_use]
+    pub fn mending(self, mending: Mending) -> Self {
+        Self { mending: Some(mending), ..self }
     }
 
     /// Runs until `stop` turns true, then drains.
@@ -79,7 +87,7 @@ impl Dispatcher {
             }
             for lease in self.fill(running.len()).await? {
                 leases.insert(lease.key.clone(), lease.clone());
-                running.spawn(work(self.world.clone(), lease, self.settings.lease));
+                running.spawn(work(self.world.clone(), self.mending.clone(), lease, self.settings.lease));
             }
             tokio::select! {
                 Some(ended) = running.join_next() => {
@@ -170,7 +178,7 @@ impl Dispatcher {
             return self.park(lease, why);
         }
         let at = later(now, backoff::after(failures, &lease.key).min(self.settings.max_wait));
-        self.tell(lease, |purl| Event::Retry { purl, why: why.clone() });
+        self.tell(lease, |key| Event::Retry { key, why: why.clone() });
         match error.disposition() {
             Disposition::Infrastructure => Release::GiveBack { at: Some(at) },
             _ => Release::Failed { at, why },
@@ -179,13 +187,13 @@ impl Dispatcher {
 
     fn park(&self, lease: &Lease, why: String) -> Release {
         tracing::warn!(key = lease.key, why, "the key was set aside");
-        self.tell(lease, |purl| Event::Parked { purl, why: why.clone() });
+        self.tell(lease, |key| Event::Parked { key, why: why.clone() });
         Release::Park { why }
     }
 
-    fn tell(&self, lease: &Lease, event: impl FnOnce(Purl) -> Event) {
-        if let Ok(purl) = lease.key.parse() {
-            self.world.observer.observe(&event(purl));
+    fn tell(&self, lease: &Lease, event: impl FnOnce(Key) -> Event) {
+        if let Ok(key) = lease.key.parse() {
+            self.world.observer.observe(&event(key));
         }
     }
 
@@ -217,22 +225,32 @@ impl Dispatcher {
 
 /// Works on one key while a heartbeat keeps its lease. If the lease is lost, the work is abandoned: what it
 /// would still write may stand against what the new holder writes.
-async fn work(world: World, lease: Lease, ttl: Duration) -> Ended {
+async fn work(world: World, mending: Option<Mending>, lease: Lease, ttl: Duration) -> Ended {
     let result = tokio::select! {
-        result = reconcile(&world, &lease) => result,
+        result = reconcile(&world, mending, &lease) => result,
         error = keep_alive(&world, &lease, ttl) => Err(StepError::Queue(error)),
     };
     (lease, result)
 }
 
-/// Reconciles the key; a panic in the pipeline is this key's failure, not the process's.
-async fn reconcile(world: &World, lease: &Lease) -> Result<Outcome, StepError> {
-    let Ok(purl) = lease.key.parse::<Purl>() else {
-        return Ok(Outcome::GiveUp { why: format!("{} is not a package URL", lease.key) });
+/// Reconciles the key; a panic in the work is this key's failure, not the process's.
+async fn reconcile(world: &World, mending: Option<Mending>, lease: &Lease) -> Result<Outcome, StepError> {
+    let key = match lease.key.parse::<Key>() {
+        Ok(key) => key,
+        Err(error) => return Ok(Outcome::GiveUp { why: error.to_string() }),
     };
     let world = world.clone();
     let mut task = JoinSet::new();
-    task.spawn(async move { pipeline::reconcile(&world, &purl).await });
+    task.spawn(async move {
+        match (key, mending) {
+            (Key::Rebuild(purl), _) => pipeline::reconcile(&world, &purl).await,
+            (Key::Backport(release), Some(mending)) => mending.backport(&release).await,
+            (Key::Recipe(release), Some(mending)) => mending.recipe(&release).await,
+            (Key::Backport(_) | Key::Recipe(_), None) => {
+                Ok(Outcome::GiveUp { why: "this process repairs nothing".to_owned() })
+            }
+        }
+    });
     match task.join_next().await {
         Some(Ok(result)) => result,
         Some(Err(error)) => Err(StepError::Internal(error.to_string())),

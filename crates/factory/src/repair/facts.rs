@@ -6,6 +6,7 @@ use crate::{StepError, World};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use trustmill_core::advisory::Finding;
+use trustmill_core::fact::Fact;
 use trustmill_core::port::records::Records;
 use trustmill_core::repair::{Edit, Judgement, Layer, MissClass, Patch, Proposer, Ruling};
 use trustmill_core::{Purl, Sha256};
@@ -93,11 +94,14 @@ impl Repaired {
         Ok((!fix.is_empty()).then_some((fix, tests)))
     }
 
+    /// Whether it mends, or mended, what a finding is about.
+    pub fn is_about(&self, finding: &Finding) -> bool {
+        self.advisories.iter().any(|id| finding.ids.contains(id))
+    }
+
     /// Whether a finding needs no more work.
     pub fn counts_for(&self, finding: &Finding) -> bool {
-        self.version == VERSION
-            && self.withdrawn.is_none()
-            && self.advisories.iter().any(|id| finding.ids.contains(id))
+        self.version == VERSION && self.withdrawn.is_none() && self.is_about(finding)
     }
 }
 
@@ -108,6 +112,9 @@ pub struct Miss {
     pub version: u32,
     /// What was to be repaired, by its ids.
     pub advisories: Vec<String>,
+    /// What was known of it, by digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<Sha256>,
     /// The class.
     pub class: MissClass,
     /// One sentence for a reader.
@@ -138,6 +145,12 @@ impl Kind for Miss {
     const NAME: &'static str = "repair-miss";
 }
 
+/// What is known of a problem, as one number that changes with it.
+pub(super) fn digest(finding: &Finding) -> Sha256 {
+    // A finding is plain data, and has no part that cannot be written.
+    Sha256::of(&serde_json::to_vec(finding).unwrap_or_default())
+}
+
 /// The repairs of a release, the newest of each repaired version, oldest first.
 pub async fn repaired(world: &World, release: &Purl) -> Result<Vec<Repaired>, StepError> {
     let mut newest: Vec<Repaired> = Vec::new();
@@ -146,6 +159,28 @@ pub async fn repaired(world: &World, release: &Purl) -> Result<Vec<Repaired>, St
         newest.push(one);
     }
     Ok(newest)
+}
+
+/// What could not be repaired of a release, the newest of each problem, oldest first.
+pub async fn missed(records: &dyn Records, release: &Purl) -> Result<Vec<Miss>, StepError> {
+    Ok(newest(facts::all::<Miss>(records, release).await?).into_iter().map(|(_, miss)| miss).collect())
+}
+
+/// The same of every release.
+pub async fn all_missed(records: &dyn Records) -> Result<Vec<(Purl, Miss)>, StepError> {
+    let all = records.of_kind(Miss::NAME, 0).await?;
+    let all = all.into_iter().map(|(_, fact)| facts::read::<Miss>(&fact).map(|miss| (fact, miss)));
+    let newest = newest(all.collect::<Result<_, _>>()?);
+    Ok(newest.into_iter().map(|(fact, miss)| (fact.about, miss)).collect())
+}
+
+fn newest(all: Vec<(Fact, Miss)>) -> Vec<(Fact, Miss)> {
+    let mut newest: Vec<(Fact, Miss)> = Vec::new();
+    for (fact, miss) in all {
+        newest.retain(|(known, _)| (&known.about, &known.subject) != (&fact.about, &fact.subject));
+        newest.push((fact, miss));
+    }
+    newest
 }
 
 /// Every repaired release, the newest fact of each, in the order of their package URLs.

@@ -8,6 +8,7 @@
 mod agent;
 pub mod facts;
 pub mod find;
+mod mending;
 pub mod oracle;
 mod propose;
 mod publish;
@@ -17,6 +18,7 @@ mod withdraw;
 
 pub use agent::{Agent, AgentError, Attempted, helps};
 pub use facts::{Miss, Repaired, Tried};
+pub use mending::Mending;
 pub use oracle::Oracle;
 pub use task::{Material, Task};
 
@@ -269,7 +271,8 @@ impl Repairs {
         };
         let at = world.clock.now();
         let ids = finding.ids.clone();
-        let miss = Miss { version: VERSION, advisories: ids, class, why, log, tried, at };
+        let known = Some(facts::digest(finding));
+        let miss = Miss { version: VERSION, advisories: ids, finding: known, class, why, log, tried, at };
         let fact = crate::facts::fact(&finding.release, Some(&finding.advisory.id), at, &miss)?;
         world.records.append(&[fact]).await?;
         Ok(Outcome::Missed(Box::new(miss)))

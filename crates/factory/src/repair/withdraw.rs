@@ -44,13 +44,21 @@ impl Repairs {
     /// A registry or the records cannot be read.
     pub async fn superseded(&self) -> Result<Vec<(Repaired, String)>, StepError> {
         let mut out = Vec::new();
-        for one in known::all_repaired(&self.world).await?.into_iter().filter(|one| one.withdrawn.is_none()) {
-            if let Some(version) = self.successor(&one).await? {
-                let why = format!("{version}, of the same line, has the fix");
+        for one in known::all_repaired(&self.world).await? {
+            if let Some(why) = self.superseded_by(&one).await? {
                 out.push((one, why));
             }
         }
         Ok(out)
+    }
+
+    /// The same of one: why it is needless, if it is handed out and is.
+    pub(super) async fn superseded_by(&self, one: &Repaired) -> Result<Option<String>, StepError> {
+        if one.withdrawn.is_some() {
+            return Ok(None);
+        }
+        let successor = self.successor(one).await?;
+        Ok(successor.map(|version| format!("{version}, of the same line, has the fix")))
     }
 
     async fn successor(&self, one: &Repaired) -> Result<Option<String>, StepError> {
@@ -66,8 +74,7 @@ impl Repairs {
         if later.is_empty() {
             return Ok(None);
         }
-        let records = self.advisories.about(&release.without_version()).await;
-        let records = records.map_err(|error| StepError::Internal(error.to_string()))?;
+        let records = self.advisories.about(&release.without_version()).await?;
         for version in later {
             let candidate: Purl = release.without_version().at(version);
             let hit = trustmill_inspect::vulns::find(&records, *scheme, &candidate)

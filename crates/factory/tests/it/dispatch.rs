@@ -115,14 +115,23 @@ async fn a_clock_that_goes_back_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_no_package_url_is_set_aside() {
-    let stage = Stage::new(&wheel("x = 1"), &[]);
-    stage.world.queue.enqueue(&[Enqueue::now("nonsense", 0)]).await.unwrap();
-    let (stop, stopped) = watch::channel(false);
-    let dispatcher = tokio::spawn(Dispatcher::new(stage.world.clone(), settings()).run(stopped));
-    while key(&stage).await.unwrap().state != KeyState::Parked {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+async fn a_key_that_is_none_or_that_nobody_here_works_on_is_set_aside() {
+    for (text, why) in [
+        ("nonsense", "is not a package URL"),
+        ("burn:pkg:pypi/demo@1.0", "asks for \"burn\""),
+        ("recipe:pkg:pypi/demo", "names no version"),
+        ("recipe:pkg:pypi/demo@1.0", "this process repairs nothing"),
+    ] {
+        let stage = Stage::new(&wheel("x = 1"), &[]);
+        stage.world.queue.enqueue(&[Enqueue::now(text, 0)]).await.unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let dispatcher = tokio::spawn(Dispatcher::new(stage.world.clone(), settings()).run(stopped));
+        while key(&stage).await.unwrap().state != KeyState::Parked {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let said = key(&stage).await.unwrap().why.unwrap();
+        assert!(said.contains(why), "{said}");
+        stop.send(true).unwrap();
+        dispatcher.await.unwrap().unwrap();
     }
-    stop.send(true).unwrap();
-    dispatcher.await.unwrap().unwrap();
 }

@@ -14,6 +14,7 @@ mod alerts;
 mod dispatch;
 mod faults;
 mod firewall;
+mod mending;
 mod pipeline;
 mod screen;
 mod source;

@@ -17,8 +17,9 @@ async fn the_newest_and_whatever_came_since_is_enqueued() {
         }
         known.versions = ["0.9.1", "1.0", "1.1", "2.0"].map(str::to_owned).to_vec();
     }
-    let keys =
-        |versions: &[&str]| Outcome::Enqueue(versions.iter().map(|version| project.at(version)).collect());
+    let keys = |versions: &[&str]| {
+        Outcome::Enqueue(versions.iter().map(|version| project.at(version).into()).collect())
+    };
     assert_eq!(pipeline::reconcile(&stage.world, &project).await.unwrap(), keys(&["2.0"]));
     stage.world.records.watch(&project, at(150)).await.unwrap();
     let outcome = pipeline::reconcile(&stage.world, &project).await.unwrap();

@@ -1,6 +1,9 @@
 //! `trustmill repair`: a vulnerable release gets its fix, proven by its own tests.
 
+mod list;
 mod recipe;
+
+pub(crate) use list::Repairs as ListedRepairs;
 
 use super::Global;
 use crate::error::Failure;
@@ -60,7 +63,7 @@ pub(super) struct Repair {
 #[derive(Subcommand)]
 enum What {
     Recipe(recipe::Recipe),
-    /// List the releases that were repaired
+    /// List the releases that were repaired, those that could not be, and searches for recipes
     List,
     /// Show one repaired release: what was checked, and the difference
     Show {
@@ -165,7 +168,7 @@ impl Repair {
             match &self.what {
                 None => self.repair(global).await,
                 Some(What::Recipe(recipe)) => recipe.run(global).await,
-                Some(What::List) => list(global).await,
+                Some(What::List) => list::list(global).await,
                 Some(What::Show { purl }) => show(global, purl).await,
                 Some(What::Withdraw { purl, why, .. }) => {
                     withdraw(global, purl.as_ref().zip(why.as_deref())).await
@@ -331,16 +334,6 @@ async fn row(
         session: None,
         agent: None,
     })
-}
-
-async fn list(global: &Global) -> Result<Exit, Failure> {
-    let mill = Mill::open(global, Purpose::Look, Arc::new(Unobserved)).await?;
-    let all = facts::all_repaired(&mill.world).await?;
-    match global.json {
-        true => to_json(&all),
-        false => view::list(&all),
-    }
-    Ok(Exit::Success)
 }
 
 async fn show(global: &Global, purl: &Purl) -> Result<Exit, Failure> {
