@@ -25,6 +25,7 @@ pub mod osv;
 pub mod scanner;
 pub mod server;
 pub mod webhook;
+pub mod wire;
 
 pub use advisories::ScriptedAdvisories;
 pub use authority::Authority;

@@ -1,6 +1,5 @@
 //! `kill -9` in the middle of a session: this binary starts itself as the process that works, and kills it.
 
-use super::server::{Chat, Says};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +18,7 @@ use trustmill_factory::agent::{
 use trustmill_factory::models::{Allowance, Ledger, Prices, Provider, Router, Settings};
 use trustmill_infra::model::{Endpoint, KeySource, Wire};
 use trustmill_infra::{DataDir, HttpModel, SystemClock};
+use trustmill_testkit::wire::{Chat, Says};
 
 /// The variable by which the started process knows what it is.
 const CHILD: &str = "TRUSTMILL_TEST_AGENT";
@@ -80,7 +80,7 @@ async fn work(folder: &Path, url: &str) -> Ended {
         name: "house".into(),
         url: url.parse().unwrap(),
         wire: Wire::OpenaiCompatible,
-        key: KeySource::None,
+        key: KeySource::File(folder.with_extension("key")),
         key_header: None,
         headers: Vec::new(),
         encrypted_thoughts: false,
@@ -156,6 +156,7 @@ fn a_session_that_is_killed_again_and_again_spends_nothing_twice() {
     let chat = Chat::start(counts);
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
+    std::fs::write(data.with_extension("key"), "sk-test").unwrap();
     let given = format!("{}|{}", data.display(), chat.url);
     let name = "models::kill::a_session_that_is_killed_again_and_again_spends_nothing_twice";
     let mut seed = u64::from(std::process::id());
@@ -184,11 +185,11 @@ fn a_session_that_is_killed_again_and_again_spends_nothing_twice() {
     let turn = |body: &Value| {
         body["messages"].as_array().unwrap().iter().filter(|one| one["role"] == "tool").count()
     };
-    let turns: Vec<usize> = came.iter().map(|(body, _)| turn(body)).collect();
+    let turns: Vec<usize> = came.iter().map(|one| turn(&one.body)).collect();
     assert!(turns.is_sorted(), "{turns:?}");
     assert_eq!(turns.iter().collect::<BTreeSet<_>>().len(), EDITS + 1);
     assert!(turns.len() <= EDITS + 1 + killed as usize, "{} asked, {killed} killed", turns.len());
     // What is asked again is asked with the same key, so that a provider that knows it charges once.
-    let keys: BTreeSet<&String> = came.iter().map(|(_, key)| key).collect();
-    assert_eq!(keys.len(), EDITS + 1);
+    drop(came);
+    assert_eq!(chat.keys().into_iter().collect::<BTreeSet<_>>().len(), EDITS + 1);
 }

@@ -1,11 +1,12 @@
 //! Models from the command line, and a loop that is killed in the middle.
 
+mod agent;
+mod fixture;
 mod kill;
-mod server;
 
 use crate::support::Mill;
 use serde_json::{Value, json};
-use server::{Chat, Says};
+use trustmill_testkit::wire::{Chat, Says};
 
 /// A mill with one provider of its own.
 fn mill(url: &str) -> Mill {

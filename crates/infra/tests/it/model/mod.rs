@@ -3,7 +3,6 @@
 mod sdk;
 mod server;
 mod stages;
-mod strict;
 
 use server::{Pieces, Provider, Say};
 use stages::{Staged, anthropic, chat, compatible, google, responses};
@@ -12,6 +11,7 @@ use trustmill_core::conversation::{Message, Stop};
 use trustmill_core::port::model::Unheard;
 use trustmill_infra::model::{Endpoint, HttpModel, KeySource, Wire};
 use trustmill_testkit::conformance::provider::{self, Stage, request};
+use trustmill_testkit::wire::strict;
 
 pub(crate) const KEY: &str = "sk-very-secret";
 

@@ -7,20 +7,7 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-
-/// What came.
-#[derive(Debug, Clone)]
-pub(crate) struct Came {
-    pub(crate) path: String,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Value,
-}
-
-impl Came {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
-}
+use trustmill_testkit::wire::{Came, Check};
 
 /// How a stream is cut into pieces.
 #[derive(Debug, Clone, Copy)]
@@ -53,9 +40,6 @@ impl Say {
         Self::Stream { text: text.into(), pieces: Pieces::Whole }
     }
 }
-
-/// Says what is wrong with a request, in the words of the wire format.
-pub(crate) type Check = fn(&Came) -> Result<(), String>;
 
 pub(crate) struct Provider {
     address: SocketAddr,

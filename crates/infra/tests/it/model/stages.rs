@@ -1,7 +1,7 @@
 //! Every scene in the words of every wire format.
 
-use super::server::{Check, Pieces, Provider, Say};
-use super::{KEY, endpoint, strict};
+use super::server::{Pieces, Provider, Say};
+use super::{KEY, endpoint};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -10,6 +10,7 @@ use trustmill_core::conversation::Stop;
 use trustmill_core::port::model::Model;
 use trustmill_infra::model::{HttpModel, Wire};
 use trustmill_testkit::conformance::provider::{Scene, Stage};
+use trustmill_testkit::wire::{Came, Check, strict};
 
 /// A wire format's way to say each scene.
 pub(crate) struct Script {
@@ -51,7 +52,7 @@ impl Staged {
         self.folder.path()
     }
 
-    pub(crate) fn came(&self) -> Vec<super::server::Came> {
+    pub(crate) fn came(&self) -> Vec<Came> {
         self.provider.came()
     }
 

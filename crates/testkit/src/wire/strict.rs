@@ -1,9 +1,10 @@
 //! What each wire format takes, member by member, after the types of the makers' own clients. Whatever is not named here
 //! is refused, whatever is needed and missing is too.
 
-use super::server::Came;
+use super::Came;
 use serde_json::Value;
 
+/// Nothing, or what is wrong.
 type Checked = Result<(), String>;
 
 /// A member's name, and what it has to be.
@@ -84,7 +85,11 @@ fn path(came: &Came, expected: &str) -> Checked {
     if came.path == expected { Ok(()) } else { Err(format!("no such path {}", came.path)) }
 }
 
-pub(crate) fn anthropic(came: &Came) -> Checked {
+/// Anthropic Messages.
+///
+/// # Errors
+/// What is wrong with a request.
+pub fn anthropic(came: &Came) -> Checked {
     path(came, "/v1/messages")?;
     header(came, "x-api-key", "sk-")?;
     header(came, "anthropic-version", "2023-06-0")?;
@@ -168,7 +173,11 @@ fn answered(messages: &Value, call: &str, result: &str, id: &str) -> Checked {
     Ok(())
 }
 
-pub(crate) fn responses(came: &Came) -> Checked {
+/// OpenAI Responses.
+///
+/// # Errors
+/// What is wrong with a request.
+pub fn responses(came: &Came) -> Checked {
     path(came, "/v1/responses")?;
     header(came, "authorization", "Bearer sk-")?;
     let item = |value: &Value, place: &str| match (kind(value), value["role"].as_str()) {
@@ -246,12 +255,19 @@ fn json_text(value: &Value, place: &str) -> Checked {
     }
 }
 
-pub(crate) fn chat(came: &Came) -> Checked {
+/// OpenAI Chat Completions.
+///
+/// # Errors
+/// What is wrong with a request.
+pub fn chat(came: &Came) -> Checked {
     chat_with(came, "max_completion_tokens", &[("prompt_cache_key", &text)])
 }
 
-/// As servers of others have it, who know the older name of the limit only.
-pub(crate) fn compatible(came: &Came) -> Checked {
+/// The same as servers of others have it, who know the older name of the limit only.
+///
+/// # Errors
+/// What is wrong with a request.
+pub fn compatible(came: &Came) -> Checked {
     chat_with(came, "max_tokens", &[])
 }
 
@@ -302,7 +318,11 @@ fn chat_with(came: &Came, limit: &str, more: &[Member<'_>]) -> Checked {
     object(&came.body, "body", &members)
 }
 
-pub(crate) fn google(came: &Came) -> Checked {
+/// Google Gemini.
+///
+/// # Errors
+/// What is wrong with a request.
+pub fn google(came: &Came) -> Checked {
     path(came, "/v1beta/models/gemini-3-pro:streamGenerateContent?alt=sse")?;
     header(came, "x-goog-api-key", "sk-")?;
     let function_call =
