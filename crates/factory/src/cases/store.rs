@@ -203,7 +203,7 @@ fn of_repaired(one: Repaired, fact: &Fact) -> Option<Case> {
         judgement: Some(one.judgement),
         tokens: Tokens::default(),
         cost_micros: Some(0),
-        millis: 0,
+        millis: one.millis,
         at: one.at,
     })
 }
@@ -226,7 +226,7 @@ fn of_miss(one: Miss, fact: &Fact) -> Case {
         judgement: None,
         tokens: Tokens::default(),
         cost_micros: Some(0),
-        millis: 0,
+        millis: one.millis,
         at: one.at,
     }
 }

@@ -4,14 +4,15 @@ use super::oracle::{self, Files};
 use super::{Miss, Oracle, Outcome, Repairs, Task, publish, task};
 use crate::StepError;
 use crate::agent::{
-    BenchError, Built, Datum, Ended, Overhead, Session, SessionError, SessionId, Transcript, TranscriptError,
-    Workbench,
+    BenchError, Built, Datum, Ended, Overhead, Session, SessionError, SessionId, Step, Transcript,
+    TranscriptError, Workbench,
 };
 use crate::cases::{CaseError, Cases};
 use crate::models::{Allowance, ModelRef, Router};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 use trustmill_core::Purl;
 use trustmill_core::advisory::Finding;
 use trustmill_core::content::Contents;
@@ -113,6 +114,7 @@ impl Repairs {
         miss: &Miss,
         agent: &Agent<'_>,
     ) -> Result<Option<Attempted>, AgentError> {
+        let begun = Instant::now();
         let Some((task, workshop)) = self.prepared(finding).await? else { return Ok(None) };
         let world = &self.world;
         let (records, blobs) = (world.records.as_ref(), world.blobs.as_ref());
@@ -132,7 +134,7 @@ impl Repairs {
             only: agent.only,
             stopped: agent.stopped,
         };
-        let open = self.unfinished(&task.release, &wanted.goal).await?;
+        let open = self.unfinished(&task.release, &wanted.goal, agent.only).await?;
         let (id, ended, overhead) = match &open {
             Some(open) => session.resume(&task.release, open).await?,
             None => session.start(wanted.clone()).await?,
@@ -145,7 +147,12 @@ impl Repairs {
         let outcome = match &ended {
             Ended::Accepted { candidate, .. } => match bench.files(candidate).await? {
                 Some((judgement, files)) => {
-                    let done = publish::keep(world, &task, candidate, judgement, files).await?;
+                    // One is enough: in a contest, several work on what the first of them mended.
+                    let known = super::facts::repaired(world, &task.release).await?;
+                    let done = match known.into_iter().find(|done| done.counts_for(finding)) {
+                        Some(done) => done,
+                        None => publish::keep(world, &task, candidate, judgement, files, begun).await?,
+                    };
                     Outcome::Repaired(Box::new(done))
                 }
                 None => Outcome::Missed(Box::new(miss.clone())),
@@ -160,15 +167,23 @@ impl Repairs {
         Ok(task::make(self, finding, workshop).await?.ok().map(|task| (task, workshop)))
     }
 
-    /// The session for the same goal that has not ended: it is gone on with, rather than paid for again.
-    async fn unfinished(&self, release: &Purl, goal: &str) -> Result<Option<SessionId>, TranscriptError> {
+    /// The session for the same goal that has not ended: it is gone on with, rather than paid for again. In a contest,
+    /// only what the same model began.
+    async fn unfinished(
+        &self,
+        release: &Purl,
+        goal: &str,
+        only: Option<&ModelRef>,
+    ) -> Result<Option<SessionId>, TranscriptError> {
         let (records, blobs) = (self.world.records.as_ref(), self.world.blobs.as_ref());
         for (session, last) in Transcript::sessions(records, release).await? {
             if last == "ended" {
                 continue;
             }
             let transcript = Transcript::open(records, blobs, release, &session).await?;
-            if transcript.begun().is_some_and(|begun| begun.task.goal == goal) {
+            let theirs = |step: &Step| matches!(step, Step::Replied { taker, .. } if only.is_some_and(|only| taker.model != *only));
+            let same = transcript.begun().is_some_and(|begun| begun.task.goal == goal);
+            if same && !transcript.steps().iter().any(theirs) {
                 return Ok(Some(session));
             }
         }
@@ -201,7 +216,7 @@ fn words(task: &Task, miss: &Miss, team: Option<&str>) -> crate::agent::Task {
 fn last_taker(transcript: &Transcript<'_>) -> Proposer {
     let prompt = transcript.begun().map(|begun| begun.prompt);
     let taken = transcript.steps().iter().rev().find_map(|step| match step {
-        crate::agent::Step::Replied { reply, taker, .. } => Some((reply, taker)),
+        Step::Replied { reply, taker, .. } => Some((reply, taker)),
         _ => None,
     });
     Proposer::Model {

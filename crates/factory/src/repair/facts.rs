@@ -44,6 +44,9 @@ pub struct Repaired {
     pub files: Vec<(String, Sha256, u64)>,
     /// The signed statements, in the blob store.
     pub bundle: Sha256,
+    /// How long it took to find, in milliseconds.
+    #[serde(default)]
+    pub millis: u64,
     /// When it was decided.
     pub at: Timestamp,
     /// Why it is no longer handed out, where that is so.
@@ -124,6 +127,9 @@ pub struct Miss {
     /// Every candidate that was judged, in order.
     #[serde(default)]
     pub tried: Vec<Tried>,
+    /// How long that took, in milliseconds.
+    #[serde(default)]
+    pub millis: u64,
     /// When it was tried.
     pub at: Timestamp,
 }

@@ -25,6 +25,7 @@ pub use task::{Material, Task};
 use crate::progress::Event;
 use crate::{StepError, World};
 use std::sync::Arc;
+use std::time::Instant;
 use strategy::Proposal;
 use trustmill_core::Purl;
 use trustmill_core::advisory::Finding;
@@ -136,6 +137,7 @@ impl Repairs {
     /// [`StepError`] where the mill or the world around it failed; a repair that cannot be made is an
     /// [`Outcome::Missed`].
     pub async fn repair(&self, finding: &Finding) -> Result<Outcome, StepError> {
+        let begun = Instant::now();
         let release = &finding.release;
         let known = facts::repaired(&self.world, release).await?;
         if let Some(done) = known.iter().rfind(|done| done.counts_for(finding)) {
@@ -144,19 +146,20 @@ impl Repairs {
         let ecosystem = Arc::clone(self.world.ecosystem(release)?);
         let Some(workshop) = ecosystem.workshop() else {
             let why = format!("releases of {} are not repaired by this version", release.ty());
-            return self.missed(finding, Failed::early(MissClass::NoWorkshop, why)).await;
+            return self.missed(finding, Failed::early(MissClass::NoWorkshop, why), begun).await;
         };
         let task = match task::make(self, finding, workshop).await? {
             Ok(task) => task,
-            Err((class, why)) => return self.missed(finding, Failed::early(class, why)).await,
+            Err((class, why)) => return self.missed(finding, Failed::early(class, why), begun).await,
         };
         match self.attempt(&task, workshop).await? {
             Ok((proposal, judgement, packed)) => {
                 self.step(&task, "sign and keep");
-                let done = publish::keep(&self.world, &task, &proposal.candidate, judgement, packed).await?;
+                let done =
+                    publish::keep(&self.world, &task, &proposal.candidate, judgement, packed, begun).await?;
                 Ok(Outcome::Repaired(Box::new(done)))
             }
-            Err(failed) => self.missed(finding, failed).await,
+            Err(failed) => self.missed(finding, failed, begun).await,
         }
     }
 
@@ -179,31 +182,32 @@ impl Repairs {
     /// # Errors
     /// As [`Self::repair`].
     pub async fn propose(&self, finding: &Finding, difference: &str, by: &str) -> Result<Outcome, StepError> {
+        let begun = Instant::now();
         let ecosystem = Arc::clone(self.world.ecosystem(&finding.release)?);
         let Some(workshop) = ecosystem.workshop() else {
             let why = format!("releases of {} are not repaired by this version", finding.release.ty());
-            return self.missed(finding, Failed::early(MissClass::NoWorkshop, why)).await;
+            return self.missed(finding, Failed::early(MissClass::NoWorkshop, why), begun).await;
         };
         let task = match task::make(self, finding, workshop).await? {
             Ok(task) => task,
-            Err((class, why)) => return self.missed(finding, Failed::early(class, why)).await,
+            Err((class, why)) => return self.missed(finding, Failed::early(class, why), begun).await,
         };
         let candidate = match propose::candidate(&task, workshop, difference, by) {
             Ok(candidate) => candidate,
-            Err(why) => return self.missed(finding, Failed::early(MissClass::NotCarried, why)).await,
+            Err(why) => return self.missed(finding, Failed::early(MissClass::NotCarried, why), begun).await,
         };
         let mut examined = Oracle::new(&self.world, workshop).examine(&task, &candidate).await?;
         let accepted = examined.judgement.ruling() != Ruling::Refused;
         match examined.files.take().filter(|_| accepted) {
             Some(packed) => {
                 let judgement = examined.judgement;
-                let done = publish::keep(&self.world, &task, &candidate, judgement, packed).await?;
+                let done = publish::keep(&self.world, &task, &candidate, judgement, packed, begun).await?;
                 Ok(Outcome::Repaired(Box::new(done)))
             }
             None => {
                 let mut failed = Failed::of(&examined);
                 failed.tried = vec![failed.tried(&candidate)];
-                self.missed(finding, failed).await
+                self.missed(finding, failed, begun).await
             }
         }
     }
@@ -262,7 +266,7 @@ impl Repairs {
     }
 
     /// Writes down why there is no repair.
-    async fn missed(&self, finding: &Finding, failed: Failed) -> Result<Outcome, StepError> {
+    async fn missed(&self, finding: &Finding, failed: Failed, begun: Instant) -> Result<Outcome, StepError> {
         let world = &self.world;
         let Failed { class, why, log, tried } = failed;
         let log = match log.filter(|log| !log.is_empty()) {
@@ -270,9 +274,9 @@ impl Repairs {
             None => None,
         };
         let at = world.clock.now();
-        let ids = finding.ids.clone();
-        let known = Some(facts::digest(finding));
-        let miss = Miss { version: VERSION, advisories: ids, finding: known, class, why, log, tried, at };
+        let (version, advisories) = (VERSION, finding.ids.clone());
+        let (known, millis) = (Some(facts::digest(finding)), millis(begun));
+        let miss = Miss { version, advisories, finding: known, class, why, log, tried, millis, at };
         let fact = crate::facts::fact(&finding.release, Some(&finding.advisory.id), at, &miss)?;
         world.records.append(&[fact]).await?;
         Ok(Outcome::Missed(Box::new(miss)))
@@ -281,6 +285,11 @@ impl Repairs {
     fn step(&self, task: &Task, step: impl Into<String>) {
         self.world.observer.observe(&Event::Step { purl: task.release.clone(), step: step.into() });
     }
+}
+
+/// How long something has taken.
+fn millis(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// An accepted candidate, what was said of it, and the files.

@@ -2,8 +2,9 @@
 
 use super::facts::Change;
 use super::oracle::Files;
-use super::{Repaired, Task, VERSION};
+use super::{Repaired, Task, VERSION, millis};
 use crate::{StepError, World, facts};
+use std::time::Instant;
 use trustmill_core::fact::Fact;
 use trustmill_core::repair::{Candidate, Judgement, Layer, Patch};
 use trustmill_core::shelf::{OwnFile, Shelf};
@@ -19,6 +20,7 @@ pub(super) async fn keep(
     candidate: &Candidate,
     judgement: Judgement,
     files: Files,
+    begun: Instant,
 ) -> Result<Repaired, StepError> {
     let at = world.clock.now();
     let (fix, tests) = whole(task, candidate);
@@ -67,6 +69,7 @@ pub(super) async fn keep(
         changes: changes(world, &fix, &tests).await?,
         files: kept,
         bundle: world.blobs.put(bundle.into()).await?,
+        millis: millis(begun),
         at,
         withdrawn: None,
     };

@@ -153,6 +153,7 @@ fn repaired() -> Repaired {
         difference: Sha256::of(b""),
         files: Vec::new(),
         bundle: Sha256::of(b""),
+        millis: 7,
         at: at(500),
         withdrawn: None,
     }

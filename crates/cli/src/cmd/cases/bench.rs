@@ -11,10 +11,12 @@ use clap::Args;
 use std::collections::BTreeMap;
 use std::time::Instant;
 use trustmill_core::Purl;
+use trustmill_core::repair::Proposer;
 use trustmill_factory::cases::Case;
 use trustmill_factory::cases::contest::{Promotion, Try, compare, recorded};
 use trustmill_factory::facts;
 use trustmill_factory::models::{ModelRef, Router};
+use trustmill_factory::repair::facts::missed;
 use trustmill_factory::repair::{Agent, Miss, Outcome, helps};
 
 /// Try again what was tried.
@@ -108,22 +110,55 @@ pub(crate) async fn bench(
 }
 
 impl Field<'_> {
-    /// Has a model try the held-out misses that it did not try yet.
+    /// Has a model try the held-out misses of strategies that it did not try yet, each once.
     async fn fill(&self, side: &mut BTreeMap<String, Try>, name: &str, all: &[Case]) -> Result<(), Failure> {
         let Some(model) = name.strip_prefix("model:").and_then(|name| name.parse::<ModelRef>().ok()) else {
             return Ok(());
         };
-        let misses =
-            all.iter().filter(|case| case.is_held_out() && !case.is_accepted() && case.session.is_none());
-        let open: Vec<&Case> =
-            misses.filter(|case| !side.contains_key(&case.key())).take(self.most).collect();
-        for case in open {
+        let strategies = |case: &&Case| matches!(case.by, Proposer::Strategy { .. });
+        let misses = all.iter().filter(strategies).filter(|case| case.is_held_out());
+        // The newest attempt counts: what strategies mended since is no miss.
+        let newest: BTreeMap<String, &Case> = misses.map(|case| (case.key(), case)).collect();
+        let open = newest.into_iter().filter(|(key, case)| !case.is_accepted() && !side.contains_key(key));
+        let open: Vec<_> = open.collect();
+        let mut tried = 0;
+        for (key, case) in open {
+            if tried == self.most {
+                break;
+            }
+            let Some(miss) = self.miss(case).await?.filter(|miss| helps(miss.class)) else { continue };
             complain!("{} {}: {} works on it", case.release, case.goal, model);
-            if let Some(tried) = self.run(case, Some(&model)).await? {
-                side.insert(case.key(), tried);
+            if let Some(one) = self.by_model(case, &miss, &model).await? {
+                side.insert(key, one);
+                tried += 1;
             }
         }
         Ok(())
+    }
+
+    /// What was written down when a case was missed.
+    async fn miss(&self, case: &Case) -> Result<Option<Miss>, Failure> {
+        let all = missed(self.mill.world.records.as_ref(), &case.release).await?;
+        Ok(all.into_iter().find(|miss| miss.advisories.join(" ") == case.goal))
+    }
+
+    /// Has one model work on a miss, whoever mended it meanwhile.
+    async fn by_model(&self, case: &Case, miss: &Miss, model: &ModelRef) -> Result<Option<Try>, Failure> {
+        let repairs = self.mill.repairs();
+        let Some(finding) = finding(&repairs, &case.release, &case.goal).await else { return Ok(None) };
+        let begun = Instant::now();
+        let agent = Agent {
+            router: self.router,
+            allowance: self.router.settings().task,
+            team: None,
+            only: Some(model),
+            stopped: &|| false,
+        };
+        let Some(attempted) = repairs.by_agent(&finding, miss, &agent).await? else { return Ok(None) };
+        let spent = self.router.ledger().follow().await?.task(attempted.session.as_str());
+        let accepted = matches!(attempted.outcome, Outcome::Repaired(_));
+        let cost_micros = Some(spent.micros).filter(|_| spent.unpriced == 0);
+        Ok(Some(Try { accepted, cost_micros, millis: millis(begun) }))
     }
 
     /// Has strategies try what was accepted before, as if it never had been; nothing is kept of it.
@@ -132,41 +167,27 @@ impl Field<'_> {
         let Some(finding) = finding(&repairs, &case.release, &case.goal).await else { return Ok(None) };
         let begun = Instant::now();
         let accepted = repairs.would_repair(&finding).await?;
-        let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Ok(Some(Try { accepted, cost_micros: Some(0), millis }))
+        Ok(Some(Try { accepted, cost_micros: Some(0), millis: millis(begun) }))
     }
 
-    /// Tries one case again; `None` where there is nothing to try.
+    /// Tries one case again: strategies, and then the model; `None` where there is nothing to try.
     async fn run(&self, case: &Case, model: Option<&ModelRef>) -> Result<Option<Try>, Failure> {
         let repairs = self.mill.repairs();
         let Some(finding) = finding(&repairs, &case.release, &case.goal).await else { return Ok(None) };
         let begun = Instant::now();
-        let millis = || u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let miss: Miss = match repairs.repair(&finding).await? {
-            Outcome::Repaired(_) => {
-                return Ok(Some(Try { accepted: true, cost_micros: Some(0), millis: millis() }));
+        let of_strategies = |accepted| Try { accepted, cost_micros: Some(0), millis: millis(begun) };
+        match (repairs.repair(&finding).await?, model) {
+            (Outcome::Repaired(_), _) => Ok(Some(of_strategies(true))),
+            (Outcome::Missed(miss), Some(model)) if helps(miss.class) => {
+                self.by_model(case, &miss, model).await
             }
-            Outcome::Missed(miss) => *miss,
-        };
-        let Some(model) = model.filter(|_| helps(miss.class)) else {
-            return Ok(Some(Try { accepted: false, cost_micros: Some(0), millis: millis() }));
-        };
-        let agent = Agent {
-            router: self.router,
-            allowance: self.router.settings().task,
-            team: None,
-            only: Some(model),
-            stopped: &|| false,
-        };
-        let attempted = repairs.by_agent(&finding, &miss, &agent).await?;
-        let spent = match &attempted {
-            Some(attempted) => self.router.ledger().follow().await?.task(attempted.session.as_str()),
-            None => return Ok(None),
-        };
-        let accepted = attempted.is_some_and(|attempted| matches!(attempted.outcome, Outcome::Repaired(_)));
-        let cost_micros = Some(spent.micros).filter(|_| spent.unpriced == 0);
-        Ok(Some(Try { accepted, cost_micros, millis: millis() }))
+            (Outcome::Missed(_), _) => Ok(Some(of_strategies(false))),
+        }
     }
+}
+
+fn millis(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The finding that a case was about.

@@ -1,6 +1,7 @@
 //! Models from the command line, and a loop that is killed in the middle.
 
 mod agent;
+mod bench;
 mod fixture;
 mod kill;
 
