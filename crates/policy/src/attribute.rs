@@ -234,8 +234,10 @@ record! {
         popular: Flag,
         /// Whether its publisher withdrew or deprecated it.
         yanked: Flag,
-        /// Whether an advisory that hits an earlier release names this one as the fix.
+        /// Whether an advisory that hits an earlier release names this one as the fix, or it is a repaired release of this mill.
         is_fix: Flag,
+        /// What the oracle ruled of it, where it is a repaired release of this mill: `proven`, or `unproven` where no test shows the fix or it is not certain that all of it is there; `none` for every other. What advisories say of the release that it repairs is not said of it.
+        repaired: Text,
         /// Whether it is on your list of names that no cooldown holds (`[policy.cooldown] exclude`).
         own: Flag,
     }

@@ -126,6 +126,7 @@ fn case(written: Written, defaults: &impl Fn(&str) -> Settings) -> Result<Case, 
         source: "none".into(),
         severity: "none".into(),
         malware: "unknown".into(),
+        repaired: "none".into(),
         name: project.into(),
         ..Facts::default()
     };

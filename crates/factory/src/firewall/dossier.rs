@@ -8,9 +8,10 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use trustmill_core::advisory::{Advisory, Finding, Matched, RangeEvent, RangeKind, Severity};
+use trustmill_core::repair::Ruling;
 use trustmill_core::ruling::{Listed, Question};
 use trustmill_core::version::VersionScheme;
-use trustmill_core::{Purl, Timestamp};
+use trustmill_core::{Purl, Timestamp, Verdict};
 use trustmill_policy::Facts;
 
 /// What was read about a project before its releases are looked at one by one.
@@ -23,6 +24,8 @@ pub(super) struct Dossier<'a> {
     /// One list per release; empty where no advisory is about the project.
     pub(super) findings: Vec<Vec<Finding>>,
     pub(super) judged: HashMap<String, Judged>,
+    /// The repaired releases among them.
+    pub(super) repaired: HashMap<String, Ruling>,
     pub(super) scanned: HashMap<String, Scanned>,
     pub(super) sightings: Sightings,
     pub(super) popular: bool,
@@ -51,6 +54,7 @@ impl Dossier<'_> {
             source: "none".into(),
             severity: "none".into(),
             malware: "unknown".into(),
+            repaired: "none".into(),
             popular: self.popular,
             own: self.settings.cooldown.excludes(ty, &name),
             name: name.into(),
@@ -86,6 +90,11 @@ impl Dossier<'_> {
             facts.verdict = judged.verdict.as_str().into();
             facts.proven = judged.proven;
             facts.source = judged.source.map_or("none", |source| source.as_str()).into();
+        }
+        if let Some(ruling) = self.repaired.get(&*listed.version) {
+            facts.repaired = ruling.as_str().into();
+            facts.verdict = Verdict::Built.as_str().into();
+            facts.is_fix = true;
         }
         if let Some(scanned) = self.scanned.get(&*listed.version) {
             facts.malware = scanned.word.into();

@@ -13,6 +13,7 @@ mod memo;
 mod names;
 pub mod overrides;
 mod popular;
+mod repaired;
 mod rule;
 mod scanned;
 mod settings;
@@ -235,7 +236,8 @@ impl Firewall {
         let scheme = self.scheme(project.ty());
         let advisories = self.sources.advisories.about(project).await;
         let advisories = advisories.map_err(|error| failed(project, "advisories", error))?;
-        let findings = match scheme {
+        let repaired = repaired::of(&*self.sources.records, project).await?;
+        let mut findings = match scheme {
             _ if advisories.is_empty() => Vec::new(),
             // Without an order nobody knows what a record hits.
             None => return Err(failed(project, "advisories", NoOrder(project.ty().to_owned()))),
@@ -244,6 +246,12 @@ impl Firewall {
                 vulns::find_each(&advisories, scheme, project, &versions)
             }
         };
+        // Records name the release and those below its fix: the repaired one is among them by its number alone.
+        for (listed, findings) in question.releases.iter().zip(&mut findings) {
+            if repaired.contains_key(&*listed.version) {
+                findings.retain(|finding| finding.malicious);
+            }
+        }
         let malicious = findings.iter().flatten().any(|finding| finding.malicious);
         Ok(Dossier {
             question,
@@ -253,6 +261,7 @@ impl Firewall {
             advisories,
             findings,
             judged: judged::of(&*self.sources.records, project).await?,
+            repaired,
             scanned: match self.settings.scanned {
                 true => scanned::of(&*self.sources.records, project).await?,
                 false => HashMap::new(),

@@ -5,6 +5,7 @@ use super::memo::{Memo, Remembered};
 use std::collections::HashMap;
 use trustmill_core::Timestamp;
 use trustmill_core::advisory::Finding;
+use trustmill_core::ruling::Listed;
 use trustmill_policy::{Facts, PolicySet, Settings};
 
 /// The outcomes of a question, in its order.
@@ -71,7 +72,9 @@ impl Decider<'_> {
             });
             let Some(from) = releases.get(*index) else { continue };
             let mut fix = None;
-            for other in fit.filter_map(|other| releases.get(*other)) {
+            // Whoever wants a repaired release asks for it: nobody is sent to one.
+            let upstream = |other: &&Listed<'_>| !self.dossier.repaired.contains_key(&*other.version);
+            for other in fit.filter_map(|other| releases.get(*other)).filter(upstream) {
                 match scheme.is_compatible(&from.version, &other.version) {
                     // Nothing above is compatible either.
                     Some(false) | None => break,

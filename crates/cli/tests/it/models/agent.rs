@@ -75,10 +75,25 @@ impl Stage {
         Run::of(&mut self.command(args))
     }
 
+    /// Whether the real npm gets the repaired release from the view of repaired ones.
+    fn hands_out(&self) -> bool {
+        let up = self.mill.up_with(&[(fixture::REGISTRY, self.registry.as_str())], &["--serve-only"]);
+        let mut npm = Command::new("npm");
+        npm.current_dir(self.mill.path()).env("npm_config_cache", self.mill.path().join("cache"));
+        npm.args(["pack", "@tm-fixture/hole@1.0.0-tm.1", "--fetch-retries=0", "--registry"]);
+        let packed = npm.arg(up.url("/npm/remediated/")).output().unwrap();
+        up.terminate();
+        packed.status.success()
+    }
+
     fn start(&self, args: &[&str]) -> Child {
         self.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 }
+
+/// A policy of an operator who takes no repair that is not proven.
+const PROVEN_ONLY: &str = "@id(\"repairs-are-proven\")\n@effect(\"hold\")\n@reason(\"{name} is {repaired}\")\n\
+    forbid (principal, action == Action::\"install\", resource)\nwhen { resource.repaired == \"unproven\" };\n";
 
 const WORK: [&str; 4] = ["repair", RELEASE, "--agent", "--json"];
 
@@ -157,4 +172,12 @@ async fn a_model_asks_errs_is_killed_and_repairs_and_is_named_with_its_cost() {
     let cases = stage.run(&["cases", "list", "--json"]).json(0);
     let solved = cases.as_array().unwrap().iter().find(|case| case["session"].is_string()).unwrap();
     assert_eq!((&solved["outcome"], &solved["cost_micros"]), (&json!("unproven"), &json!(16_000)));
+
+    // Who asks for repaired releases gets it, unless a policy asks for proof.
+    assert!(stage.hands_out());
+    let policy = stage.mill.file("own.cedar", PROVEN_ONLY);
+    let config = stage.mill.data().join("trustmill.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("{text}[policy]\nfiles = [{policy:?}]\n")).unwrap();
+    assert!(!stage.hands_out());
 }

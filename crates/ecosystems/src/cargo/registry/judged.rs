@@ -35,9 +35,7 @@ impl Judged {
         let all = self.state.file.releases.iter().enumerate();
         all.filter(move |(_, release)| exists(release, as_of)).map(|(index, release)| {
             // What the mill says of the file by itself, and then what the gate says of the release.
-            // Records name the release and those below its fix: the repaired one is among them by its number alone.
-            let of_release = self.ruled.stop(index).filter(|_| !self.state.is_repaired(&release.version));
-            let stop = self.state.stop(&release.version).or(of_release);
+            let stop = self.state.stop(&release.version).or_else(|| self.ruled.stop(index));
             Served { index, release, stop }
         })
     }

@@ -7,7 +7,7 @@ use crate::cargo::index::{IndexFile, Release};
 use crate::cargo::names;
 use crate::stop::Stop;
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use trustmill_core::fact::Fact;
 use trustmill_core::port::records::{Records, RecordsError};
@@ -40,7 +40,6 @@ pub(super) struct State {
     /// Whether upstream is down and the file is what it said before.
     pub(super) stale: bool,
     overlays: HashMap<String, Overlay>,
-    repaired: HashSet<String>,
     served: Mutex<HashMap<String, FileAnswer>>,
 }
 
@@ -64,13 +63,13 @@ impl State {
             apply_shelf(&mut overlays, &fact);
         }
         apply_locks(&mut overlays, records, &file).await?;
-        let (mut shown, mut repaired) = (Arc::clone(&file), HashSet::new());
+        let mut shown = Arc::clone(&file);
         if with_repaired {
             let facts = records.facts(&project, Some(Shelf::REPAIRED)).await?;
-            (shown, repaired) = with_repaired_releases(&file, &facts, &mut overlays);
+            shown = with_repaired_releases(&file, &facts, &mut overlays);
         }
         let served = Mutex::default();
-        Ok(Self { id, project, upstream: file, file: shown, revision, stale, overlays, repaired, served })
+        Ok(Self { id, project, upstream: file, file: shown, revision, stale, overlays, served })
     }
 
     /// Every release as the gate is asked about it, in the index's order.
@@ -82,11 +81,6 @@ impl State {
             ..Listed::default()
         };
         self.file.releases.iter().map(listed).collect()
-    }
-
-    /// Whether it is a repaired release: what records say of the one that it repairs is not said of it.
-    pub(super) fn is_repaired(&self, version: &str) -> bool {
-        self.repaired.contains(version)
     }
 
     /// What the mill says of a release's file by itself.
@@ -134,7 +128,7 @@ fn with_repaired_releases(
     file: &Arc<IndexFile>,
     facts: &[Fact],
     overlays: &mut HashMap<String, Overlay>,
-) -> (Arc<IndexFile>, HashSet<String>) {
+) -> Arc<IndexFile> {
     let mut newest: HashMap<String, (String, Sha256)> = HashMap::new();
     for fact in facts {
         let (Some(version), Ok(shelf)) = (fact.about.version(), Shelf::read(fact)) else { continue };
@@ -151,15 +145,13 @@ fn with_repaired_releases(
         };
     }
     let mut shown = (**file).clone();
-    let mut repaired = HashSet::new();
     for release in &mut shown.releases {
         let Some((version, digest)) = newest.get(&release.version) else { continue };
         if let Some(one) = release.repaired(version, *digest) {
-            repaired.insert(version.clone());
             *release = one;
         }
     }
-    (Arc::new(shown), repaired)
+    Arc::new(shown)
 }
 
 /// The newest entry per file counts; one that this version cannot read refuses the file.
@@ -236,7 +228,7 @@ mod tests {
             fact("1.2.1+b.tm.1", first, false),
             fact("9.9.9+tm.1", first, false),
         ];
-        let (shown, repaired) = with_repaired_releases(&file, &facts, &mut HashMap::new());
+        let shown = with_repaired_releases(&file, &facts, &mut HashMap::new());
         let versions: Vec<_> = shown.releases.iter().map(|release| release.version.as_str()).collect();
         assert_eq!(versions, ["1.2.0+tm.2", "1.2.1+b.tm.1"]);
         assert_eq!(shown.releases[0].sha256, second);
@@ -245,9 +237,8 @@ mod tests {
             (&read["vers"], &read["yanked"], read["features"].is_object()),
             (&"1.2.0+tm.2".into(), &false.into(), true)
         );
-        assert!(repaired.contains("1.2.0+tm.2") && !repaired.contains("1.2.0+tm.1"));
         let withdrawn = [fact("1.2.0+tm.1", first, false), fact("1.2.0+tm.1", first, true)];
-        let (shown, _) = with_repaired_releases(&file, &withdrawn, &mut HashMap::new());
+        let shown = with_repaired_releases(&file, &withdrawn, &mut HashMap::new());
         assert_eq!(shown.releases[0].version, "1.2.0");
     }
 }

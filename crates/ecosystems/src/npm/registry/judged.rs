@@ -87,10 +87,7 @@ impl Judged {
     /// What the mill says of a file by itself, and then what the gate says of its release.
     fn stop(&self, index: usize) -> Option<&Stop> {
         let by_itself = self.state.overlays.get(&index).and_then(|overlay| overlay.stop.as_ref());
-        // Records name the release and those below its fix: the repaired one is among them by its number alone.
-        let listed = self.state.packument.versions.get(index);
-        let is_repaired = listed.is_some_and(|listed| self.state.repaired.contains_key(&*listed.version));
-        by_itself.or_else(|| self.ruled.stop(index).filter(|_| !is_repaired))
+        by_itself.or_else(|| self.ruled.stop(index))
     }
 
     /// An answer that was made for any client, with what this one should know.

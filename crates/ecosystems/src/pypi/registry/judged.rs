@@ -137,11 +137,7 @@ impl Judged {
     fn own<'a>(&'a self, filename: &'a str, overlay: &'a Overlay, release: usize) -> Option<Served<'a>> {
         let (own, version) = overlay.own.as_ref()?;
         let provenance = overlay.provenance.map(|(blob, _)| blob);
-        // Records name the release and those below its fix: the repaired one is among them by its number alone.
-        let stop = match overlay.repaired {
-            true => overlay.stop.as_ref(),
-            false => self.stop(Some(overlay), release),
-        };
+        let stop = self.stop(Some(overlay), release);
         let entry = Entry {
             filename,
             version,

@@ -23,8 +23,6 @@ pub(super) const METADATA_KIND: &str = "core-metadata";
 #[derive(Debug, Clone, Default)]
 pub(super) struct Overlay {
     pub(super) own: Option<(OwnFile, String)>,
-    /// Whether it is of a repaired release: records about the release that it repairs say nothing of it.
-    pub(super) repaired: bool,
     pub(super) stop: Option<Stop>,
     pub(super) provenance: Option<(Sha256, Option<Sha256>)>,
     pub(super) metadata: Option<Sha256>,
@@ -71,13 +69,9 @@ impl State {
             apply_shelf(&mut overlays, &page.name, &fact);
         }
         if with_repaired {
-            let mut repaired = HashMap::new();
             for fact in records.facts(project, Some(Shelf::REPAIRED)).await? {
-                apply_shelf(&mut repaired, &page.name, &fact);
+                apply_shelf(&mut overlays, &page.name, &fact);
             }
-            let marked =
-                repaired.into_iter().map(|(name, overlay)| (name, Overlay { repaired: true, ..overlay }));
-            overlays.extend(marked);
         }
         for fact in records.facts(project, Some(METADATA_KIND)).await? {
             apply_metadata(&mut overlays, &fact);

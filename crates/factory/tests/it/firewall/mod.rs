@@ -2,6 +2,7 @@
 
 mod incidents;
 mod overriding;
+mod repaired;
 mod ruling;
 mod scanned;
 pub(crate) mod world;
