@@ -53,7 +53,8 @@ fn print_repairs(report: &ReleaseReport) {
             Some(_) => format!("{} instead of {}", found.after, found.before),
             None => format!("still {}", found.after),
         };
-        say!("  searched   {}, {}: {what}, {} builds", clean(&found.file), search.at, found.builds);
+        let builds = if found.builds == 1 { "build" } else { "builds" };
+        say!("  searched   {}, {}: {what}, {} {builds}", clean(&found.file), search.at, found.builds);
     }
 }
 

@@ -242,5 +242,6 @@ fn said(one: &Widened) -> String {
         None => format!("still {}", one.after),
     };
     let left = one.left.as_ref().map(|left| format!("; in the way: {left}")).unwrap_or_default();
-    format!("{}: {instead}, {} more builds{left}", one.file, one.builds)
+    let builds = if one.builds == 1 { "build" } else { "builds" };
+    format!("{}: {instead}, after {} more {builds}{left}", one.file, one.builds)
 }

@@ -226,7 +226,7 @@ async fn bytes_that_did_not_come_out_are_searched_for_and_the_next_rebuild_prove
     );
     assert_eq!(
         concluded(&stage),
-        [format!("{RECIPE} {WHEEL}: identical instead of build-failed, 2 more builds")]
+        [format!("{RECIPE} {WHEEL}: identical instead of build-failed, after 2 more builds")]
     );
     assert!(due(&mending).await.is_empty());
     pipeline::reconcile(&stage.world, &purl()).await.unwrap();
@@ -243,7 +243,9 @@ async fn a_search_that_found_nothing_is_made_again_with_more_builds_or_after_a_m
     work(&stage, &mending, &[purl().into(), Key::Recipe(purl())]).await;
     work(&stage, &mending, &[Key::Recipe(purl())]).await;
     assert_eq!(stage.facts(Searched::NAME).await.len(), 1);
-    assert!(concluded(&stage)[0].contains("still build-failed, 2 more builds; in the way: backend-error"));
+    assert!(
+        concluded(&stage)[0].contains("still build-failed, after 2 more builds; in the way: backend-error")
+    );
     assert!(due(&mending).await.is_empty());
     mending.builds = 3;
     assert_eq!(due(&mending).await, [RECIPE]);
