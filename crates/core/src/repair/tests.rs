@@ -86,6 +86,7 @@ fn a_patch_on_top_of_another_leads_from_the_first_to_the_last() {
 
 #[test]
 fn a_stack_is_as_good_as_its_worst_layer() {
+    use Check as C;
     use CheckOutcome::{Held, Untried};
     let good = [C::Applies, C::Paths, C::Builds, C::Metadata, C::NoNewFailures, C::Capability, C::Complete];
     let checks = |regression| -> Vec<(C, CheckOutcome)> {
