@@ -35,7 +35,7 @@ use trustmill_core::repair::{Candidate, Check, CheckOutcome, Judgement, MissClas
 use trustmill_core::version::VersionScheme;
 
 /// The version of the judgement. Raised when it changes, so that releases are repaired again.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Candidates that are judged for one advisory: each may run a test suite twice.
 const MOST_JUDGED: usize = 6;

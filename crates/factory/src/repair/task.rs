@@ -1,6 +1,6 @@
 //! What there is to repair: the release as it was published, the tests that its repository adds, and the fix.
 
-use super::{Repaired, Repairs, facts, find};
+use super::{Repaired, Repairs, VERSION, facts, find};
 use crate::{StepError, World};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -109,15 +109,18 @@ pub(super) async fn make(
         archive: source.artifact,
         archive_sha256: source.digest,
         tree: source.contents,
-        below: below(world, finding, &known).await?,
+        below: None,
         repository_tests: Arc::default(),
         material: Vec::new(),
     };
-    if let Some(below) = &task.below {
-        match below.fix.apply(&task.tree) {
-            Ok(tree) => task.tree = Arc::new(packed(&task.tree, &tree, &below.tests)),
-            // It was made of another archive than is published now.
-            Err(_) => task.below = None,
+    match below(world, finding, &known, &task.tree).await? {
+        Ok(Some((below, tree))) => (task.below, task.tree) = (Some(below), Arc::new(tree)),
+        Ok(None) => {}
+        // Another repair beside it would take its place, and its fix away.
+        Err(earlier) => {
+            let why =
+                format!("{earlier} has another fix and nothing can be put on top of it: withdraw it first");
+            return Ok(Err((MissClass::NotCarried, why)));
         }
     }
     repairs_step(repairs, &task.release, "look for the fix");
@@ -141,14 +144,22 @@ pub(super) async fn make(
     Ok(Ok(task))
 }
 
-/// The newest repair of the release that is handed out and that mends something else.
-async fn below(world: &World, finding: &Finding, known: &[Repaired]) -> Result<Option<Below>, StepError> {
-    let other = |one: &&Repaired| {
-        one.withdrawn.is_none() && !one.advisories.iter().any(|id| finding.ids.contains(id))
-    };
-    let Some(repaired) = known.iter().rfind(other) else { return Ok(None) };
-    let patches = repaired.patches(world).await?;
-    Ok(patches.map(|(fix, tests)| Below { repaired: repaired.clone(), fix, tests }))
+/// The newest repair of the release that counts and mends something else, and the tree with it; the repair alone where its
+/// change is lost or does not fit what is published.
+async fn below(
+    world: &World,
+    finding: &Finding,
+    known: &[Repaired],
+    published: &Contents,
+) -> Result<Result<Option<(Below, Contents)>, Purl>, StepError> {
+    // What an older oracle took is judged anew.
+    let other = |one: &&Repaired| one.withdrawn.is_none() && one.version == VERSION && !one.is_about(finding);
+    let Some(repaired) = known.iter().rfind(other) else { return Ok(Ok(None)) };
+    let fits = repaired.patches(world).await?.and_then(|(fix, tests)| {
+        let tree = packed(published, &fix.apply(published).ok()?, &tests);
+        Some((Below { repaired: repaired.clone(), fix, tests }, tree))
+    });
+    Ok(fits.map(Some).ok_or_else(|| repaired.repaired.clone()))
 }
 
 /// `patched` with changes to tests, as far as `published` has such files: what is packed of them.

@@ -149,6 +149,8 @@ fn repaired() -> Repaired {
         derived_from: Vec::new(),
         judgement: Judgement::default(),
         ruling: Ruling::Proven,
+        layers: Vec::new(),
+        changes: Vec::new(),
         patch: Sha256::of(b""),
         difference: Sha256::of(b""),
         files: Vec::new(),

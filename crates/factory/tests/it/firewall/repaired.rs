@@ -29,6 +29,8 @@ fn repaired(version: &str, number: u32, ruling: Ruling) -> Repaired {
         derived_from: Vec::new(),
         judgement: Judgement::default(),
         ruling,
+        layers: Vec::new(),
+        changes: Vec::new(),
         patch: Sha256::of(b""),
         difference: Sha256::of(b""),
         files: Vec::new(),
