@@ -5,8 +5,9 @@ use trustmill_patch::hunk::hunks;
 use trustmill_patch::lines::{Lines, Splice};
 
 /// What begins such a line and asks for no package.
-const OTHERS: [&str; 14] = [
+const OTHERS: [&str; 15] = [
     "version",
+    "release",
     "python_requires",
     "requires-python",
     "python",
@@ -41,13 +42,19 @@ pub(in crate::repair) fn requirement(line: &str) -> Option<String> {
     }
     // What is given a value in a program is one of it, if it is written like one.
     let given = bound.starts_with('=') && !bound.starts_with("==");
-    if given && !bound.trim_start_matches(['=', ' ']).starts_with(['"', '\'', '{']) {
-        return None;
+    if given {
+        let value = bound.trim_start_matches(['=', ' ']);
+        let text = value.strip_prefix(['"', '\'']).unwrap_or_default();
+        let is_version = text.starts_with(|c: char| c.is_ascii_digit() || "^~<>=*".contains(c));
+        if !is_version && !value.starts_with('{') {
+            return None;
+        }
     }
     let mut bare = String::new();
-    let mut in_version = false;
+    let (mut in_version, mut last) = (false, ' ');
     for c in code.chars() {
-        let in_word = bare.ends_with(|last: char| last.is_alphanumeric() || "-_".contains(last));
+        let in_word = last.is_alphanumeric() || "-_".contains(last);
+        last = c;
         in_version = match in_version {
             true => c.is_alphanumeric() || ".*+-".contains(c),
             false => c.is_ascii_digit() && !in_word,
