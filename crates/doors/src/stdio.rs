@@ -173,9 +173,11 @@ impl Proxy {
             ));
         };
         let id = message.get("id").cloned();
-        let Some(method) = message.get("method").and_then(Value::as_str) else {
+        let method = match message.get("method") {
             // An answer to something that the server asked.
-            return Passing::On(message);
+            None => return Passing::On(message),
+            Some(Value::String(method)) => method.as_str(),
+            Some(_) => return Passing::Back(failure(&Value::Null, -32600, "a method is a text")),
         };
         let Some(id) = id.filter(|id| !id.is_null()) else {
             // Nobody waits for the answer to a notification, and so none of them may do anything.
@@ -206,7 +208,7 @@ impl Proxy {
             },
             "tools/list" => Open::Listing { first: message.pointer("/params/cursor").is_none() },
             "initialize" => {
-                drop_tasks(message.pointer_mut("/params/capabilities"));
+                drop_member(message.pointer_mut("/params/capabilities"), "tasks");
                 Open::Greeting
             }
             method if PASSED.contains(&method) => Open::Other,
@@ -223,8 +225,7 @@ impl Proxy {
             return Err(Refused::Malformed("a tool call names its tool".into()));
         };
         let arguments = params.get("arguments").cloned().unwrap_or_default();
-        // Work that outlives its answer would end behind the record's back.
-        message.get_mut("params").and_then(Value::as_object_mut).and_then(|params| params.remove("task"));
+        drop_member(message.get_mut("params"), "task");
         self.decide(&tool, arguments, message, server).await
     }
 
@@ -376,7 +377,7 @@ impl Proxy {
             }
             Open::Greeting => {
                 let mut message = message;
-                drop_tasks(message.pointer_mut("/result/capabilities"));
+                drop_member(message.pointer_mut("/result/capabilities"), "tasks");
                 Some(line(&message))
             }
             Open::Listing { first } => {
@@ -441,9 +442,9 @@ pub(crate) async fn review(desk: &dyn Desk, server: &str, mut message: Value) ->
     (tools.len() < before).then_some(message)
 }
 
-/// Work that outlives its answer is nothing that either side can do here.
-fn drop_tasks(capabilities: Option<&mut Value>) {
-    capabilities.and_then(Value::as_object_mut).and_then(|capabilities| capabilities.remove("tasks"));
+/// Takes a member away. It is always one of tasks: work that outlives its answer would end behind the record's back.
+pub(crate) fn drop_member(object: Option<&mut Value>, name: &str) {
+    object.and_then(Value::as_object_mut).and_then(|members| members.remove(name));
 }
 
 /// Where a message goes.

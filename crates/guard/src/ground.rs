@@ -113,7 +113,7 @@ pub fn mint(returns: &Returns, words: &Words, asked: bool, result: &Value) -> Ve
     if records {
         minting.top(result, asked);
     }
-    minting.addresses(result, asked && records && !result.is_string(), 0);
+    minting.walk(result, None, asked && records && !result.is_string(), 0);
     minting.minted
 }
 
@@ -149,28 +149,28 @@ impl Minting<'_> {
             let lines = text.lines().map(|line| line.split_once(": ").map_or(line, |(_, rest)| rest));
             lines.for_each(|line| self.text(&kind, line, asked));
         }
-        self.records(result, asked, 0);
     }
 
-    /// Every object is a record of its own; a record in a referred one is referred to as well.
-    fn records(&mut self, value: &Value, referred: bool, depth: usize) {
+    /// Every object is a record of its own; a record in a referred one is referred to as well. `kind` is what the catalogue
+    /// says of the field that the value stands in.
+    ///
+    /// Web addresses in texts count word for word, as well grounded as the record that they stand in.
+    fn walk(&mut self, value: &Value, kind: Option<&Kind>, referred: bool, depth: usize) {
         if depth > 64 || self.minted.len() >= MOST_OF_ONE {
             return;
         }
+        if let Some(kind) = kind {
+            self.scalar(kind, value, referred);
+        }
         match value {
-            Value::Array(items) => items.iter().for_each(|item| self.records(item, referred, depth + 1)),
+            Value::Array(items) => items.iter().for_each(|item| self.walk(item, kind, referred, depth + 1)),
             Value::Object(map) => {
-                let referred = referred || self.is_meant(map);
+                let (returns, referred) = (self.returns, referred || self.is_meant(map));
                 for (key, item) in map {
-                    match self.returns.mints.get(key) {
-                        Some(kind) => {
-                            let items = item.as_array().map_or(std::slice::from_ref(item), Vec::as_slice);
-                            items.iter().for_each(|item| self.scalar(kind, item, referred));
-                        }
-                        None => self.records(item, referred, depth + 1),
-                    }
+                    self.walk(item, returns.mints.get(key), referred, depth + 1);
                 }
             }
+            Value::String(text) => self.addresses(text, referred),
             _ => {}
         }
     }
@@ -190,25 +190,11 @@ impl Minting<'_> {
         })
     }
 
-    /// Web addresses in texts, word for word, as well grounded as the record that they stand in. A page is no record:
-    /// what it links to is its writer's wish. Addresses of this machine and of private networks are left out.
-    fn addresses(&mut self, value: &Value, referred: bool, depth: usize) {
-        if depth > 64 || self.minted.len() >= MOST_OF_ONE {
-            return;
-        }
-        match value {
-            Value::Array(items) => items.iter().for_each(|item| self.addresses(item, referred, depth + 1)),
-            Value::Object(map) => {
-                let referred = referred || self.is_meant(map);
-                map.values().for_each(|item| self.addresses(item, referred, depth + 1));
-            }
-            Value::String(text) => {
-                let found = crate::value::addresses(text).filter_map(|word| Kind::Url.normal(word));
-                let public = found.filter(|url| !is_private(url)).take(MOST_OF_ONE - self.minted.len());
-                self.minted.extend(public.map(|value| Minted { kind: Kind::Url, value, referred }));
-            }
-            _ => {}
-        }
+    /// Those of this machine and of private networks are left out.
+    fn addresses(&mut self, text: &str, referred: bool) {
+        let found = crate::value::addresses(text).filter_map(|word| Kind::Url.normal(word));
+        let public = found.filter(|url| !is_private(url)).take(MOST_OF_ONE.saturating_sub(self.minted.len()));
+        self.minted.extend(public.map(|value| Minted { kind: Kind::Url, value, referred }));
     }
 
     fn scalar(&mut self, kind: &Kind, value: &Value, referred: bool) {

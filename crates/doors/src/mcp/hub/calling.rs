@@ -5,7 +5,7 @@ use crate::desk::Told;
 use crate::engine::Answer;
 use crate::mcp::stream::Stream;
 use crate::mcp::upstream::Lost;
-use crate::stdio::{Refused, ended_as, found, put};
+use crate::stdio::{Refused, drop_member, ended_as, found, put};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use trustmill_guard::call::{Call, Limits};
@@ -35,8 +35,7 @@ impl Hub {
             Err(refused) => return Refused::Decided(refused).message(request.id),
         };
         put(&mut params, "name", tool);
-        // Work that outlives its answer would end behind the record's back.
-        params.as_object_mut().and_then(|params| params.remove("task"));
+        drop_member(Some(&mut params), "task");
         if let Some(arguments) = params.get_mut("arguments") {
             answer.mark(arguments);
         }

@@ -7,7 +7,7 @@ use crate::mcp::held::{Quiet, Shows};
 use crate::mcp::name::Naming;
 use crate::mcp::stream::Stream;
 use crate::mcp::upstream::{Arrival, Server, Sink, Upstream};
-use crate::stdio::put;
+use crate::stdio::{drop_member, put};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -71,10 +71,7 @@ impl Door {
 /// A sentence: no server is there.
 pub(in crate::mcp) async fn open(opening: Opening<'_>) -> Result<Opened, String> {
     let Opening { desk, session, naming, servers, exchange, page, mut params } = opening;
-    if let Some(capabilities) = params.get_mut("capabilities").and_then(Value::as_object_mut) {
-        // Work that outlives its answer would end behind the record's back.
-        capabilities.remove("tasks");
-    }
+    drop_member(params.get_mut("capabilities"), "tasks");
     let asked = params.get("protocolVersion").and_then(Value::as_str).unwrap_or_default();
     let revision = REVISIONS.iter().find(|known| **known == asked).unwrap_or(&REVISIONS[0]).to_string();
     put(&mut params, "protocolVersion", revision.as_str());
@@ -131,9 +128,7 @@ pub(in crate::mcp) async fn open(opening: Opening<'_>) -> Result<Opened, String>
         }
         Naming::Prefixed => hub.greeting(&revision),
     };
-    if let Some(capabilities) = greeting.get_mut("capabilities").and_then(Value::as_object_mut) {
-        capabilities.remove("tasks");
-    }
+    drop_member(greeting.get_mut("capabilities"), "tasks");
     let revision = greeting.get("protocolVersion").and_then(Value::as_str).map_or(revision, str::to_owned);
     Ok(Opened { hub, greeting, revision })
 }
