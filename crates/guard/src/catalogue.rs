@@ -314,7 +314,7 @@ impl trustmill_core::port::Coded for CatalogueError {
 pub const RESOURCES: &str = "resources/read";
 
 /// The catalogues that come with the guard, by name.
-pub const SHIPPED: [(&str, &str); 17] = [
+pub const SHIPPED: [(&str, &str); 18] = [
     ("agent", include_str!("../catalogue/agent.toml")),
     ("bank", include_str!("../catalogue/bank.toml")),
     ("calendar", include_str!("../catalogue/calendar.toml")),
@@ -332,6 +332,7 @@ pub const SHIPPED: [(&str, &str); 17] = [
     ("shop", include_str!("../catalogue/shop.toml")),
     ("time", include_str!("../catalogue/time.toml")),
     ("travel", include_str!("../catalogue/travel.toml")),
+    ("yaml", include_str!("../catalogue/yaml.toml")),
 ];
 
 impl Catalogue {
@@ -462,7 +463,7 @@ mod tests {
     fn every_shipped_catalogue_is_read() {
         for (name, _) in SHIPPED {
             let catalogue = Catalogue::shipped(name).unwrap().unwrap();
-            assert!(!catalogue.tools.is_empty(), "{name}");
+            assert!(!catalogue.tools.is_empty() || catalogue.texts.is_some(), "{name}");
             for (tool, entry) in &catalogue.tools {
                 let sinks = entry.arguments.values().filter(|argument| argument.role.is_sink()).count();
                 let free = matches!(entry.effect, Effect::Read | Effect::Write);

@@ -16,6 +16,7 @@ pub mod call;
 pub mod catalogue;
 pub mod decide;
 pub mod effect;
+pub mod fit;
 pub mod ground;
 pub mod label;
 pub mod lease;

@@ -121,6 +121,12 @@ impl Words {
     }
 }
 
+/// The worst effect for which people use a verb.
+pub(crate) fn worst_of(verb: &str) -> Option<Effect> {
+    let uses = LEXICON.verbs.iter().filter(|(_, verbs)| verbs.iter().any(|one| one == verb));
+    uses.map(|(effect, _)| *effect).max()
+}
+
 /// A small number that is written as a word.
 fn counted(word: &str) -> Option<String> {
     const WORDS: [&str; 13] = [

@@ -2,6 +2,8 @@
 
 mod approvals;
 mod cards;
+mod catalogue;
+mod client;
 mod export;
 mod people;
 mod policy;
@@ -85,8 +87,8 @@ enum Verb {
     Receipt(receipt::Receipt),
     /// What other policies would have decided over the calls of a record
     Replay(policy::Replay),
-    /// Catalogues: what tools do and what their arguments decide
-    Catalogue(people::ShowCatalogue),
+    /// Catalogues: what tools do and what their arguments decide; with a server's command, which of them fit it
+    Catalogue(catalogue::ShowCatalogue),
 }
 
 impl Guard {
@@ -119,7 +121,7 @@ impl Guard {
                 Verb::Export(verb) => verb.run(&state),
                 Verb::Receipt(verb) => verb.run(&state, json),
                 Verb::Replay(verb) => verb.run(&state, json),
-                Verb::Catalogue(verb) => verb.run(json),
+                Verb::Catalogue(verb) => verb.run(json).await,
             }
         })
     }

@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use trustmill_core::Timestamp;
 use trustmill_doors::log::Log as Record;
 use trustmill_doors::socket::Request;
-use trustmill_guard::catalogue::SHIPPED;
 use trustmill_guard::lease::Terms;
 use trustmill_guard::value::visible;
 
@@ -224,49 +223,6 @@ impl Log {
             checked.next,
             checked.head.map(|head| head.short()).unwrap_or_default()
         );
-        Ok(Exit::Success)
-    }
-}
-
-/// Catalogues
-#[derive(Args)]
-pub(super) struct ShowCatalogue {
-    /// A shipped one's name, or a file to check [default: list them]
-    #[arg(value_name = "NAME|FILE")]
-    name: Option<String>,
-}
-
-impl ShowCatalogue {
-    pub(super) fn run(self, json: bool) -> Result<Exit, Failure> {
-        let usage = |error| Failure::new(Exit::Usage, error);
-        let Some(name) = self.name else {
-            let shipped = SHIPPED.iter().map(|(name, _)| setup::catalogue(name).map(|found| (*name, found)));
-            let shipped = shipped.collect::<Result<Vec<_>, _>>().map_err(usage)?;
-            match json {
-                true => to_json(&shipped.into_iter().collect::<std::collections::BTreeMap<_, _>>()),
-                false => shipped.iter().for_each(|(name, found)| say!("{name:<10}  {}", found.about)),
-            }
-            return Ok(Exit::Success);
-        };
-        let found = setup::catalogue(&name).map_err(usage)?;
-        if json {
-            to_json(&found);
-            return Ok(Exit::Success);
-        }
-        say!("{}", found.about);
-        for (tool, entry) in &found.tools {
-            let sinks = entry
-                .arguments
-                .iter()
-                .filter(|(_, argument)| argument.role.is_sink())
-                .map(|(name, _)| name.as_str());
-            let sinks = sinks.collect::<Vec<_>>().join(", ");
-            say!(
-                "  {tool:<32} {:<8} {}",
-                entry.effect,
-                if sinks.is_empty() { String::new() } else { format!("decided by {sinks}") }
-            );
-        }
         Ok(Exit::Success)
     }
 }

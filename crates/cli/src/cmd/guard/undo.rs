@@ -1,5 +1,6 @@
 //! `trustmill guard undo`: what agents did and what can be taken back, through the same record.
 
+use super::client::Client;
 use super::run::start;
 use super::setup::{Point, ask, told};
 use crate::error::Failure;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream};
+use tokio::io::{BufReader, DuplexStream};
 use trustmill_doors::desk::Desk;
 use trustmill_doors::socket::{Request, answer};
 use trustmill_doors::stdio::Proxy;
@@ -91,7 +92,12 @@ impl Undo {
     }
 
     /// A client of the server, behind the guard like any other.
-    async fn client(&self, desk: Arc<dyn Desk>, session: String, server: String) -> Result<Client, Failure> {
+    async fn client(
+        &self,
+        desk: Arc<dyn Desk>,
+        session: String,
+        server: String,
+    ) -> Result<Client<DuplexStream, DuplexStream>, Failure> {
         let (child, to, from) = start(&self.command)?;
         let (ours_in, theirs_in) = tokio::io::duplex(64 << 10);
         let (ours_out, theirs_out) = tokio::io::duplex(64 << 10);
@@ -100,12 +106,7 @@ impl Undo {
             let _ = proxy.run(BufReader::new(theirs_in), theirs_out, to, BufReader::new(from)).await;
             drop(child);
         });
-        let mut client = Client { to: ours_in, from: BufReader::new(ours_out), next: 0 };
-        let hello = json!({ "protocolVersion": "2025-06-18", "capabilities": {},
-            "clientInfo": { "name": "trustmill-undo", "version": env!("CARGO_PKG_VERSION") } });
-        client.ask("initialize", hello).await;
-        client.tell(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await;
-        Ok(client)
+        Ok(Client::greet(ours_in, ours_out, "trustmill-undo").await)
     }
 }
 
@@ -121,41 +122,5 @@ fn list(journal: &[(u64, Undoable)], json: bool) {
         let doubt = if entry.uncertain { " (nobody saw how it ended)" } else { "" };
         let due = entry.undo.due.map(|due| format!(", ends {due}")).unwrap_or_default();
         say!("{number:>6}  {}  {}{doubt}{due}", visible(&entry.session), visible(&entry.summary));
-    }
-}
-
-/// The least client of the protocol: it asks one thing at a time.
-struct Client {
-    to: DuplexStream,
-    from: BufReader<DuplexStream>,
-    next: u64,
-}
-
-/// How long a server may take for one call.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
-
-impl Client {
-    async fn tell(&mut self, message: &Value) {
-        let _ = self.to.write_all(format!("{message}\n").as_bytes()).await;
-    }
-
-    /// The answer; `None` where there is none in time.
-    async fn ask(&mut self, method: &str, params: Value) -> Option<Value> {
-        self.next += 1;
-        let id = self.next;
-        self.tell(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })).await;
-        let answer = async {
-            loop {
-                let mut line = String::new();
-                if self.from.read_line(&mut line).await.ok()? == 0 {
-                    return None;
-                }
-                let message: Value = serde_json::from_str(&line).ok()?;
-                if message.get("id") == Some(&json!(id)) && message.get("method").is_none() {
-                    return Some(message);
-                }
-            }
-        };
-        tokio::time::timeout(PATIENCE, answer).await.ok().flatten()
     }
 }
