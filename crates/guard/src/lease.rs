@@ -78,6 +78,8 @@ pub struct PlannedCall {
 /// Calls of one session with one effect: what one answer decides.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
+    /// The record with which it began: one of the same calls, after somebody refused this, is another plan.
+    since: u64,
     calls: Vec<PlannedCall>,
     known: BTreeSet<Sha256>,
     /// The digest as far as calls were added: a plan of thousands is not read anew for each.
@@ -88,6 +90,16 @@ pub struct Plan {
 pub const MOST_CALLS: usize = 10_000;
 
 impl Plan {
+    /// One that begins with a record.
+    pub fn since(number: u64) -> Self {
+        Self { since: number, ..Self::default() }
+    }
+
+    /// The record with which it began.
+    pub fn begun(&self) -> u64 {
+        self.since
+    }
+
     /// Adds a call, once.
     pub fn add(&mut self, call: PlannedCall) {
         if self.calls.len() < MOST_CALLS && self.known.insert(call.digest) {
@@ -111,7 +123,8 @@ impl Plan {
     /// Takes calls out.
     pub fn remove(&mut self, calls: &BTreeSet<Sha256>) {
         if self.calls.iter().any(|call| calls.contains(&call.digest)) {
-            let left = std::mem::take(self).calls.into_iter().filter(|call| !calls.contains(&call.digest));
+            let whole = std::mem::replace(self, Self::since(self.since));
+            let left = whole.calls.into_iter().filter(|call| !calls.contains(&call.digest));
             left.for_each(|call| self.add(call));
         }
     }

@@ -411,7 +411,7 @@ impl Session {
                 if let Some(unseen) = call.unseen {
                     self.shown.entry(unseen).or_default().insert(call.digest);
                 }
-                self.plans.entry(call.effect).or_default().add(call.clone());
+                self.plans.entry(call.effect).or_insert_with(|| Plan::since(number)).add(call.clone());
             }
             Event::Granted { lease, .. } => {
                 match &lease.grant {

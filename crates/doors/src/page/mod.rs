@@ -11,7 +11,7 @@ mod view;
 
 pub use people::People;
 
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Engine, EngineError, Waiting};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
@@ -29,8 +29,13 @@ use trustmill_core::Sha256;
 /// The longest form, in bytes: a plan of ten thousand picked calls.
 const LONGEST_FORM: usize = 2 << 20;
 
-/// A session and its plan as it was shown.
-type Shown = (String, Sha256);
+/// A session and its plan as it was shown, since the record with which that began: who agreed to a plan that was refused did
+/// not agree to the next one of the same calls.
+type Shown = (String, u64, Sha256);
+
+fn shown(waiting: &Waiting) -> Shown {
+    (waiting.session.clone(), waiting.plan.begun(), waiting.plan.digest())
+}
 
 /// What the page's handlers share.
 struct Page {
@@ -76,7 +81,8 @@ async fn careful(State(page): State<Arc<Page>>, request: Request, next: Next) ->
             "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
         ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        // With `no-referrer` browsers send `Origin: null` with the page's own forms.
+        (header::REFERRER_POLICY, "same-origin"),
         (header::CACHE_CONTROL, "no-store"),
     ] {
         response.headers_mut().insert(name, header::HeaderValue::from_static(value));
@@ -95,8 +101,8 @@ async fn list(State(page): State<Arc<Page>>, headers: HeaderMap) -> Response {
         Some(person) => {
             let waiting = page.engine.waiting();
             let agreed = page.agreed.lock().unwrap_or_else(PoisonError::into_inner);
-            let by = |session: &str, plan: &Sha256| -> Vec<String> {
-                let named = agreed.get(&(session.to_owned(), *plan));
+            let by = |waiting: &Waiting| -> Vec<String> {
+                let named = agreed.get(&shown(waiting));
                 named.map(|people| people.keys().cloned().collect()).unwrap_or_default()
             };
             view::plans(&person, &waiting, page.engine.look(|state| state.stopped), by).into_response()
@@ -142,15 +148,16 @@ async fn approve(State(page): State<Arc<Page>>, headers: HeaderMap, body: Bytes)
         return StatusCode::BAD_REQUEST.into_response();
     };
     let waiting = page.engine.waiting();
-    let shown = waiting.iter().find(|one| one.session == session && one.plan.digest() == digest);
-    let Some(shown) = shown else { return (StatusCode::CONFLICT, view::gone()).into_response() };
-    let picked = match Picked::read(&body, &shown.plan) {
+    let found = waiting.iter().find(|one| one.session == session && one.plan.digest() == digest);
+    let Some(found) = found else { return (StatusCode::CONFLICT, view::gone()).into_response() };
+    let picked = match Picked::read(&body, &found.plan) {
         Ok(picked) => picked,
         Err(why) => return (StatusCode::BAD_REQUEST, view::told(why)).into_response(),
     };
-    let key = (session.clone(), digest);
+    let key = shown(found);
     let approved = {
         let mut agreed = page.agreed.lock().unwrap_or_else(PoisonError::into_inner);
+        agreed.retain(|known, _| waiting.iter().any(|one| shown(one) == *known));
         let people = agreed.entry(key.clone()).or_default();
         people.insert(person.name, picked);
         Picked::of_all(people)

@@ -5,7 +5,6 @@ use super::people::SignedIn;
 use crate::engine::Waiting;
 use axum::response::Html;
 use maud::{DOCTYPE, Markup, html};
-use trustmill_core::Sha256;
 
 /// The style, small enough for a phone.
 pub(super) const STYLE: &str = include_str!("style.css");
@@ -66,7 +65,7 @@ pub(super) fn plans(
     person: &SignedIn,
     waiting: &[Waiting],
     stopped: bool,
-    agreed: impl Fn(&str, &Sha256) -> Vec<String>,
+    agreed: impl Fn(&Waiting) -> Vec<String>,
 ) -> Html<String> {
     page(
         "Guard",
@@ -80,7 +79,7 @@ pub(super) fn plans(
             }
             p.who { "Signed in as " (person.name) }
             @if waiting.is_empty() { p { "Nothing waits." } }
-            @for waiting in waiting { (card(person, waiting, &agreed(&waiting.session, &waiting.plan.digest()))) }
+            @for waiting in waiting { (card(person, waiting, &agreed(waiting))) }
         },
     )
 }

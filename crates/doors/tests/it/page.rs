@@ -85,6 +85,10 @@ async fn a_person_approves_what_is_ticked_and_nobody_else_does() {
     let cookie = site.sign_in(0).await;
     let page = site.ask("GET /", &cookie, "").await;
     assert!(page.body.contains("3 calls") && page.head.contains("default-src 'none'"), "{}", page.body);
+    assert!(
+        page.head.contains("referrer-policy: same-origin"),
+        "or browsers hide where its own forms come from"
+    );
     let (form, plan) = (hidden(&page.body, "form"), hidden(&page.body, "plan"));
     let picked = hidden(&page.body, "call");
     let body = |form: &str| format!("form={form}&session=s&plan={plan}&call={picked}");
@@ -122,6 +126,30 @@ async fn what_takes_two_people_takes_two_sign_ins() {
         assert_eq!(site.ask("POST /approve", &cookie, &body).await.status, status);
     }
     assert_eq!(make(&site.engine, "s", &grant).decision, Decision::Allow);
+}
+
+#[tokio::test]
+async fn who_agreed_to_a_plan_that_was_refused_agreed_to_no_other() {
+    let site = Site::new().await;
+    let grant = call("grant", json!({ "who": "ann@example.com", "what": "report" }));
+    let (ann, bob) = (site.sign_in(0).await, site.sign_in(1).await);
+    for (cookie, line, status) in [
+        (&ann, "POST /approve", 200),
+        (&bob, "POST /deny", 303),
+        // The agent asks again for the same.
+        (&bob, "POST /approve", 200),
+    ] {
+        assert_eq!(make(&site.engine, "s", &grant).decision, Decision::Ask);
+        let page = site.ask("GET /", cookie, "").await.body;
+        let field = |name| hidden(&page, name);
+        let body = format!("form={}&session=s&plan={}&call={}", field("form"), field("plan"), field("call"));
+        assert_eq!(site.ask(line, cookie, &body).await.status, status, "{line}");
+    }
+    assert_eq!(
+        make(&site.engine, "s", &grant).decision,
+        Decision::Ask,
+        "it takes two, and ann is none of them"
+    );
 }
 
 #[tokio::test]
