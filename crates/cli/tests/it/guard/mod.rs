@@ -6,6 +6,7 @@ mod clock;
 mod crash;
 mod hooks;
 mod hub;
+mod models;
 mod money;
 mod publish;
 mod webhook;

@@ -1,6 +1,7 @@
 """A provider of models for tests, strict about keys, paths and bodies: prints its port, then each body that came, one a line."""
 import json
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 USAGE = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110, "prompt_tokens_details": {"cached_tokens": 40}}
@@ -29,6 +30,10 @@ class Provider(BaseHTTPRequestHandler):
                 return self.plain(200, {"id": "c", "object": "chat.completion", "created": 1, "model": model, "choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": USAGE})
             assert body["stream_options"]["include_usage"] is True
             chunk = lambda choices, usage: {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": model, "choices": choices, "usage": usage}
+            if model == "slow":
+                # It talks until nobody listens.
+                word = [{"index": 0, "delta": {"role": "assistant", "content": "word "}, "finish_reason": None}]
+                return self.stream(((None, json.dumps(chunk(word, None))) for _ in iter(lambda: time.sleep(0.05), 0)), body)
             events = [chunk([{"index": 0, "delta": {"role": "assistant", "content": part}, "finish_reason": None}], None) for part in ("hel", "lo")]
             events += [chunk([{"index": 0, "delta": {}, "finish_reason": "stop"}], None), chunk([], USAGE)]
             return self.stream([(None, json.dumps(event)) for event in events] + [(None, "[DONE]")], body)
