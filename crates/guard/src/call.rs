@@ -394,13 +394,31 @@ pub fn summary(call: &Call, tool: &Tool) -> String {
         let shown = if sink.role == Role::Credential { "(hidden)".to_owned() } else { shown };
         text.push_str(&format!(", {} {shown}", sink.argument));
     }
-    if let Some(reach) = call.reach(tool) {
-        text.push_str(&format!(", reaches {reach} people"));
-    }
     if sinks.len() > 8 {
         text.push_str(&format!(", and {} more", sinks.len() - 8));
     }
+    for (name, path) in paths(call, tool).take(8) {
+        text.push_str(&format!(", {name} {}", tail(path, 200)));
+    }
+    if let Some(reach) = call.reach(tool) {
+        text.push_str(&format!(", reaches {reach} people"));
+    }
     text
+}
+
+/// Where it writes, which decides nothing for the user's own files and is what a person looks for.
+fn paths<'a>(call: &'a Call, tool: &'a Tool) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let described =
+        tool.arguments.iter().filter(|(_, argument)| !argument.role.is_sink() && argument.kind == Kind::Path);
+    described.filter_map(|(name, _)| Some((name.as_str(), call.arguments.get(name)?.as_str()?)))
+}
+
+/// The end of a text, where a path is told from others, without what would hide or move it.
+fn tail(text: &str, most: usize) -> String {
+    let clean: Vec<char> = text.chars().filter(|c| !crate::value::is_disguise(*c)).collect();
+    let cut = clean.len().saturating_sub(most);
+    let mark = if cut > 0 { "…" } else { "" };
+    mark.chars().chain(clean.into_iter().skip(cut)).collect()
 }
 
 #[cfg(test)]

@@ -228,6 +228,7 @@ const INPUT: &str = "input";
 fn value(asked: &Asked<'_>, name: &str) -> Option<Value> {
     match name {
         "tool" => Some(Value::Text(asked.tool.into())),
+        "unasked" => Some(Value::Text(unasked(asked).into())),
         // Money is told in units.
         "amount" | "pay_most" => match asked.facts.get(name)? {
             Value::Whole(millionths) => {
@@ -237,6 +238,16 @@ fn value(asked: &Asked<'_>, name: &str) -> Option<Value> {
             other => Some(other),
         },
         _ => asked.facts.get(name),
+    }
+}
+
+/// Why the user's words do not ask for a call.
+fn unasked(asked: &Asked<'_>) -> String {
+    let tool = asked.tool;
+    match (asked.facts.known, asked.facts.withheld) {
+        (false, _) => format!("no catalogue describes {tool}"),
+        (true, true) => "the user said to wait".into(),
+        (true, false) => format!("the user's words do not ask for {tool}"),
     }
 }
 
@@ -382,7 +393,9 @@ fn rule(source: &Source, policy: &cedar::Policy, order: usize) -> Result<Rule, (
     if decision != Decision::Allow && reason.trim().is_empty() {
         return Err((format!("{id} has no @reason"), "say in one line why, for the agent and its reader"));
     }
-    let known = |name: &str| name == "tool" || Facts::ATTRIBUTES.iter().any(|one| one.name == name);
+    let known = |name: &str| {
+        matches!(name, "tool" | "unasked") || Facts::ATTRIBUTES.iter().any(|one| one.name == name)
+    };
     let reason = Template::parse_of(reason, known).map_err(|why| {
         (format!("@reason: {why}"), "names in braces are attributes: docs/guard-policy.md lists them")
     })?;

@@ -85,8 +85,8 @@ impl Card {
     /// How `approve` and `deny` answer it.
     fn print_answers(&self) {
         let (session, plan) = (visible(&self.session), self.plan.short());
-        let by = "--by NAME ".repeat(usize::try_from(self.approvers.max(1)).unwrap_or(1));
-        say!("  trustmill guard approve --session {session} --plan {plan} {by}");
+        let by = " --by NAME".repeat(usize::try_from(self.approvers.max(1)).unwrap_or(1));
+        say!("  trustmill guard approve --session {session} --plan {plan}{by}");
         say!("  trustmill guard deny --session {session} --plan {plan} --by NAME");
     }
 

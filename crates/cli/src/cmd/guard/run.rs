@@ -142,6 +142,9 @@ impl Up {
             true => crate::wire::models_for_agents(global).await?,
             false => None,
         };
+        if self.models && models.is_none() {
+            complain!("no model is passed on: trustmill.toml names no [[models.providers]] (docs/models.md)");
+        }
         let models = models.map(|models| {
             say!("models: http://{bound}/v1 (OpenAI), http://{bound} (Anthropic)");
             models::router(Arc::clone(engine), models, Arc::clone(&exchange), fence.clone())
@@ -271,9 +274,10 @@ impl Run {
             care(engine, servers)?;
             if engine.rules().catalogue(&self.server).tools.is_empty() {
                 complain!(
-                    "no catalogue describes the tools of {}: every call waits for a person. Name one with --catalogue \
-                     (`trustmill guard catalogue` lists them), or a server of that kind with --server",
-                    visible(&self.server)
+                    "no catalogue describes the tools of {}: every call waits for a person. `trustmill guard catalogue -- {}` says \
+                     which to name with --catalogue",
+                    visible(&self.server),
+                    visible(&self.command.join(" "))
                 );
             }
         } else if !self.catalogue.is_empty() {
@@ -374,7 +378,12 @@ impl Hook {
                 false,
                 "no session: set TRUSTMILL_GUARD_SESSION to what `trustmill guard open` prints",
             ),
-            (Ok(_), Some(session)) => decide(state, session, shape, &event).await,
+            (Ok(_), Some(session)) => {
+                let state = state.to_owned();
+                // Agents take a hook that fails for one that has nothing to say.
+                let decided = tokio::spawn(async move { decide(&state, session, shape, &event).await });
+                decided.await.unwrap_or_else(|_| shape.verdict(false, "the guard failed"))
+            }
         };
         say!("{answer}");
         Ok(Exit::Success)
