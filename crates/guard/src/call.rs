@@ -384,7 +384,16 @@ fn leaves(value: &Value, keys: bool, each: &mut impl FnMut(String)) {
 
 /// What a person is told that a call does.
 pub fn summary(call: &Call, tool: &Tool) -> String {
-    let mut text = format!("{} {}", tool.effect.as_str(), call.name());
+    // A letter of another script can look like one that a person knows.
+    let name = call.name().chars().fold(String::new(), |mut name, c| {
+        if c.is_ascii() {
+            name.push(c)
+        } else {
+            name.extend(c.escape_unicode())
+        }
+        name
+    });
+    let mut text = format!("{} {name}", tool.effect.as_str());
     if tool.effect == Effect::Read {
         return text;
     }
@@ -428,6 +437,22 @@ mod tests {
 
     fn call(arguments: Value) -> Result<Call, CallError> {
         Call::new("mail", "send", arguments, Limits::default())
+    }
+
+    #[test]
+    fn a_person_sees_which_letters_are_none_that_they_know_and_which_file_is_written() {
+        let of = |tool: &str, arguments: Value| {
+            let call = Call::new("files", tool, arguments, Limits::default()).unwrap();
+            let catalogue = crate::catalogue::Catalogue::shipped("files").unwrap().unwrap();
+            summary(&call, catalogue.tool(tool))
+        };
+        assert_eq!(of("write_f\u{456}le", json!({})), "access files/write_f\\u{456}le");
+        let long = format!("/home/{}/.ssh/keys", "a".repeat(300));
+        let shown = of("write_file", json!({ "path": long, "content": "x" }));
+        assert!(
+            shown.starts_with("write files/write_file, path …") && shown.ends_with("/.ssh/keys"),
+            "{shown}"
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod view;
 pub use people::People;
 
 use crate::engine::{Engine, EngineError, Waiting};
+use crate::mcp::endpoint::Fence;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
@@ -41,18 +42,15 @@ fn shown(waiting: &Waiting) -> Shown {
 struct Page {
     engine: Arc<Engine>,
     people: People,
-    /// Where it is listened: the hosts that a request may name.
-    hosts: Vec<String>,
+    fence: Fence,
     /// People who approved a plan that takes more of them, with what each picked.
     agreed: Mutex<BTreeMap<Shown, BTreeMap<String, Picked>>>,
 }
 
 /// The page for an engine, as listened on at `address`; `hosts` are further names that lead there.
 pub fn router(engine: Arc<Engine>, people: People, address: SocketAddr, hosts: &[String]) -> Router {
-    let port = address.port();
-    let local = [format!("{address}"), format!("localhost:{port}")];
-    let hosts = local.into_iter().chain(hosts.iter().cloned()).collect();
-    let page = Arc::new(Page { engine, people, hosts, agreed: Mutex::default() });
+    let fence = Fence::new(address, hosts);
+    let page = Arc::new(Page { engine, people, fence, agreed: Mutex::default() });
     Router::new()
         .route("/", get(list))
         .route("/enter", get(door).post(enter))
@@ -66,12 +64,7 @@ pub fn router(engine: Arc<Engine>, people: People, address: SocketAddr, hosts: &
 
 /// What holds for every request and every answer.
 async fn careful(State(page): State<Arc<Page>>, request: Request, next: Next) -> Response {
-    let headers = request.headers();
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default().to_owned());
-    let known = page.hosts.iter().any(|known| known == host);
-    let own = origin.is_none_or(|origin| origin.split_once("://").is_some_and(|(_, from)| from == host));
-    let mut response = match known && own {
+    let mut response = match page.fence.lets(request.headers()) {
         true => next.run(request).await,
         false => (StatusCode::FORBIDDEN, "this page answers to its own address alone\n").into_response(),
     };

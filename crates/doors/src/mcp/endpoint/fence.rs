@@ -1,7 +1,7 @@
 //! What holds for every request at an address for agents.
 
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use std::net::SocketAddr;
@@ -21,8 +21,17 @@ impl Fence {
         Self { hosts: local.into_iter().chain(hosts.iter().cloned()).collect() }
     }
 
-    /// Whether a request for `host`, from a page of `origin` if from any, is let through.
-    pub fn lets(&self, host: &str, origin: Option<&str>) -> bool {
+    /// Whether a request is let through: for a host of these, and from a page of the same origin, if from any. Two header
+    /// fields of one name may be read differently by two programs, and are none.
+    pub fn lets(&self, headers: &HeaderMap) -> bool {
+        let only = |name: HeaderName| {
+            let mut values = headers.get_all(name).iter();
+            let first = values.next().map(|value| value.to_str().unwrap_or_default());
+            values.next().is_none().then_some(first)
+        };
+        let (Some(Some(host)), Some(origin)) = (only(header::HOST), only(header::ORIGIN)) else {
+            return false;
+        };
         let known = self.hosts.iter().any(|known| known == host);
         let own = origin.is_none_or(|origin| origin.split_once("://").is_some_and(|(_, from)| from == host));
         known && own
@@ -31,10 +40,7 @@ impl Fence {
 
 /// Refuses what comes from elsewhere.
 pub(crate) async fn guarded(State(fence): State<Arc<Fence>>, request: Request, next: Next) -> Response {
-    let headers = request.headers();
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
-    match fence.lets(host, origin) {
+    match fence.lets(request.headers()) {
         true => next.run(request).await,
         false => (StatusCode::FORBIDDEN, "this address answers to its own name alone\n").into_response(),
     }

@@ -70,6 +70,18 @@ async fn strangers_pages_and_other_tasks_are_kept_out() {
         ("POST /mcp/nobody", mine.clone(), list.as_str(), 404),
         ("POST /mcp/here", format!("{mine}Origin: http://evil.example\r\n"), list.as_str(), 403),
         ("POST /mcp/here", format!("{mine}Host: evil.example\r\n"), list.as_str(), 403),
+        (
+            "POST /mcp/here",
+            format!("{mine}Host: {0}\r\nHost: evil.example\r\n", world.address),
+            list.as_str(),
+            403,
+        ),
+        (
+            "POST /mcp/here",
+            format!("{mine}Origin: http://{0}\r\nOrigin: null\r\n", world.address),
+            list.as_str(),
+            403,
+        ),
         ("POST /mcp/here", mine.replace("application/json\r\n", "text/plain\r\n"), list.as_str(), 415),
         ("POST /mcp/here", mine.clone(), "{", 400),
         ("POST /mcp/here", mine.clone(), "7", 400),
