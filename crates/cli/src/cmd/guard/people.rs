@@ -212,7 +212,7 @@ impl Log {
             let event = serde_json::to_value(&record.event).unwrap_or_default();
             let name = at(&event, "event").as_str().unwrap_or_default().to_owned();
             let call = event.pointer("/call/summary").and_then(Value::as_str).map(str::to_owned);
-            let why = ["reason", "rule", "text", "outcome", "by"]
+            let why = ["reason", "rule", "text", "outcome", "verdict", "by"]
                 .iter()
                 .find_map(|key| event.get(*key)?.as_str().map(str::to_owned));
             let line = [call, why].into_iter().flatten().collect::<Vec<_>>().join(": ");
