@@ -55,6 +55,7 @@ impl Wire {
             let mut line = String::new();
             self.server.0.read_line(&mut line).await.unwrap();
             let message: Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(message.to_string(), line.trim_end(), "no member twice, whoever reads it");
             if message["method"] != "tools/list" || message["id"] == 1 {
                 return message;
             }
@@ -85,8 +86,11 @@ async fn what_is_allowed_passes_as_it_is_and_what_is_not_never_arrives() {
     let refused = wire.at_client().await;
     assert_eq!((&refused["id"], &refused["result"]["isError"]), (&json!(2), &json!(true)));
     assert!(refused["result"]["content"][0]["text"].as_str().unwrap().contains("waits for a person"));
-    wire.say(r#"{"jsonrpc":"2.0","id":3,"method":"ping"}"#).await;
+    wire.say(r#"{"jsonrpc":"2.0","id":3,"method":"ping","method":"ping"}"#).await;
     assert_eq!(wire.at_server().await["method"], "ping", "the call before it was not passed on");
+    let twice = r#"{"jsonrpc":"2.0","id":4,"method":"tools/call","params":{"name":"delete_email","name":"get_received_emails","arguments":{}}}"#;
+    wire.say(twice).await;
+    assert_eq!(wire.at_server().await["params"]["name"], "get_received_emails", "the one that was decided");
     assert_eq!(wire.engine.waiting()[0].plan.calls().len(), 1);
 }
 
@@ -99,6 +103,7 @@ async fn malformed_messages_are_answered_and_not_passed_on() {
         ("7", -32600),
         (r#"{"jsonrpc":"2.0","id":{"a":1},"method":"ping"}"#, -32600),
         (r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#, -32600),
+        (r#"{"jsonrpc":"2.0","id":1,"method":["tools/call"],"params":{"name":"a"}}"#, -32600),
         (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{}}"#, -32602),
         (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":[1]}}"#, -32602),
         (

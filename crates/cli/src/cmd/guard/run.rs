@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use tokio::io::BufReader;
@@ -23,7 +23,7 @@ use trustmill_doors::mcp::endpoint::{self, Endpoint, Fence};
 use trustmill_doors::mcp::{caretaker, upstream};
 use trustmill_doors::models;
 use trustmill_doors::page::People;
-use trustmill_doors::socket::{Remote, Request, paths};
+use trustmill_doors::socket::{Remote, Request, Side, paths};
 use trustmill_doors::standard;
 use trustmill_doors::stdio::Proxy;
 use trustmill_guard::value::visible;
@@ -64,6 +64,9 @@ pub(super) struct Up {
     /// Pass agents' requests on to the models of the mill's [models] there as well, with keys that agents do not have
     #[arg(long, requires = "agents")]
     models: bool,
+    /// Folder for one more door.sock, for agents of other users: their --state; whoever can write to the socket can use it
+    #[arg(long, value_name = "DIR")]
+    door: Option<PathBuf>,
 }
 
 /// Agents cannot be listened to.
@@ -167,6 +170,9 @@ impl Up {
     pub(super) async fn run(self, global: &Global, state: &Path) -> Result<Exit, Failure> {
         let engine = Arc::new(setup::engine(state, &[])?);
         setup::share(&engine, state, &[]);
+        if let Some(folder) = &self.door {
+            setup::answer_at(&engine, paths(folder).1, Side::Door);
+        }
         let page = match self.listen {
             Some(address) => {
                 let bound = self.show_page(&engine, address).await?;

@@ -17,7 +17,7 @@ use trustmill_doors::engine::Engine;
 use trustmill_doors::log::LogError;
 use trustmill_doors::mcp::upstream::Server;
 use trustmill_doors::questions::Questions;
-use trustmill_doors::socket::{Remote, Request, answer, paths};
+use trustmill_doors::socket::{Remote, Request, Side, answer, paths, serve};
 use trustmill_guard::catalogue::{Catalogue, CatalogueError, SHIPPED};
 use trustmill_guard::decide::{Rulebook, Settings};
 use trustmill_policy::{Mode, PolicyProblems, Source};
@@ -309,14 +309,17 @@ impl Point {
 /// Answers at both sockets, and follows the operator's files, for as long as the runtime lives.
 pub(super) fn share(engine: &Arc<Engine>, state: &Path, more: &[(String, String)]) {
     follow(engine, state, more);
-    use trustmill_doors::socket::{Side, serve};
     let (people, door) = paths(state);
-    for (path, side) in [(people, Side::People), (door, Side::Door)] {
-        let engine = Arc::clone(engine);
-        tokio::spawn(async move {
-            if let Err(error) = serve(engine, &path, side).await {
-                tracing::warn!("nobody can ask the guard at {}: {error}", path.display());
-            }
-        });
-    }
+    answer_at(engine, people, Side::People);
+    answer_at(engine, door, Side::Door);
+}
+
+/// Answers at a socket, for as long as the runtime lives.
+pub(super) fn answer_at(engine: &Arc<Engine>, path: PathBuf, side: Side) {
+    let engine = Arc::clone(engine);
+    tokio::spawn(async move {
+        if let Err(error) = serve(engine, &path, side).await {
+            tracing::warn!("nobody can ask the guard at {}: {error}", path.display());
+        }
+    });
 }

@@ -1,7 +1,7 @@
 //! The command that agents ask before each tool call, as their frameworks start it: one event in, one answer out, and a denial
 //! whatever goes wrong.
 
-use super::{SUGGEST, World};
+use super::{SUGGEST, World, hooked};
 use serde_json::{Value, json};
 
 /// What the hook answers to an event; it never fails in a way that an agent could take for consent.
@@ -54,4 +54,27 @@ fn every_framework_is_told_what_it_may_do_in_its_own_shape() {
     let read = event("openclaw", "mcp__mail__get_received_emails", &json!({}));
     assert!(allows("openclaw", &asked(&world, "openclaw", "inbox", &read)), "reading goes on");
     assert!(world.people(&["log"]).contains("the chain holds"));
+}
+
+#[test]
+fn agents_of_other_users_have_a_door_in_a_folder_of_theirs_and_decide_nothing_there() {
+    let world = World::new(&json!({}));
+    let theirs = world.mill.path().join("theirs");
+    std::fs::create_dir(&theirs).unwrap();
+    let door = theirs.display().to_string();
+    let mut up = world.command(&["up", "--door", &door]);
+    let _guard = super::Running(up.stderr(std::process::Stdio::null()).spawn().unwrap());
+    while !(theirs.join("door.sock").exists() && world.state().join("people.sock").exists()) {
+        std::thread::yield_now();
+    }
+    world.people(&["open", "--task", "what is in my mail?", "--session", "s"]);
+    let read = event("claude-code", "mcp__mail__get_received_emails", &json!({}));
+    let at_door = |args: &[&str]| {
+        let mut command = world.mill.command();
+        command.args(["guard", "--state", &door]).args(args);
+        command
+    };
+    assert!(allows("claude-code", &hooked(at_door(&["hook", "--session", "s"]), &read)));
+    at_door(&["stop", "--by", "agent"]).output().unwrap();
+    assert!(!world.people(&["log"]).contains("stopped"), "what only people may do reaches no guard");
 }

@@ -38,6 +38,16 @@ impl Drop for Running {
     }
 }
 
+/// What the command of a hook answers to an event.
+fn hooked(mut command: Command, event: &str) -> Value {
+    use std::io::Write as _;
+    command.env_remove("TRUSTMILL_GUARD_SESSION").stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(event.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
 struct World {
     mill: Mill,
     file: PathBuf,
@@ -97,13 +107,7 @@ impl World {
 
     /// What a hook answers to an event.
     fn hook(&self, args: &[&str], event: &str) -> Value {
-        use std::io::Write as _;
-        let mut command = self.command(args);
-        command.env_remove("TRUSTMILL_GUARD_SESSION").stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(event.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        serde_json::from_slice(&output.stdout).unwrap()
+        hooked(self.command(args), event)
     }
 
     fn waiting(&self) -> Value {
