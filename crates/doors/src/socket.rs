@@ -169,6 +169,7 @@ fn waiting(engine: &Engine) -> Value {
         json!({
             "session": waiting.session, "agent": waiting.agent, "owner": waiting.owner, "effect": waiting.effect,
             "plan": waiting.plan.digest(), "approvers": waiting.plan.approvers(), "calls": waiting.plan.calls(),
+            "texts": waiting.plan.calls().iter().map(|call| &call.texts).collect::<Vec<_>>(),
         })
     });
     plans.collect()

@@ -183,6 +183,21 @@ impl Call {
         Some((name, self.arguments.get(name)?.as_str()?))
     }
 
+    /// The texts that it sends or stores, as people are shown them.
+    pub fn texts(&self, tool: &Tool) -> BTreeMap<String, String> {
+        let written =
+            tool.arguments.iter().filter(|(_, one)| one.role == Role::Content && one.kind != Kind::Path);
+        let text = |(name, _): (&String, &Argument)| {
+            let text = match self.arguments.get(name)? {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            let more = text.chars().nth(LONGEST_SHOWN).map_or("", |_| " …");
+            Some((name.clone(), text.chars().take(LONGEST_SHOWN).chain(more.chars()).collect()))
+        };
+        written.filter_map(text).take(4).collect()
+    }
+
     /// What it writes: files, records, places. What only passes through it, or is read, is none.
     pub fn writes(&self, tool: &Tool) -> Vec<Artefact> {
         if !matches!(tool.effect, Effect::Write | Effect::Send | Effect::Publish | Effect::Egress) {
@@ -306,6 +321,9 @@ impl Call {
 /// The longest text that may name something that was written, in bytes.
 const LONGEST_NAME: usize = 4096;
 
+/// The longest text that people are shown, in characters.
+const LONGEST_SHOWN: usize = 2000;
+
 /// The most that one call writes.
 const MOST_WRITTEN: usize = 1000;
 
@@ -385,14 +403,8 @@ fn leaves(value: &Value, keys: bool, each: &mut impl FnMut(String)) {
 /// What a person is told that a call does.
 pub fn summary(call: &Call, tool: &Tool) -> String {
     // A letter of another script can look like one that a person knows.
-    let name = call.name().chars().fold(String::new(), |mut name, c| {
-        if c.is_ascii() {
-            name.push(c)
-        } else {
-            name.extend(c.escape_unicode())
-        }
-        name
-    });
+    let known = |c: char| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() };
+    let name: String = call.name().chars().map(known).collect();
     let mut text = format!("{} {name}", tool.effect.as_str());
     if tool.effect == Effect::Read {
         return text;

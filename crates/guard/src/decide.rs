@@ -120,6 +120,7 @@ pub fn decide(state: &State, session: &str, rules: &Rulebook, call: &Call, clock
                 approvers,
                 unseen: call.seen.is_some().then(|| call.digest_unseen()),
                 cut: Cut::of(call, tool),
+                texts: call.texts(tool),
             };
             Event::Asked { session, call: planned, rule, basis }
         }

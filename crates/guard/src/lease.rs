@@ -73,6 +73,10 @@ pub struct PlannedCall {
     /// What of it can be less.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut: Option<Cut>,
+    /// The texts that the agent wrote, by argument, for whoever decides. They are in no record: a guard that was started again
+    /// does not have them.
+    #[serde(skip)]
+    pub texts: BTreeMap<String, String>,
 }
 
 /// Calls of one session with one effect: what one answer decides.
@@ -89,6 +93,9 @@ pub struct Plan {
 /// The most calls that one plan holds.
 pub const MOST_CALLS: usize = 10_000;
 
+/// Calls of a plan whose texts are kept: nobody reads more.
+const MOST_WITH_TEXTS: usize = 50;
+
 impl Plan {
     /// One that begins with a record.
     pub fn since(number: u64) -> Self {
@@ -101,7 +108,10 @@ impl Plan {
     }
 
     /// Adds a call, once.
-    pub fn add(&mut self, call: PlannedCall) {
+    pub fn add(&mut self, mut call: PlannedCall) {
+        if self.calls.len() >= MOST_WITH_TEXTS {
+            call.texts.clear();
+        }
         if self.calls.len() < MOST_CALLS && self.known.insert(call.digest) {
             let before = self.digest.map(|digest| digest.to_string()).unwrap_or_default();
             let shown = format!("{before}\n{}\n{}\n{}\n", call.digest, call.tool, call.summary);

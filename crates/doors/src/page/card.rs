@@ -11,6 +11,14 @@ use trustmill_guard::value::visible;
 /// Calls that are shown at once; more are behind a line that opens.
 const AT_ONCE: usize = 12;
 
+/// Characters of a text that are shown at once.
+const SHORT: usize = 120;
+
+/// A text for people, with its lines.
+fn lines_of(text: &str) -> String {
+    text.lines().map(visible).collect::<Vec<_>>().join("\n")
+}
+
 /// How long a lease may last, in seconds.
 const TIMES: [(u64, &str); 5] =
     [(600, "10 minutes"), (3600, "1 hour"), (8 * 3600, "8 hours"), (86_400, "1 day"), (7 * 86_400, "7 days")];
@@ -80,6 +88,13 @@ fn line(call: &PlannedCall, why: bool) -> Markup {
             label {
                 input type="checkbox" name="call" value=(call.digest) checked;
                 span { (visible(summary.trim_start())) }
+            }
+            @for (name, text) in &call.texts {
+                @let text = lines_of(text);
+                div.part {
+                    @if text.chars().count() <= SHORT { (visible(name)) ": " (text) }
+                    @else { details { summary { (visible(name)) ": " (text.chars().take(SHORT).collect::<String>()) " …" } pre { (text) } } }
+                }
             }
             @for (place, (name, whole)) in call.cut.iter().flat_map(|cut| &cut.parts).enumerate() {
                 (part(call, place, name, whole))

@@ -14,7 +14,7 @@ struct Site {
     engine: Arc<Engine>,
     address: SocketAddr,
     keys: Vec<String>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// An answer: its status, its headers, its body.
@@ -35,7 +35,7 @@ impl Site {
         let address = listener.local_addr().unwrap();
         let page = router(Arc::clone(&engine), people, address, &[]);
         tokio::spawn(async move { axum::serve(listener, page).await });
-        Self { engine, address, keys, _folder: folder }
+        Self { engine, address, keys, folder }
     }
 
     async fn ask(&self, line: &str, headers: &str, body: &str) -> Got {
@@ -184,6 +184,9 @@ async fn a_person_grants_less_than_was_asked_and_the_agent_hears_what() {
     let page = site.ask("GET /", &cookie, "").await.body;
     assert_eq!(page.matches("<section").count(), 2, "what is alike is one card: {page}");
     let card = page.split("<section").find(|card| card.contains("a@x.example")).unwrap();
+    assert!(card.contains("subject: Lunch") && card.contains("body: at noon"), "what would be sent: {card}");
+    let record = std::fs::read_to_string(site.folder.path().join("record.jsonl")).unwrap();
+    assert!(!record.contains("at noon"), "and is in no record");
     let (form, plan, ticked) = (hidden(card, "form"), hidden(card, "plan"), hidden(card, "call"));
     let items: Vec<&str> =
         card.split("name=\"item\" value=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();

@@ -24,6 +24,9 @@ use trustmill_guard::value::visible;
 /// Calls of a card that are shown unless it is looked at; the rest is counted.
 const SHOWN: usize = 12;
 
+/// Characters of a text that are shown unless the card is looked at.
+const SHOWN_OF_A_TEXT: usize = 160;
+
 /// What waits.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Card {
@@ -34,6 +37,8 @@ pub(super) struct Card {
     pub(super) plan: Sha256,
     approvers: u32,
     calls: Vec<PlannedCall>,
+    /// What the agent wrote in each, by argument.
+    texts: Vec<BTreeMap<String, String>>,
 }
 
 /// What waits now.
@@ -71,6 +76,15 @@ impl Card {
             say!("  {:>3}  {}", number + 1, visible(&call.summary));
             for (name, part) in call.cut.iter().flat_map(|cut| &cut.parts) {
                 say!("       less of {}: {}", visible(name), visible(&part.to_string()));
+            }
+            for (name, text) in self.texts.get(number).into_iter().flatten() {
+                let most = if whole { usize::MAX } else { SHOWN_OF_A_TEXT };
+                let more = if text.chars().count() > most { " …" } else { "" };
+                say!(
+                    "       {}: {}{more}",
+                    visible(name),
+                    visible(&text.chars().take(most).collect::<String>())
+                );
             }
             if why != call.why {
                 say!("       {}", visible(&call.why));
