@@ -1,7 +1,7 @@
 //! Which catalogues describe the tools that a server lists, and a draft for the tools that none describes.
 //!
 //! A server's own list decides nothing: what comes out of it is for the operator, who looks at it and names it. A tool fits
-//! where a catalogue knows its name and, unless it only reads, every argument.
+//! where a catalogue knows its name and, unless it only reads, half of its arguments.
 
 use crate::catalogue::{Catalogue, Role, SHIPPED, Tool};
 use crate::effect::Effect;
@@ -25,6 +25,8 @@ pub struct Listed {
 pub struct Fit {
     /// Shipped catalogues and how many tools each describes; later ones replace what earlier ones say.
     pub catalogues: Vec<(&'static str, usize)>,
+    /// Arguments that none of them knows, of tools that they describe.
+    pub unknown: BTreeMap<String, Vec<String>>,
     /// Tools that none describes.
     pub rest: Vec<Listed>,
 }
@@ -47,8 +49,14 @@ impl Listed {
         result.get("tools").and_then(Value::as_array).into_iter().flatten().filter_map(listed).collect()
     }
 
+    /// Its arguments that matter and that a catalogue does not know.
+    fn unknown(&self, tool: &Tool) -> Vec<String> {
+        let unknown = self.arguments.keys().filter(|name| !tool.arguments.contains_key(*name));
+        unknown.filter(|_| tool.effect != Effect::Read).cloned().collect()
+    }
+
     fn fits(&self, tool: &Tool) -> bool {
-        tool.effect == Effect::Read || self.arguments.keys().all(|name| tool.arguments.contains_key(name))
+        2 * self.unknown(tool).len() <= self.arguments.len()
     }
 }
 
@@ -56,7 +64,7 @@ impl Listed {
 pub fn fit(tools: &[Listed]) -> Fit {
     let shipped: Vec<(&str, Catalogue)> =
         SHIPPED.iter().filter_map(|(name, _)| Some((*name, Catalogue::shipped(name)?.ok()?))).collect();
-    let (mut rest, mut catalogues) = (tools.to_vec(), Vec::new());
+    let (mut rest, mut catalogues, mut unknown) = (tools.to_vec(), Vec::new(), BTreeMap::new());
     loop {
         let fits = |catalogue: &Catalogue, listed: &Listed| {
             catalogue.tools.get(&listed.name).is_some_and(|tool| listed.fits(tool))
@@ -66,9 +74,12 @@ pub fn fit(tools: &[Listed]) -> Fit {
         let best = shipped.iter().rev().max_by_key(|(_, catalogue)| count(catalogue));
         let Some((name, catalogue)) = best.filter(|(_, catalogue)| count(catalogue) > 0) else { break };
         catalogues.insert(0, (*name, count(catalogue)));
-        rest.retain(|listed| !fits(catalogue, listed));
+        for listed in rest.extract_if(.., |listed| fits(catalogue, listed)) {
+            let more = listed.unknown(catalogue.tool(&listed.name));
+            unknown.extend((!more.is_empty()).then_some((listed.name, more)));
+        }
     }
-    Fit { catalogues, rest }
+    Fit { catalogues, unknown, rest }
 }
 
 /// A catalogue for tools that none describes, guessed by their names, for somebody to look at line by line.
@@ -142,6 +153,10 @@ fn argument(effect: Effect, name: &str, of: &str) -> Option<(Role, Option<Kind>)
     if effect == Effect::Read {
         return Some((Role::Query, None));
     }
+    if parts.last().is_some_and(|last| ["id", "ids"].contains(&last.as_str())) {
+        let of = parts.first().filter(|_| parts.len() > 1);
+        return Some((Role::Item, of.map(|of| Kind::Id(of.clone()))));
+    }
     if is(&["email", "emails", "recipient", "recipients", "to", "cc", "bcc", "attendees", "participants"]) {
         let role = match effect {
             Effect::Access => Role::Grantee,
@@ -168,10 +183,6 @@ fn argument(effect: Effect, name: &str, of: &str) -> Option<(Role, Option<Kind>)
     }
     if is(&["path", "paths", "filename"]) {
         return Some((Role::Item, Some(Kind::Path)));
-    }
-    if is(&["id", "ids"]) {
-        let of = parts.iter().find(|part| !["id", "ids"].contains(&part.as_str()));
-        return Some((Role::Item, of.map(|of| Kind::Id(of.clone()))));
     }
     if is(&["channel", "folder", "room", "chat", "repo", "owner", "branch", "project"]) {
         return Some((Role::Target, None));
@@ -215,10 +226,15 @@ mod tests {
     }
 
     #[test]
-    fn a_known_name_with_an_argument_that_nobody_knows_is_not_described() {
-        let tools = listed(&[("send_email", &["recipients", "forward_all_to"]), ("list_files", &["since"])]);
+    fn an_argument_that_nobody_knows_is_told_and_a_tool_of_which_little_is_known_is_another() {
+        let tools = listed(&[
+            ("send_email", &["recipients", "forward_all_to"]),
+            ("list_files", &["since"]),
+            ("delete_file", &["everything", "at", "once"]),
+        ]);
         let fit = fit(&tools);
-        assert_eq!((fit.catalogues, fit.rest), (vec![("files", 1)], tools[..1].to_vec()));
+        assert_eq!((fit.catalogues, fit.rest), (vec![("mail", 1), ("files", 1)], tools[2..].to_vec()));
+        assert_eq!(fit.unknown, BTreeMap::from([("send_email".into(), vec!["forward_all_to".into()])]));
     }
 
     #[test]
@@ -227,7 +243,7 @@ mod tests {
             ("addMember", &["user", "public"]),
             ("transfer_funds", &["to", "amount", "currency"]),
             ("post_reply", &["threadId", "title", "text"]),
-            ("deleteThing", &["id"]),
+            ("deleteThing", &["email_id"]),
             ("frobnicate", &["what"]),
             ("find_orders", &["since"]),
         ]);
@@ -242,6 +258,7 @@ mod tests {
         assert_eq!(role("addMember", "user"), Some(Role::Grantee));
         assert_eq!((role("addMember", "public"), role("frobnicate", "what")), (None, None), "{text}");
         assert_eq!(role("transfer_funds", "to"), Some(Role::Payee));
+        assert_eq!(role("deleteThing", "email_id"), Some(Role::Item), "an id of a mail is no address");
         assert_eq!(catalogue.tool("post_reply").arguments["threadId"].kind, Kind::Id("thread".into()));
     }
 

@@ -78,7 +78,9 @@ impl ShowCatalogue {
         let names: Vec<&str> = found.catalogues.iter().map(|(name, _)| *name).collect();
         let rest: Vec<&str> = found.rest.iter().map(|tool| tool.name.as_str()).collect();
         if json {
-            to_json(&json!({ "tools": tools.len(), "catalogues": names, "undescribed": rest }));
+            to_json(
+                &json!({ "tools": tools.len(), "catalogues": names, "unknown": found.unknown, "undescribed": rest }),
+            );
             return Ok(Exit::Success);
         }
         if self.draft {
@@ -91,6 +93,12 @@ impl ShowCatalogue {
         if !names.is_empty() {
             let options: Vec<String> = names.iter().map(|name| format!("--catalogue {name}")).collect();
             say!("say so with {}, or in guard.toml: [servers] NAME = {}", options.join(" "), json!(names));
+        }
+        for (tool, arguments) in &found.unknown {
+            let arguments = visible(&arguments.join(", "));
+            say!(
+                "{tool} takes {arguments}, which they do not know: a value there must be in the user's words"
+            );
         }
         if !rest.is_empty() {
             say!(

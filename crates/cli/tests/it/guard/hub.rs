@@ -67,3 +67,21 @@ fn a_key_opens_one_session_and_a_tool_that_changed_waits_for_whoever_looks() {
     assert_eq!(agent(&up, &key)[0]["status"], 401);
     assert_eq!(agent(&up, &other)[1]["text"], "buy milk");
 }
+
+#[test]
+fn a_server_of_any_name_is_told_which_catalogues_fit_it_and_gets_a_draft_for_the_rest() {
+    let world = World::mailbox();
+    let asked = |options: &[&str]| {
+        let server = world.server("mail_server.py");
+        let server = server.iter().map(String::as_str);
+        let args: Vec<&str> =
+            ["catalogue"].into_iter().chain(options.iter().copied()).chain(["--"]).chain(server).collect();
+        world.people(&args)
+    };
+    let fit: Value = serde_json::from_str(&asked(&["--json"])).unwrap();
+    let expected = json!({ "tools": 4, "catalogues": ["mail"], "unknown": { "delete_email": ["confirm"] }, "undescribed": ["purge_trash"] });
+    assert_eq!(fit, expected);
+    assert!(asked(&[]).contains("--catalogue mail"));
+    let draft = world.mill.file("ours.toml", &asked(&["--draft"]));
+    assert!(world.people(&["catalogue", &draft.display().to_string()]).contains("purge_trash"));
+}
