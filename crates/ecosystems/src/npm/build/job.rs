@@ -27,7 +27,7 @@ pub(super) const INSTALL_SCRIPTS: &str = "install-scripts.json";
 
 /// Set before a recipe's own variables, which may replace them: no time zone, no locale and no configuration of
 /// the machine reaches a build, and npm neither asks nor tells anybody anything.
-const FIXED_ENV: [(&str, &str); 25] = [
+const FIXED_ENV: [(&str, &str); 29] = [
     ("TZ", "UTC"),
     ("LANG", "C.UTF-8"),
     ("LC_ALL", "C.UTF-8"),
@@ -44,6 +44,11 @@ const FIXED_ENV: [(&str, &str); 25] = [
     ("npm_config_audit", "false"),
     ("npm_config_fund", "false"),
     ("npm_config_manage_package_manager_versions", "false"),
+    // The registry is near, and everything else out of reach: waiting 70 seconds, as npm would, brings nothing.
+    ("npm_config_fetch_retries", "4"),
+    ("npm_config_fetch_retry_factor", "2"),
+    ("npm_config_fetch_retry_mintimeout", "500"),
+    ("npm_config_fetch_retry_maxtimeout", "8000"),
     ("npm_config_script_shell", SCRIPT_SHELL),
     // Addons are compiled against the headers that come with Node: there is no network to get others.
     ("npm_config_nodedir", "/tools/node"),

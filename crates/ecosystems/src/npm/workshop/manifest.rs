@@ -126,7 +126,7 @@ pub(super) fn is_for_development(tree: &Contents, name: &str) -> bool {
 /// The `package.json` from which the dependencies of tests are resolved, without those that are not to be had.
 pub(super) fn for_tests(tree: &Contents, wanted: Wanted, without: &BTreeSet<String>) -> Option<Bytes> {
     let mut manifest = read(tree)?;
-    let scripts: String = manifest.get("scripts").map(Value::to_string).unwrap_or_default();
+    let scripts = commands_of_tests(manifest.get("scripts"));
     for field in ["scripts", "bin", "workspaces", "engines", "os", "cpu", "packageManager"] {
         manifest.remove(field);
     }
@@ -153,6 +153,29 @@ pub(super) fn for_tests(tree: &Contents, wanted: Wanted, without: &BTreeSet<Stri
         });
     }
     serde_json::to_vec(&Value::Object(manifest)).ok().map(Bytes::from)
+}
+
+/// The command of the tests, and every other that it runs; of a package without one, all of them.
+fn commands_of_tests(scripts: Option<&Value>) -> String {
+    let Some(Value::Object(all)) = scripts else { return String::new() };
+    let command = |name: &str| all.get(name).and_then(Value::as_str);
+    let (mut names, mut texts) = (vec!["test"], Vec::new());
+    let mut at = 0;
+    while let Some(text) = names.get(at).and_then(|name| command(name)) {
+        at += 1;
+        texts.push(text);
+        // `npm run --silent NAME`, `yarn NAME`: whatever word of it names another.
+        let words = text.split(|c: char| c.is_whitespace() || "&|;\"'".contains(c));
+        for word in words.filter(|word| all.contains_key(*word)) {
+            if !names.contains(&word) {
+                names.push(word);
+            }
+        }
+    }
+    match texts.is_empty() {
+        true => Value::Object(all.clone()).to_string(),
+        false => texts.join("\n"),
+    }
 }
 
 /// The range in `engines.node`.
@@ -216,6 +239,21 @@ mod tests {
         // What it needs when it runs is never left out.
         assert_eq!(names(Wanted::Named, &["should", "a"]), ["mocha"]);
         assert!(is_for_development(&tree(&files), "should") && !is_for_development(&tree(&files), "a"));
+    }
+
+    #[test]
+    fn only_commands_that_the_tests_run_name_tools() {
+        let scripts = serde_json::json!({
+            "test": "npm run --silent coverage && npm run unit", "coverage": "covert test", "unit": "node unit",
+            "readme": "evalmd README.md", "pretest": "npm run readme",
+        });
+        assert_eq!(
+            commands_of_tests(Some(&scripts)),
+            "npm run --silent coverage && npm run unit\ncovert test\nnode unit"
+        );
+        let other = serde_json::json!({ "check": "tape x" });
+        assert!(commands_of_tests(Some(&other)).contains("tape x"));
+        assert_eq!(commands_of_tests(None), "");
     }
 
     #[test]
