@@ -22,12 +22,17 @@ pub(super) fn check(
     workshop: &dyn Workshop,
 ) -> Checked {
     let done = |outcome, detail: String| Checked { check: Check::Complete, outcome, detail };
+    let is_author = matches!(candidate.proposer, Proposer::Model { .. } | Proposer::Person { .. });
     let known: Vec<&Material> = task.material.iter().filter(|material| material.whole).collect();
     if known.is_empty() {
         let all = task.material.iter().map(|material| look(task, material, patched, workshop));
         if all.into_iter().any(|found| found.is_whole()) {
             let detail = "all code that changed between the two releases is there".to_owned();
             return done(CheckOutcome::Held, detail);
+        }
+        // What is not known to be all of the fix can still be known to be at the wrong place, also where no test looks.
+        if let Some(elsewhere) = is_author.then(|| misplaced(task, candidate, patched)).flatten() {
+            return done(CheckOutcome::Broken, elsewhere);
         }
         let detail =
             "no commit of the fix can be read: what of the release's changes belongs to it is not known";
@@ -38,7 +43,6 @@ pub(super) fn check(
     let Some(best) = all.min_by_key(|found| (found.missing.len(), found.absent.len())) else {
         return done(CheckOutcome::Untried, "nothing is known of the fix".to_owned());
     };
-    let is_author = matches!(candidate.proposer, Proposer::Model { .. } | Proposer::Person { .. });
     let own_words = is_author && says_it_anew(task, candidate);
     match (best.missing.first(), best.absent.first()) {
         (None, None) => {
@@ -81,6 +85,22 @@ fn says_it_anew(task: &Task, candidate: &Candidate) -> bool {
         }
     }
     brought > 0 && new * 2 >= brought
+}
+
+/// The first line of upstream's that a change brings to another place than upstream has it.
+fn misplaced(task: &Task, candidate: &Candidate, patched: &Contents) -> Option<String> {
+    let mut found = Found::default();
+    for path in candidate.fix.edits.keys() {
+        let (Some(old), Some(new)) = (task.tree.text(path), patched.text(path)) else { continue };
+        for material in &task.material {
+            let (Some(before), Some(after)) = (material.before.text(path), material.after.text(path)) else {
+                continue;
+            };
+            let [before, after, old, new] = [before, after, old, new].map(|text| Scopes::of(path, text));
+            placed(path, [&before, &after, &old, &new], Which::Brought, &mut found);
+        }
+    }
+    found.missing.into_iter().next()
 }
 
 /// What of a fix is there.
@@ -212,6 +232,10 @@ impl<'a> Scopes<'a> {
         self.counts.get(scope).and_then(|lines| lines.get(line)).copied().unwrap_or(0)
     }
 
+    fn everywhere(&self, line: &str) -> i64 {
+        self.counts.values().filter_map(|lines| lines.get(line)).sum()
+    }
+
     fn has(&self, scope: &str) -> bool {
         scope.is_empty() || self.counts.contains_key(scope)
     }
@@ -283,18 +307,34 @@ fn file(path: &str, [before, after, old, new]: [&str; 4], found: &mut Found) {
             }
         }
     }
-    placed(path, [&before, &after, &old, &new], found);
+    placed(path, [&before, &after, &old, &new], Which::All, found);
+}
+
+/// Which of the lines that a fix brings are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    /// Every one.
+    All,
+    /// Those that the change brings, too.
+    Brought,
 }
 
 /// Every run of lines that the fix brings to a function stands beside a line beside which it stood upstream, where the
 /// release has that line.
-fn placed(path: &str, [before, after, old, new]: [&Scopes<'_>; 4], found: &mut Found) {
+fn placed(path: &str, [before, after, old, new]: [&Scopes<'_>; 4], which: Which, found: &mut Found) {
     for hunk in hunks(&before.lines.text, &after.lines.text) {
         let counting: Vec<usize> =
             hunk.after.clone().filter(|number| after.line(*number).is_some()).collect();
         let (Some(first), Some(last)) = (counting.first(), counting.last()) else { continue };
         let scope = after.scope(*first);
         if !before.has(&scope) || !old.has(&scope) || after.scope(*last) != scope {
+            continue;
+        }
+        let comes = |number: usize| {
+            let line = after.line(number).unwrap_or_default();
+            new.everywhere(line) > old.everywhere(line)
+        };
+        if which == Which::Brought && !comes(*first) && !comes(*last) {
             continue;
         }
         let (above, below) = (after.near(*first, false), after.near(*last, true));
@@ -309,5 +349,42 @@ fn placed(path: &str, [before, after, old, new]: [&Scopes<'_>; 4], found: &mut F
             let place = if scope.is_empty() { path.to_owned() } else { format!("{scope} in {path}") };
             found.missing.push(format!("a line of the fix stands at another place in {place}: {line}"));
         }
+    }
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    const BEFORE: &str = "exports.f = f;\nfunction f(a) {\n  run(a);\n  end(a);\n}\n";
+    const CHECK: &str = "  if (a.length > MAX)\n    return null;\n";
+
+    fn places(path: &str, after: &str, new: &str) -> Vec<String> {
+        let texts = [BEFORE, after, BEFORE, new].map(|text| Scopes::of(path, text));
+        let mut found = Found::default();
+        placed(path, texts.each_ref(), Which::Brought, &mut found);
+        found.missing
+    }
+
+    #[test]
+    fn a_line_of_the_fix_at_another_place_is_found_and_one_that_does_not_come_is_not_missed() {
+        let with = |before: &str| BEFORE.replacen(before, &format!("{CHECK}{before}"), 1);
+        let after = with("  run(a);\n");
+        assert!(places("f.js", &after, &after).is_empty());
+        assert!(places("f.js", &after, BEFORE).is_empty(), "it is not known to be needed");
+        for elsewhere in ["function f(a) {\n", "}\n"] {
+            assert_eq!(places("f.js", &after, &with(elsewhere)).len(), 1, "{elsewhere}");
+        }
+    }
+
+    #[test]
+    fn also_in_another_function() {
+        let before = "def f(a):\n    run(a)\n    end(a)\n\n\ndef g(a):\n    go(a)\n";
+        let with = |line: &str| before.replacen(line, &format!("    check(a)\n{line}"), 1);
+        let (after, moved) = (with("    run(a)\n"), with("    go(a)\n"));
+        let texts = [before, after.as_str(), before, moved.as_str()].map(|text| Scopes::of("f.py", text));
+        let mut found = Found::default();
+        placed("f.py", texts.each_ref(), Which::Brought, &mut found);
+        assert_eq!(found.missing.len(), 1, "{:?}", found.missing);
     }
 }
