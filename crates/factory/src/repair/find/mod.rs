@@ -1,5 +1,5 @@
-//! Finding the fix: the commits that the advisory names, else those that say that they are it, else what changed between the last release that is affected
-//! and the first that is not.
+//! Finding the fix: the commits that the advisory names, else those that say that they are it, else what changed between
+//! the last release that is affected and the first that is not.
 
 pub(super) mod bounds;
 pub mod commits;
@@ -24,7 +24,6 @@ pub(super) async fn material(
     workshop: &dyn Workshop,
 ) -> Result<Vec<Material>, StepError> {
     let mut found = commits::of(repairs, finding, task, workshop).await?;
-    found.retain(|material| has_fix(material, workshop));
     // Where a commit cannot be carried, because it stands on others, the release that has it may be.
     found.extend(releases::difference(repairs, finding, task, workshop).await?);
     found.retain(|material| has_fix(material, workshop) && !is_there(material, task, workshop));

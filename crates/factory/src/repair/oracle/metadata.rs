@@ -2,10 +2,11 @@
 
 use super::builds::Built;
 use crate::repair::Task;
+use crate::repair::strategy::bumps;
 use std::collections::BTreeMap;
 use trustmill_core::content::Contents;
 use trustmill_core::port::workshop::Workshop;
-use trustmill_core::repair::{Candidate, Proposer};
+use trustmill_core::repair::Candidate;
 use trustmill_inspect::wheel::check_record;
 
 pub(super) fn check(
@@ -15,7 +16,7 @@ pub(super) fn check(
     workshop: &dyn Workshop,
 ) -> Result<((), String), String> {
     let version = task.repaired.version().unwrap_or_default();
-    let bumps = matches!(&candidate.proposer, Proposer::Strategy { name, .. } if name == crate::repair::strategy::DEPENDENCY);
+    let bumps = bumps(&candidate.proposer);
     for (name, new, old) in &built.pairs {
         let (now, before) = (workshop.stated(name, new)?, workshop.stated(name, old)?);
         if now.version != version {

@@ -1,5 +1,6 @@
 //! Only what a repair may change is changed, and no test is taken away or made easier.
 
+use crate::repair::strategy::bumps;
 use crate::repair::{Material, Task};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,8 +33,7 @@ pub(super) fn check(
 }
 
 fn fix(fix: &Patch, proposer: &Proposer, workshop: &dyn Workshop) -> Result<(), String> {
-    let bumps =
-        matches!(proposer, Proposer::Strategy { name, .. } if name == crate::repair::strategy::DEPENDENCY);
+    let bumps = bumps(proposer);
     for (path, edit) in &fix.edits {
         let allowed = match workshop.role(path) {
             Role::Code => true,

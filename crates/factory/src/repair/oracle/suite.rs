@@ -3,16 +3,14 @@
 use super::{Notes, Oracle, Trees, UNPATCHED};
 use crate::facts::{self, Kind};
 use crate::repair::Task;
-use crate::repair::strategy::DEPENDENCY;
+use crate::repair::strategy::bumps;
 use crate::{StepError, World};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use trustmill_core::content::Contents;
 use trustmill_core::port::workshop::{Bench, Workshop};
-use trustmill_core::repair::{
-    Candidate, Check, CheckOutcome, Checked, Edit, Proposer, Role, TestOutcome, TestReport,
-};
+use trustmill_core::repair::{Candidate, Check, CheckOutcome, Checked, Edit, Role, TestOutcome, TestReport};
 use trustmill_core::{Purl, Sha256};
 use trustmill_patch::symbol::Language;
 
@@ -114,11 +112,9 @@ pub(super) async fn check(
 
 /// Where the patched release is tried: a later release of a dependency may be younger than the release.
 fn bench<'t>(oracle: &Oracle<'_>, task: &'t Task, candidate: &Candidate) -> Bench<'t> {
-    match &candidate.proposer {
-        Proposer::Strategy { name, .. } if name == DEPENDENCY => {
-            Bench { as_of: oracle.world.clock.now(), ..task.bench() }
-        }
-        _ => task.bench(),
+    match bumps(&candidate.proposer) {
+        true => Bench { as_of: oracle.world.clock.now(), ..task.bench() },
+        false => task.bench(),
     }
 }
 

@@ -10,7 +10,7 @@ use trustmill_core::repair::{Patch, Role};
 use trustmill_patch::carry::Means;
 
 /// Its name: what it alone may change, the oracle allows to nobody else.
-pub(in crate::repair) const NAME: &str = "dependency";
+pub(super) const NAME: &str = "dependency";
 
 /// The strategy.
 pub(super) struct Dependency;

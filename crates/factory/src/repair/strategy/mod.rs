@@ -15,7 +15,6 @@ mod tests;
 mod theirs;
 
 pub(super) use carried::path_in;
-pub(super) use dependency::NAME as DEPENDENCY;
 
 use super::{Material, Task};
 use bytes::Bytes;
@@ -66,6 +65,11 @@ pub const ALL: [&dyn Strategy; 8] = [
     &replace::Replace,
     &dependency::Dependency,
 ];
+
+/// Whether who proposed a change may change which releases of others are taken, as nobody else may.
+pub(super) fn bumps(proposer: &Proposer) -> bool {
+    matches!(proposer, Proposer::Strategy { name, .. } if name == dependency::NAME)
+}
 
 /// A candidate and what it was made of.
 #[derive(Debug, Clone)]
