@@ -42,7 +42,7 @@ use trustmill_ecosystems::pypi::join::interpreters;
 use trustmill_factory::audit::AuditError;
 use trustmill_factory::firewall::Firewall;
 use trustmill_factory::progress::Observer;
-use trustmill_factory::repair::{Mending, Repairs};
+use trustmill_factory::repair::{self, Mending, Repairs};
 use trustmill_factory::screen::{Screen, Screened};
 use trustmill_factory::{ServePolicy, World};
 use trustmill_infra::advisories::Feeds;
@@ -284,10 +284,20 @@ impl Mill {
         }
     }
 
-    /// What the reconciler repairs by itself.
+    /// What the reconciler repairs by itself, without models.
     pub(crate) fn mending(&self) -> Mending {
-        let config::Repair { backports, recipes, builds } = self.config.repair;
-        Mending { repairs: self.repairs(), backports, recipes, builds }
+        let config::Repair { backports, recipes, builds, .. } = self.config.repair;
+        Mending { repairs: self.repairs(), backports, recipes, builds, models: None }
+    }
+
+    /// The same with models, where the configuration lets them. A verb that somebody waits for asks none.
+    pub(crate) async fn mending_with_models(&self) -> Result<Mending, Failure> {
+        let mut mending = self.mending();
+        if self.config.repair.models {
+            let models = repair::Models::new(self.models().await?, self.config.repair.team.clone());
+            mending.models = Some(Arc::new(models));
+        }
+        Ok(mending)
     }
 
     /// How people point their package managers at the mill that serves at `origin`.

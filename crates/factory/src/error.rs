@@ -1,5 +1,6 @@
 //! Why a step of the pipeline did not end, and what that means for its key.
 
+use crate::repair::AgentError;
 use trustmill_core::port::Coded;
 use trustmill_core::port::advisories::AdvisoriesError;
 use trustmill_core::port::blobs::BlobError;
@@ -64,9 +65,21 @@ pub enum StepError {
         /// The reader's words.
         why: String,
     },
+    /// Models could not work on it.
+    #[error(transparent)]
+    Models(Box<AgentError>),
     /// Our own code failed.
     #[error("a worker of the mill failed: {0}")]
     Internal(String),
+}
+
+impl From<AgentError> for StepError {
+    fn from(error: AgentError) -> Self {
+        match error {
+            AgentError::Step(error) => error,
+            other => Self::Models(Box::new(other)),
+        }
+    }
 }
 
 impl From<PlanError> for StepError {
@@ -94,6 +107,7 @@ impl StepError {
             Self::Sandbox(_) | Self::Blobs(_) | Self::Records(_) | Self::Queue(_) | Self::Advisories(_) => {
                 Disposition::Infrastructure
             }
+            Self::Models(error) => error.disposition(),
             Self::Internal(_) | Self::Fetch(FetchError::Malformed { .. }) => Disposition::Failure,
             Self::UnknownEcosystem { .. }
             | Self::Attest(_)
@@ -118,6 +132,7 @@ impl Coded for StepError {
             Self::Queue(error) => error.code(),
             Self::Advisories(error) => error.code(),
             Self::Attest(error) => error.code(),
+            Self::Models(error) => error.code(),
             Self::Unreadable { .. } => "TM0622",
             Self::Internal(_) => "TM0499",
         }
@@ -135,6 +150,7 @@ impl Coded for StepError {
             Self::Queue(error) => error.help(),
             Self::Advisories(error) => error.help(),
             Self::Attest(error) => error.help(),
+            Self::Models(error) => error.help(),
             Self::Unreadable { .. } => "use the version of trustmill that wrote this data folder, or a later one".into(),
             Self::Internal(_) => "this is a defect of the mill: please report it with the log".into(),
         }

@@ -1,6 +1,7 @@
 //! `trustmill inbox`: what models ask of people.
 
 use super::Global;
+use super::up::REPAIRS;
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::out::say;
@@ -10,7 +11,9 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use trustmill_core::Key;
 use trustmill_core::port::Coded;
+use trustmill_core::port::queue::Enqueue;
 use trustmill_factory::agent::Step;
 use trustmill_factory::inbox::{Inbox as Box_, InboxError, Waiting};
 use trustmill_factory::progress::Unobserved;
@@ -33,7 +36,7 @@ enum What {
         #[arg(value_name = "ID")]
         id: String,
     },
-    /// Answer; the repair goes on with `trustmill repair --agent`
+    /// Answer; the repair goes on with `trustmill repair --agent`, or by itself if `[repair] models` says so
     Answer {
         /// Its id, or the beginning of it
         #[arg(value_name = "ID")]
@@ -115,10 +118,18 @@ impl Inbox {
                 What::Answer { id, text, by } => {
                     let now = mill.world.clock.now();
                     let answered = inbox.answer(&id, &by, &text, now).await.map_err(usage)?;
-                    if global.json {
-                        to_json(&answered);
-                    } else {
-                        say!("answered; it goes on with: trustmill repair {} --agent", answered.release);
+                    let by_itself = mill.config.repair.models;
+                    if by_itself {
+                        // It is due in any case; this only spares it the wait until that is looked at.
+                        let key = Key::Backport(answered.release.clone()).to_string();
+                        mill.world.queue.enqueue(&[Enqueue::now(key, REPAIRS)]).await?;
+                    }
+                    match (global.json, by_itself) {
+                        (true, _) => to_json(&answered),
+                        (false, true) => say!("answered; `trustmill up` goes on with {}", answered.release),
+                        (false, false) => {
+                            say!("answered; it goes on with: trustmill repair {} --agent", answered.release);
+                        }
                     }
                     Ok(Exit::Success)
                 }

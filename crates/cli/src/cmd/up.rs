@@ -34,7 +34,7 @@ pub(super) struct Up {
 /// Watched keys wait behind what a person asked for.
 const PRIORITY: i32 = 0;
 /// Repairs take long: whatever else waits goes first.
-const REPAIRS: i32 = -100;
+pub(super) const REPAIRS: i32 = -100;
 /// How often it is looked whether something changed.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -64,8 +64,9 @@ impl Up {
             let settings = Settings { concurrency: mill.config.build.concurrency(), ..Settings::default() };
             let interval = Duration::from_secs(mill.config.watch.interval_seconds.max(1));
             tokio::spawn(resync(mill.world.clone(), interval, stopped.clone()));
-            tokio::spawn(mend(mill.mending(), interval, stopped.clone()));
-            let dispatcher = Dispatcher::new(mill.world.clone(), settings).mending(mill.mending());
+            let mending = mill.mending_with_models().await?;
+            tokio::spawn(mend(mending.clone(), interval, stopped.clone()));
+            let dispatcher = Dispatcher::new(mill.world.clone(), settings).mending(mending);
             Some(tokio::spawn(dispatcher.run(stopped)))
         };
         wire::terminated().await;

@@ -111,7 +111,7 @@ impl Config {
         }
         config.source.check()?;
         config.models.check()?;
-        config.repair.check()?;
+        config.repair.check(&config.models)?;
         Ok(config)
     }
 }
@@ -173,6 +173,23 @@ mod tests {
             [("backport = true", "backport"), ("builds = 0", "builds"), ("builds = 201", "201")]
         {
             let error = Config::parse(&format!("[repair]\n{text}\n")).unwrap_err();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn models_work_by_themselves_only_on_what_backports_miss_and_where_there_are_some() {
+        let provider = "[[models.providers]]\nname = \"house\"\nurl = \"http://127.0.0.1/v1\"\nwire = \"openai-compatible\"\n";
+        let routes = "[models.routes]\ndefault = [\"house/qwen3-coder\"]\n[models.teams.web]\n";
+        let of = |repair: &str, rest: &str| Config::parse(&format!("[repair]\n{repair}\n{rest}{provider}"));
+        let all = "backports = true\nmodels = true\nteam = \"web\"";
+        assert!(of(all, routes).unwrap().repair.models);
+        for (repair, rest, word) in [
+            ("models = true", routes, "backports"),
+            ("backports = true\nmodels = true", "", "[models.routes]"),
+            ("backports = true\nmodels = true\nteam = \"ops\"", routes, "ops"),
+        ] {
+            let error = of(repair, rest).unwrap_err();
             assert!(error.contains(word), "{error}");
         }
     }

@@ -8,6 +8,7 @@ use super::tools::{self, ASK, Done, GIVE_UP, View};
 use super::transcript::{Begun, SessionId, Step, StoredPatch, Transcript, TranscriptError};
 use super::workbench::{BenchError, Similar, Workbench};
 use crate::models::{Allowance, ModelRef, RouteError, Router, Taker, Wanted};
+use std::fmt;
 use std::time::{Duration, Instant};
 use trustmill_core::content::Contents;
 use trustmill_core::conversation::{Answer, Arguments, Call, Message, Stop, TurnRequest};
@@ -76,6 +77,19 @@ pub enum Ended {
     },
     /// The process is to end; nothing is lost.
     Stopped,
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accepted { .. } => f.write_str("the oracle took what a model proposed"),
+            Self::Spent { what } => write!(f, "a model spent its budget: {what}"),
+            Self::GaveUp { why } => write!(f, "a model gave up: {why}"),
+            Self::Parked { question } => write!(f, "a model asks (`trustmill inbox`): {question}"),
+            Self::TakenOver { by } => write!(f, "{by} took it over"),
+            Self::Stopped => f.write_str("a model was stopped, and goes on the next time"),
+        }
+    }
 }
 
 /// Why a loop cannot go on. Nothing is lost: it is resumed when the cause is gone.
@@ -465,7 +479,7 @@ impl<'a> Session<'a> {
 }
 
 /// The digest of a tree: paths and bytes.
-fn digest(tree: &Contents) -> Sha256 {
+pub(crate) fn digest(tree: &Contents) -> Sha256 {
     let mut hasher = trustmill_core::digest::Hasher::new();
     for (path, member) in &tree.members {
         hasher.update(format!("{path}\0{}\n", member.digest()).as_bytes());

@@ -211,6 +211,17 @@ impl Coded for TranscriptError {
     }
 }
 
+/// A session as it looks from outside.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outline {
+    /// The session.
+    pub session: SessionId,
+    /// How it began.
+    pub begun: Begun,
+    /// Its last step.
+    pub last: Step,
+}
+
 /// A session's steps, and where they are kept.
 pub struct Transcript<'a> {
     records: &'a dyn Records,
@@ -279,6 +290,36 @@ impl<'a> Transcript<'a> {
         Ok(sessions)
     }
 
+    /// The sessions about a release or about all releases of a project, in the order in which they began. Only the first
+    /// and the last step of each are read.
+    ///
+    /// # Errors
+    /// [`TranscriptError`].
+    pub async fn outlines(
+        records: &dyn Records,
+        blobs: &dyn Blobs,
+        about: &Purl,
+    ) -> Result<Vec<Outline>, TranscriptError> {
+        let mut ends: Vec<(SessionId, StepFact, StepFact)> = Vec::new();
+        for fact in records.facts(about, Some(StepFact::NAME)).await? {
+            let Some(session) = fact.subject.clone().map(SessionId) else { continue };
+            let place: StepFact =
+                facts::read(&fact).map_err(|error| unreadable(&session, 0, error.to_string()))?;
+            match ends.iter_mut().find(|(known, ..)| *known == session) {
+                Some((.., last)) => *last = place,
+                None => ends.push((session, place.clone(), place)),
+            }
+        }
+        let mut outlines = Vec::new();
+        for (session, first, last) in ends {
+            if let Step::Begun(begun) = read(blobs, &session, first.n, &first.blob).await? {
+                let last = read(blobs, &session, last.n, &last.blob).await?;
+                outlines.push(Outline { session, begun: *begun, last });
+            }
+        }
+        Ok(outlines)
+    }
+
     /// The session.
     pub const fn session(&self) -> &SessionId {
         &self.session
@@ -321,9 +362,7 @@ impl<'a> Transcript<'a> {
     }
 
     async fn step(&self, n: u64, blob: &Sha256) -> Result<Step, TranscriptError> {
-        let bytes = self.blobs.get(blob).await?;
-        let bytes = bytes.ok_or_else(|| self.unreadable(n, format!("its blob {blob} is missing")))?;
-        serde_json::from_slice(&bytes).map_err(|error| self.unreadable(n, error.to_string()))
+        read(self.blobs, &self.session, n, blob).await
     }
 
     /// Writes down a step; durable when it returns.
@@ -400,8 +439,23 @@ impl<'a> Transcript<'a> {
     }
 
     fn unreadable(&self, n: u64, why: String) -> TranscriptError {
-        TranscriptError::Unreadable { session: self.session.0.clone(), n, why }
+        unreadable(&self.session, n, why)
     }
+}
+
+fn unreadable(session: &SessionId, n: u64, why: String) -> TranscriptError {
+    TranscriptError::Unreadable { session: session.0.clone(), n, why }
+}
+
+async fn read(
+    blobs: &dyn Blobs,
+    session: &SessionId,
+    n: u64,
+    blob: &Sha256,
+) -> Result<Step, TranscriptError> {
+    let bytes = blobs.get(blob).await?;
+    let bytes = bytes.ok_or_else(|| unreadable(session, n, format!("its blob {blob} is missing")))?;
+    serde_json::from_slice(&bytes).map_err(|error| unreadable(session, n, error.to_string()))
 }
 
 impl Step {

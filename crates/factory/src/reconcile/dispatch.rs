@@ -87,7 +87,8 @@ impl Dispatcher {
             }
             for lease in self.fill(running.len()).await? {
                 leases.insert(lease.key.clone(), lease.clone());
-                running.spawn(work(self.world.clone(), self.mending.clone(), lease, self.settings.lease));
+                let (world, mending) = (self.world.clone(), self.mending.clone());
+                running.spawn(work(world, mending, lease, self.settings.lease, stop.clone()));
             }
             tokio::select! {
                 Some(ended) = running.join_next() => {
@@ -225,16 +226,27 @@ impl Dispatcher {
 
 /// Works on one key while a heartbeat keeps its lease. If the lease is lost, the work is abandoned: what it
 /// would still write may stand against what the new holder writes.
-async fn work(world: World, mending: Option<Mending>, lease: Lease, ttl: Duration) -> Ended {
+async fn work(
+    world: World,
+    mending: Option<Mending>,
+    lease: Lease,
+    ttl: Duration,
+    stop: watch::Receiver<bool>,
+) -> Ended {
     let result = tokio::select! {
-        result = reconcile(&world, mending, &lease) => result,
+        result = reconcile(&world, mending, &lease, stop) => result,
         error = keep_alive(&world, &lease, ttl) => Err(StepError::Queue(error)),
     };
     (lease, result)
 }
 
 /// Reconciles the key; a panic in the work is this key's failure, not the process's.
-async fn reconcile(world: &World, mending: Option<Mending>, lease: &Lease) -> Result<Outcome, StepError> {
+async fn reconcile(
+    world: &World,
+    mending: Option<Mending>,
+    lease: &Lease,
+    stop: watch::Receiver<bool>,
+) -> Result<Outcome, StepError> {
     let key = match lease.key.parse::<Key>() {
         Ok(key) => key,
         Err(error) => return Ok(Outcome::GiveUp { why: error.to_string() }),
@@ -244,7 +256,7 @@ async fn reconcile(world: &World, mending: Option<Mending>, lease: &Lease) -> Re
     task.spawn(async move {
         match (key, mending) {
             (Key::Rebuild(purl), _) => pipeline::reconcile(&world, &purl).await,
-            (Key::Backport(release), Some(mending)) => mending.backport(&release).await,
+            (Key::Backport(release), Some(mending)) => mending.backport(&release, &|| *stop.borrow()).await,
             (Key::Recipe(release), Some(mending)) => mending.recipe(&release).await,
             (Key::Backport(_) | Key::Recipe(_), None) => {
                 Ok(Outcome::GiveUp { why: "this process repairs nothing".to_owned() })

@@ -1,15 +1,17 @@
 //! What strategies missed, a model may mend: the task as a workbench for the loop, with the same oracle.
 
 use super::oracle::{self, Files};
-use super::{Miss, Oracle, Outcome, Repairs, Task, publish, task};
+use super::{Miss, Oracle, Outcome, Repairs, Task, VERSION, facts, publish, task};
 use crate::StepError;
 use crate::agent::{
-    BenchError, Built, Datum, Ended, Overhead, Session, SessionError, SessionId, Step, Transcript,
-    TranscriptError, Workbench,
+    self, BenchError, Built, Datum, Ended, Outline, Overhead, Session, SessionError, SessionId, Step,
+    Transcript, TranscriptError, Workbench,
 };
 use crate::cases::{CaseError, Cases};
+use crate::error::Disposition;
 use crate::models::{Allowance, ModelRef, Router};
 use async_trait::async_trait;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -84,6 +86,18 @@ impl Coded for AgentError {
     }
 }
 
+impl AgentError {
+    /// What this means for a key that was worked on. Nothing is lost: what waits for a provider, the sandbox or another
+    /// process goes on when that is there again.
+    pub const fn disposition(&self) -> Disposition {
+        match self {
+            Self::Session(SessionError::Transcript(TranscriptError::Unreadable { .. }))
+            | Self::Case(CaseError::Unreadable(_)) => Disposition::Final,
+            _ => Disposition::Infrastructure,
+        }
+    }
+}
+
 impl From<TranscriptError> for AgentError {
     fn from(error: TranscriptError) -> Self {
         Self::Session(error.into())
@@ -134,12 +148,21 @@ impl Repairs {
             only: agent.only,
             stopped: agent.stopped,
         };
-        let open = self.unfinished(&task.release, &wanted.goal, agent.only).await?;
-        let (id, ended, overhead) = match &open {
-            Some(open) => session.resume(&task.release, open).await?,
+        let open = self.unfinished(finding, agent.only).await?;
+        // Edits are edits of one tree; another repair of the release may have been put below this one meanwhile.
+        let open = match open {
+            Some(open) if open.begun.tree != agent::digest(&bench.tree) => {
+                self.close(&open, "the source that it began with is not what the release is now").await?;
+                None
+            }
+            open => open,
+        };
+        let release = open.as_ref().map_or(&task.release, |open| &open.begun.task.release);
+        let (id, mut ended, overhead) = match &open {
+            Some(open) => session.resume(release, &open.session).await?,
             None => session.start(wanted.clone()).await?,
         };
-        let transcript = Transcript::open(records, blobs, &task.release, &id).await?;
+        let transcript = Transcript::open(records, blobs, release, &id).await?;
         if !matches!(ended, Ended::Parked { .. } | Ended::Stopped) {
             let by = last_taker(&transcript);
             cases.of_session("backport", &task.ids.join(" "), &transcript, &ended, by).await?;
@@ -148,14 +171,22 @@ impl Repairs {
             Ended::Accepted { candidate, .. } => match bench.files(candidate).await? {
                 Some((judgement, files)) => {
                     // One is enough: in a contest, several work on what the first of them mended.
-                    let known = super::facts::repaired(world, &task.release).await?;
+                    let known = facts::repaired(world, &task.release).await?;
                     let done = match known.into_iter().find(|done| done.counts_for(finding)) {
                         Some(done) => done,
                         None => publish::keep(world, &task, candidate, judgement, files, begun).await?,
                     };
                     Outcome::Repaired(Box::new(done))
                 }
-                None => Outcome::Missed(Box::new(miss.clone())),
+                None => {
+                    // It was taken by another process, which did not get to keep it.
+                    let why = "the oracle does not take any more what it took".to_owned();
+                    if let Some(open) = &open {
+                        self.close(open, &why).await?;
+                    }
+                    ended = Ended::GaveUp { why };
+                    Outcome::Missed(Box::new(miss.clone()))
+                }
             },
             _ => Outcome::Missed(Box::new(miss.clone())),
         };
@@ -167,45 +198,87 @@ impl Repairs {
         Ok(task::make(self, finding, workshop).await?.ok().map(|task| (task, workshop)))
     }
 
-    /// The session for the same goal that has not ended: it is gone on with, rather than paid for again. In a contest,
-    /// only what the same model began.
-    async fn unfinished(
-        &self,
-        release: &Purl,
-        goal: &str,
-        only: Option<&ModelRef>,
-    ) -> Result<Option<SessionId>, TranscriptError> {
+    /// The sessions about a finding, in the order in which they began.
+    pub(super) async fn sessions(&self, finding: &Finding) -> Result<Vec<Outline>, TranscriptError> {
         let (records, blobs) = (self.world.records.as_ref(), self.world.blobs.as_ref());
-        for (session, last) in Transcript::sessions(records, release).await? {
-            if last == "ended" {
-                continue;
-            }
-            let transcript = Transcript::open(records, blobs, release, &session).await?;
-            let theirs = |step: &Step| matches!(step, Step::Replied { taker, .. } if only.is_some_and(|only| taker.model != *only));
-            let same = transcript.begun().is_some_and(|begun| begun.task.goal == goal);
-            if same && !transcript.steps().iter().any(theirs) {
-                return Ok(Some(session));
+        let release = &finding.release;
+        let scheme = self.schemes.iter().find(|scheme| scheme.ty() == release.ty());
+        // A session calls the release as its project does, which may spell the version otherwise.
+        let same = |other: &Purl| {
+            let versions = release.version().zip(other.version());
+            let order = scheme.zip(versions).and_then(|(scheme, (one, two))| scheme.compare(one, two));
+            other == release || order == Some(Ordering::Equal)
+        };
+        let mut sessions = Transcript::outlines(records, blobs, &release.without_version()).await?;
+        sessions.retain(|one| {
+            let task = &one.begun.task;
+            same(&task.release) && task.goal == goal(&finding.ids, &task.release)
+        });
+        Ok(sessions)
+    }
+
+    /// The session about a finding that is gone on with, rather than paid for again: one that has not ended, or that the
+    /// oracle ended by taking what then was never kept. In a contest, only what the same model began.
+    pub(super) async fn unfinished(
+        &self,
+        finding: &Finding,
+        only: Option<&ModelRef>,
+    ) -> Result<Option<Outline>, AgentError> {
+        let known = facts::repaired(&self.world, &finding.release).await?;
+        let kept = known.iter().any(|done| done.version == VERSION && done.is_about(finding));
+        for one in self.sessions(finding).await? {
+            let is_open = match &one.last {
+                Step::Ended { how, .. } => how == "accepted" && !kept && only.is_none(),
+                _ => true,
+            };
+            if is_open && self.is_by(&one, only).await? {
+                return Ok(Some(one));
             }
         }
         Ok(None)
     }
+
+    /// Whether nobody but this model took a turn.
+    async fn is_by(&self, session: &Outline, only: Option<&ModelRef>) -> Result<bool, TranscriptError> {
+        let Some(only) = only else { return Ok(true) };
+        let transcript = self.transcript(session).await?;
+        let theirs = |step: &Step| matches!(step, Step::Replied { taker, .. } if taker.model != *only);
+        Ok(!transcript.steps().iter().any(theirs))
+    }
+
+    /// Ends a session that leads nowhere.
+    async fn close(&self, session: &Outline, why: &str) -> Result<(), TranscriptError> {
+        let at = self.world.clock.now();
+        let end = Step::Ended { how: "gave-up".into(), why: why.to_owned(), at };
+        self.transcript(session).await?.push(end).await
+    }
+
+    async fn transcript(&self, session: &Outline) -> Result<Transcript<'_>, TranscriptError> {
+        let (records, blobs) = (self.world.records.as_ref(), self.world.blobs.as_ref());
+        Transcript::open(records, blobs, &session.begun.task.release, &session.session).await
+    }
+}
+
+/// What a session is to do: by this the sessions about a release and an advisory are found.
+fn goal(ids: &[String], release: &Purl) -> String {
+    format!("carry the fix of {} to {release}", ids.join(", "))
 }
 
 /// The task in words: ours the goal, everything else is data.
-fn words(task: &Task, miss: &Miss, team: Option<&str>) -> crate::agent::Task {
+fn words(task: &Task, miss: &Miss, team: Option<&str>) -> agent::Task {
     let advisory = serde_json::json!({
         "ids": task.ids, "summary": task.advisory.summary,
     });
     let fixes = task.material.iter().map(|material| {
         let patch = Patch::between(&material.before, &material.after);
-        Datum { name: format!("the fix upstream, {}", material.origin), text: crate::agent::unified(&patch) }
+        Datum { name: format!("the fix upstream, {}", material.origin), text: agent::unified(&patch) }
     });
     let advisory = Datum { name: "advisory".into(), text: advisory.to_string() };
     let tried = Datum { name: "what strategies said".into(), text: miss.why.clone() };
-    crate::agent::Task {
+    agent::Task {
         release: task.release.clone(),
         class: miss.class.as_str().to_owned(),
-        goal: format!("carry the fix of {} to {}", task.ids.join(", "), task.release),
+        goal: goal(&task.ids, &task.release),
         data: [advisory, tried].into_iter().chain(fixes).collect(),
         team: team.map(str::to_owned),
         metadata: false,

@@ -2,6 +2,10 @@
 //!
 //! Level, not edge: what is due follows from what is watched, advised and remembered, whatever was missed before.
 
+mod models;
+
+pub use models::Models;
+
 use super::{Miss, Outcome as Came, RepairError, Repairs, VERSION, facts as known};
 use crate::facts::{self, Judgement};
 use crate::pipeline::{PIPELINE, SEARCH, Searched, Widened, widen};
@@ -11,6 +15,7 @@ use crate::{StepError, inventory};
 use jiff::SignedDuration;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use trustmill_core::advisory::Finding;
 use trustmill_core::outcome::Outcome;
 use trustmill_core::port::queue::KeyState;
@@ -31,6 +36,8 @@ pub struct Mending {
     pub recipes: bool,
     /// Builds at most, for each file, of a search for a recipe.
     pub builds: usize,
+    /// What works on fixes that strategies could not carry; `None` where nobody is to be asked.
+    pub models: Option<Arc<Models>>,
 }
 
 impl Mending {
@@ -52,7 +59,7 @@ impl Mending {
                 }
             }
             for release in watched.difference(&looked_at) {
-                if !self.open(release).await?.is_empty() {
+                if self.has_work(release).await? {
                     due.insert(Key::Backport(release.clone()));
                 }
             }
@@ -82,11 +89,16 @@ impl Mending {
         Ok(due.into_iter().collect())
     }
 
-    /// Gives a release the fixes that it lacks, and takes back what upstream has made needless.
+    /// Gives a release the fixes that it lacks, and takes back what upstream has made needless. What strategies miss,
+    /// models work on until `stopped` says that the process is to end.
     ///
     /// # Errors
     /// [`StepError`] where the mill or the world around it failed.
-    pub async fn backport(&self, release: &Purl) -> Result<Outcome, StepError> {
+    pub async fn backport(
+        &self,
+        release: &Purl,
+        stopped: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Outcome, StepError> {
         if !self.backports {
             return Ok(off("backports"));
         }
@@ -97,8 +109,8 @@ impl Mending {
                 self.conclude(&key, format!("{} is withdrawn: {why}", one.repaired));
             }
         }
-        for finding in self.open(release).await? {
-            let what = match self.repairs.repair(&finding).await? {
+        for (finding, _) in self.lacks(release).await?.iter().filter(|(_, standing)| standing.is_empty()) {
+            let what = match self.repairs.repair(finding).await? {
                 Came::Repaired(done) => {
                     format!("{} as {}", done.ruling.as_str(), done.repaired)
                 }
@@ -106,6 +118,14 @@ impl Mending {
             };
             let id = finding.ids.first().map_or("", String::as_str);
             self.conclude(&key, format!("{id} {what}"));
+        }
+        // Strategies first, for all of it: they wait for nobody.
+        for (finding, standing) in self.lacks(release).await? {
+            if let Some(miss) = self.for_models(&finding, &standing).await?
+                && let Some(outcome) = self.by_models(&finding, miss, stopped).await?
+            {
+                return Ok(outcome);
+            }
         }
         Ok(Outcome::Done)
     }
@@ -169,9 +189,20 @@ impl Mending {
         })
     }
 
-    /// What hits a release and is neither repaired nor known to lead to nothing.
-    async fn open(&self, release: &Purl) -> Result<Vec<Finding>, StepError> {
-        let mut findings = match self.repairs.hits(release, None).await {
+    /// Whether strategies or models have something to do about a release.
+    async fn has_work(&self, release: &Purl) -> Result<bool, StepError> {
+        for (finding, standing) in self.lacks(release).await? {
+            if standing.is_empty() || self.for_models(&finding, &standing).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// What hits a release and is not repaired, each with the misses that stand, oldest first: with none, strategies have
+    /// not tried.
+    async fn lacks(&self, release: &Purl) -> Result<Vec<(Finding, Vec<Miss>)>, StepError> {
+        let findings = match self.repairs.hits(release, None).await {
             Ok(findings) => findings,
             Err(RepairError::Advisories(error)) => return Err(error.into()),
             Err(RepairError::Step(error)) => return Err(error),
@@ -183,14 +214,19 @@ impl Mending {
         let repaired = known::repaired(world, release).await?;
         let misses = facts::all::<Miss>(world.records.as_ref(), release).await?;
         let now = world.clock.now();
-        findings.retain(|finding| {
+        let open = findings.into_iter().filter(|finding| {
             // What was withdrawn was withdrawn for a reason, and is not made again unless somebody asks.
             let mends = repaired
                 .iter()
                 .any(|one| one.is_about(finding) && (one.version == VERSION || one.withdrawn.is_some()));
-            !mends && !misses.iter().any(|(_, miss)| miss.stands(finding, now))
+            !mends
         });
-        Ok(findings)
+        let with_misses = open.map(|finding| {
+            let all = misses.iter().map(|(_, miss)| miss);
+            let standing = all.filter(|miss| miss.stands(&finding, now)).cloned().collect();
+            (finding, standing)
+        });
+        Ok(with_misses.collect())
     }
 
     /// Whether the bytes of a release did not come out, and no search like this one was made since.

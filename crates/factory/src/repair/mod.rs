@@ -18,7 +18,7 @@ mod withdraw;
 
 pub use agent::{Agent, AgentError, Attempted, helps};
 pub use facts::{Miss, Repaired, Tried};
-pub use mending::Mending;
+pub use mending::{Mending, Models};
 pub use oracle::Oracle;
 pub use task::{Material, Task};
 

@@ -22,35 +22,35 @@ use trustmill_factory::repair::{Mending, Miss, Repaired, Repairs};
 use trustmill_factory::{repair, report};
 use trustmill_testkit::{Dotted, ScriptedAdvisories};
 
-fn stage() -> Stage {
+pub(crate) fn stage() -> Stage {
     let published = wheel("x = 1");
     let fails = || Scripted::Fails(FailureClass::BackendError);
     Stage::new(&published, &[fails()]).widened_by(&[fails(), Scripted::Wheel(published.clone())])
 }
 
-fn mending(stage: &Stage) -> (Mending, Arc<ScriptedAdvisories>) {
+pub(crate) fn mending(stage: &Stage) -> (Mending, Arc<ScriptedAdvisories>) {
     let advisories = Arc::new(ScriptedAdvisories::new());
     let repairs = Repairs {
         world: stage.world.clone(),
         advisories: advisories.clone(),
         schemes: vec![&Dotted("pypi")],
     };
-    (Mending { repairs, backports: true, recipes: true, builds: 9 }, advisories)
+    (Mending { repairs, backports: true, recipes: true, builds: 9, models: None }, advisories)
 }
 
 /// An advisory that hits every release below 2.0.
-fn advise(advisories: &ScriptedAdvisories, modified: &str) {
+pub(crate) fn advise(advisories: &ScriptedAdvisories, modified: &str) {
     let range = json!({ "type": "ECOSYSTEM", "events": [{ "introduced": "0" }, { "fixed": "2.0" }] });
     let record = json!({ "schema_version": "1.6.0", "id": "PYSEC-1", "modified": modified,
         "affected": [{ "package": { "ecosystem": "PyPI", "name": "demo" }, "ranges": [range] }] });
     advisories.know([osv::parse(record.to_string().as_bytes()).unwrap().advisory]);
 }
 
-async fn due(mending: &Mending) -> Vec<String> {
+pub(crate) async fn due(mending: &Mending) -> Vec<String> {
     mending.due(false).await.unwrap().iter().map(Key::to_string).collect()
 }
 
-fn concluded(stage: &Stage) -> Vec<String> {
+pub(crate) fn concluded(stage: &Stage) -> Vec<String> {
     let seen = stage.seen.0.lock().unwrap();
     let lines = seen.iter().filter_map(|event| match event {
         Event::Concluded { key, what } => Some(format!("{key} {what}")),
@@ -60,7 +60,7 @@ fn concluded(stage: &Stage) -> Vec<String> {
 }
 
 /// Runs a dispatcher that repairs until the queue is empty or holds what is set aside alone.
-async fn work(stage: &Stage, mending: &Mending, keys: &[Key]) {
+pub(crate) async fn work(stage: &Stage, mending: &Mending, keys: &[Key]) {
     let requests: Vec<_> = keys.iter().map(|key| Enqueue::now(key.to_string(), 0)).collect();
     stage.world.queue.enqueue(&requests).await.unwrap();
     let (stop, stopped) = watch::channel(false);
@@ -82,11 +82,11 @@ async fn work(stage: &Stage, mending: &Mending, keys: &[Key]) {
     dispatcher.await.unwrap().unwrap();
 }
 
-async fn watched(stage: &Stage) {
+pub(crate) async fn watched(stage: &Stage) {
     stage.world.records.watch(&purl(), at(0)).await.unwrap();
 }
 
-const BACKPORT: &str = "backport:pkg:pypi/demo@1.0";
+pub(crate) const BACKPORT: &str = "backport:pkg:pypi/demo@1.0";
 const RECIPE: &str = "recipe:pkg:pypi/demo@1.0";
 
 #[tokio::test]

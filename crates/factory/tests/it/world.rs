@@ -1,12 +1,13 @@
 //! A world in memory: one project whose builds are scripted.
 
+use crate::workshop::Shop;
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use trustmill_core::attempt::{Attempt, AttemptResult, FailureClass, Material, Usage};
 use trustmill_core::lockfile::{LockfileError, Pins};
 use trustmill_core::package::{Artifact, ArtifactKind};
@@ -16,6 +17,7 @@ use trustmill_core::port::ecosystem::{
 };
 use trustmill_core::port::fetch::FetchError;
 use trustmill_core::port::sandbox::{Layer, SandboxError};
+use trustmill_core::port::workshop::Workshop;
 use trustmill_core::recipe::{Origin, Recipe, SourceKind, Step};
 use trustmill_core::release::Project;
 use trustmill_core::source::SourceClaim;
@@ -54,6 +56,7 @@ pub(crate) struct Demo {
     pub(crate) unavailable: Mutex<bool>,
     pub(crate) claim: Mutex<Option<SourceClaim>>,
     pub(crate) rungs: usize,
+    pub(crate) workshop: OnceLock<Shop>,
 }
 
 #[async_trait]
@@ -141,6 +144,10 @@ impl Ecosystem for Demo {
     fn definition(&self, _: &Evidence<'_>, recipe: &Recipe, reason: &str) -> Option<DefinitionFile> {
         let text = format!("{}: {reason}", recipe.steps[0].name);
         Some(DefinitionFile { path: "pypi/demo/found.toml".into(), text })
+    }
+
+    fn workshop(&self) -> Option<&dyn Workshop> {
+        self.workshop.get().map(|shop| shop as _)
     }
 
     async fn build(&self, request: BuildRequest<'_>) -> Result<Build, SandboxError> {
@@ -236,6 +243,7 @@ impl Stage {
             unavailable: Mutex::new(false),
             claim: Mutex::default(),
             rungs: builds.len(),
+            workshop: OnceLock::new(),
         });
         let world = World {
             clock: clock.clone(),

@@ -24,7 +24,6 @@ use trustmill_core::package::ParsePurlError;
 use trustmill_core::port::Coded;
 use trustmill_core::repair::Ruling;
 use trustmill_factory::StepError;
-use trustmill_factory::agent::Ended;
 use trustmill_factory::error::Disposition;
 use trustmill_factory::models::Router;
 use trustmill_factory::progress::{Event, Observer, Unobserved};
@@ -233,7 +232,7 @@ impl Repair {
         };
         let Some(attempted) = repairs.by_agent(finding, &miss, &agent).await? else { return Ok(()) };
         row.session = Some(attempted.session.to_string());
-        row.agent = Some(said(&attempted.ended));
+        row.agent = Some(attempted.ended.to_string());
         if let Outcome::Repaired(repaired) = attempted.outcome {
             (row.repaired, row.missed) = (Some(*repaired), None);
         }
@@ -276,18 +275,6 @@ fn install(mill: &Mill, row: &Row) -> Vec<String> {
         Some(ecosystem.workshop()?.install_lines(release, repaired.repaired.version()?, &mount))
     };
     lines().unwrap_or_default()
-}
-
-/// How a session stands, in one sentence.
-fn said(ended: &Ended) -> String {
-    match ended {
-        Ended::Accepted { .. } => "the oracle took what a model proposed".into(),
-        Ended::Spent { what } => format!("a model spent its budget: {what}"),
-        Ended::GaveUp { why } => format!("a model gave up: {why}"),
-        Ended::Parked { question } => format!("a model asks (`trustmill inbox`): {question}"),
-        Ended::TakenOver { by } => format!("{by} took it over"),
-        Ended::Stopped => "a model was stopped, and goes on the next time".into(),
-    }
 }
 
 /// How often a repair is tried again where the world around it failed, and after how long.

@@ -4,7 +4,7 @@ mod adversary;
 mod cases;
 mod crash;
 mod routing;
-mod world;
+pub(crate) mod world;
 
 use serde_json::{Value, json};
 use std::sync::Arc;
