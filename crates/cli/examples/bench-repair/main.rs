@@ -1,7 +1,8 @@
 //! How many vulnerable releases get their fix by strategies alone, and how many sabotaged patches the oracle accepts.
 //!
 //! `cargo xtask bench repair [work|held-out] [pypi|npm|crates]` runs `trustmill repair` over the lists in `bench/repair`;
-//! `sabotage` spoils the repairs that were proven and puts them before the oracle again. `TRUSTMILL_OSV` names the advisory archive,
+//! `sabotage` spoils the repairs that were proven and puts them before the oracle again; `loop` measures what the loop of models
+//! costs by itself, and needs neither of these: `TRUSTMILL_OSV` names the advisory archive,
 //! `TRUSTMILL_CONFIG` a configuration whose mirrors reach the repositories. Results go to `target/bench/repair`, one line
 //! each, and what is there already is not run again.
 
@@ -9,6 +10,7 @@
 #[expect(dead_code, reason = "shared by all benches")]
 mod measure;
 mod sabotage;
+mod turns;
 
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -84,6 +86,10 @@ impl Bench {
 fn main() -> Result<()> {
     let argument = std::env::args().nth(1);
     let root = measure::root();
+    if argument.as_deref() == Some("loop") {
+        println!("{}", measure::describe());
+        return turns::run(&root.join("target/bench/repair/loop"));
+    }
     let bench = Bench { binary: measure::release_binary(&root)?, folder: root.join("target/bench/repair") };
     fs::create_dir_all(&bench.folder)?;
     println!("{}", measure::describe());
