@@ -127,7 +127,7 @@ fn a_second_repair_goes_on_top_of_the_first() {
 }
 
 /// Looks until something is so, for as long as a repair may take.
-fn until<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
     for _ in 0..1_200 {
         if let Some(seen) = look() {
             return seen;

@@ -18,8 +18,8 @@ const CUT: usize = 6;
 const SUBMITS: usize = 7;
 const TURNS: usize = 8;
 
-/// How many turns were answered, and what the tools said.
-fn answers(body: &Value) -> Vec<String> {
+/// What the tools said so far: as many as turns were answered.
+pub(super) fn answers(body: &Value) -> Vec<String> {
     let messages = body["messages"].as_array().unwrap().iter();
     let tools = messages.filter(|message| message["role"] == "tool");
     tools.map(|message| message["content"].as_str().unwrap().to_owned()).collect()

@@ -4,6 +4,7 @@ mod agent;
 mod bench;
 mod fixture;
 mod kill;
+mod queue;
 
 use crate::support::Mill;
 use serde_json::{Value, json};
