@@ -39,9 +39,11 @@ pub(super) fn run(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let data = DataDir::open(folder.join("data"))?;
+    let key = folder.join("key");
+    fs::write(&key, "sk-bench")?;
     let mut all = Overhead::default();
     for number in 1..=SESSIONS {
-        let spent = runtime.block_on(session(&data, number))?;
+        let spent = runtime.block_on(session(&data, &key, number))?;
         println!("session {number}: {}", shown(&spent, TURNS));
         all.total += spent.total;
         all.models += spent.models;
@@ -70,12 +72,12 @@ fn shown(spent: &Overhead, turns: usize) -> String {
 }
 
 /// One session, from its beginning until the oracle takes what it submits.
-async fn session(data: &DataDir, number: usize) -> Result<Overhead> {
+async fn session(data: &DataDir, key: &Path, number: usize) -> Result<Overhead> {
     let said = AtomicUsize::new(0);
     let chat = Chat::start(move |_| turn(said.fetch_add(1, Ordering::SeqCst)));
     let (records, blobs): (Arc<dyn Records>, Arc<dyn Blobs>) = (data.records(), Arc::new(data.blobs()));
     let ledger = Ledger::new(Arc::clone(&records), Arc::clone(&blobs), Arc::new(SystemClock));
-    let router = Router::new(settings(&chat)?, Arc::new(ledger));
+    let router = Router::new(settings(&chat, key)?, Arc::new(ledger));
     let bench = Still(tree());
     let session = Session {
         router: &router,
@@ -119,12 +121,12 @@ fn turn(number: usize) -> Says {
     Says::Calls(vec![(name.to_owned(), arguments)])
 }
 
-fn settings(chat: &Chat) -> Result<Settings> {
+fn settings(chat: &Chat, key: &Path) -> Result<Settings> {
     let endpoint = Endpoint {
         name: "house".into(),
         url: chat.url.parse()?,
         wire: Wire::OpenaiCompatible,
-        key: KeySource::None,
+        key: KeySource::File(key.to_owned()),
         key_header: None,
         headers: Vec::new(),
         encrypted_thoughts: false,
