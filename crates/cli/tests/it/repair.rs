@@ -165,6 +165,8 @@ fn a_watched_release_is_repaired_by_itself_also_by_a_mill_that_was_killed_at_it(
     assert_eq!((&repaired["ruling"], &repaired["repaired"]), (&json!("proven"), &json!(REPAIRED)));
     let output = fetched(&up, "/npm/remediated/", &mill.path().join("fetched"));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let explained = mill.run(&["policy", "explain", REPAIRED, "--json"]).json(0);
+    assert_eq!(explained["facts"]["repaired"], "proven", "{explained:#}");
     up.terminate();
     assert_eq!(
         mill.run(&["show", RELEASE, "--json"]).json(0)["repairs"].as_array().unwrap().len(),

@@ -5,6 +5,7 @@ use crate::{Purl, Sha256};
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -243,8 +244,19 @@ pub trait Registry: Send + Sync {
 pub struct Releases {
     /// The project, in the spelling that facts use.
     pub project: Purl,
-    /// Every one that the registry lists.
+    /// Every one that the registry lists; repaired ones of the mill too, which only those see who ask for them.
     pub releases: Vec<Listed<'static>>,
+}
+
+impl Releases {
+    /// With what the view of repaired releases has, and this one does not.
+    #[must_use]
+    pub fn with_repaired<'a>(mut self, view: impl IntoIterator<Item = Listed<'a>>) -> Self {
+        let known: HashSet<_> = self.releases.iter().map(|listed| listed.version.clone()).collect();
+        let new = view.into_iter().filter(|listed| !known.contains(&*listed.version));
+        self.releases.extend(new.map(Listed::into_owned));
+        self
+    }
 }
 
 /// Why the releases of a project are not known.

@@ -194,10 +194,16 @@ impl Registry for PypiRegistry {
     }
 
     async fn releases(&self, project: &Purl) -> Result<Releases, NoReleases> {
-        let current = self.inner.current(&project.name()).await;
-        let state = current.map_err(|answer| NoReleases::of(project, &answer))?.state;
+        let name = project.name();
+        let current = async |view: &Arc<Inner>| {
+            let current = view.current(&name).await;
+            current.map(|current| current.state).map_err(|answer| NoReleases::of(project, &answer))
+        };
+        let state = current(&self.inner).await?;
         let releases = state.releases.listed().into_iter().map(Listed::into_owned).collect();
-        Ok(Releases { project: state.project.clone(), releases })
+        let all = Releases { project: state.project.clone(), releases };
+        let view = current(&self.repaired).await?;
+        Ok(all.with_repaired(view.releases.listed()))
     }
 
     async fn answer(&self, request: &Request) -> Answer {
