@@ -44,6 +44,14 @@ pub(super) fn check(
         return done(CheckOutcome::Untried, "nothing is known of the fix".to_owned());
     };
     let own_words = is_author && says_it_anew(task, candidate);
+    // Where the fix was brought to the release's own line in other words than the commit's, that line's release has it.
+    if !best.missing.is_empty()
+        && best.there > best.missing.len()
+        && task.material.iter().any(|one| !one.whole && look(task, one, patched, workshop).is_whole())
+    {
+        let detail = "all code that changed between the two releases is there, and most of the commit's";
+        return done(CheckOutcome::Held, detail.to_owned());
+    }
     match (best.missing.first(), best.absent.first()) {
         (None, None) => {
             done(CheckOutcome::Held, format!("all {} lines of the fix are where they belong", best.there))
@@ -193,6 +201,8 @@ fn dependencies(material: &Material, patched: &Contents, workshop: &dyn Workshop
 /// A text by its functions: how often each line that counts stands in each.
 struct Scopes<'a> {
     lines: Lines<'a>,
+    /// Which lines are comments and nothing else.
+    comments: Vec<bool>,
     symbols: Vec<Symbol>,
     counts: BTreeMap<String, BTreeMap<&'a str, i64>>,
     imports: BTreeSet<Brought>,
@@ -208,7 +218,8 @@ impl<'a> Scopes<'a> {
             .filter(is_import)
             .flat_map(|symbol| brought(lines.range(symbol.lines.clone())))
             .collect();
-        let mut all = Self { lines, symbols, counts: BTreeMap::new(), imports };
+        let comments = comments(path, &lines.text);
+        let mut all = Self { lines, comments, symbols, counts: BTreeMap::new(), imports };
         for number in 0..all.lines.len() {
             if let Some(line) = all.line(number) {
                 *all.counts.entry(all.scope(number)).or_default().entry(line).or_default() += 1;
@@ -221,7 +232,8 @@ impl<'a> Scopes<'a> {
     fn line(&self, number: usize) -> Option<&'a str> {
         let line = self.lines.text.get(number)?.trim();
         let import = self.symbols.iter().any(|one| one.kind == Kind::Import && one.lines.contains(&number));
-        (!line.is_empty() && !line.starts_with('#') && !import).then_some(line)
+        let comment = self.comments.get(number) == Some(&true);
+        (!line.is_empty() && !comment && !import).then_some(line)
     }
 
     fn scope(&self, number: usize) -> String {
@@ -259,6 +271,35 @@ impl<'a> Scopes<'a> {
             (0..number).rev().find_map(|number| self.line(number))
         }
     }
+}
+
+/// Endings of files in which a comment begins with two slashes, or stands between `/*` and `*/`.
+const SLASHES: [&str; 15] =
+    ["rs", "js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "tsx", "c", "h", "cc", "cpp", "hpp", "pest"];
+
+/// Which lines are comments and nothing else.
+fn comments(path: &str, lines: &[&str]) -> Vec<bool> {
+    let ending = path.rsplit_once('.').map_or("", |(_, ending)| ending);
+    let slashes = SLASHES.contains(&ending);
+    let mut inside = false;
+    let each = lines.iter().map(|line| line.trim()).map(|line| {
+        if !slashes {
+            return line.starts_with('#');
+        }
+        let begins = line.strip_prefix("/*");
+        let Some(rest) = begins.or(inside.then_some(line)) else { return line.starts_with("//") };
+        match rest.split_once("*/") {
+            Some((_, behind)) => {
+                inside = false;
+                behind.trim().is_empty()
+            }
+            None => {
+                inside = true;
+                true
+            }
+        }
+    });
+    each.collect()
 }
 
 fn file(path: &str, [before, after, old, new]: [&str; 4], found: &mut Found) {
@@ -375,6 +416,27 @@ mod unit {
         for elsewhere in ["function f(a) {\n", "}\n"] {
             assert_eq!(places("f.js", &after, &with(elsewhere)).len(), 1, "{elsewhere}");
         }
+    }
+
+    #[test]
+    fn comments_are_no_code_and_what_stands_in_one_is_not_there() {
+        let text = "/* a\n * b\n c */\n// d\n#[inline]\n*x = 1;\n/* e */ f();\n/* g */\nh(); // i\n";
+        let lines = Lines::of(text);
+        let code = |path| {
+            let all = lines.text.iter().zip(comments(path, &lines.text));
+            all.filter(|(_, comment)| !comment).map(|(line, _)| line.trim()).collect::<Vec<_>>()
+        };
+        assert_eq!(code("a.rs"), ["#[inline]", "*x = 1;", "/* e */ f();", "h(); // i"]);
+        assert_eq!(code("a.py").len(), 8);
+
+        let after = BEFORE.replacen("  run(a);\n", &format!("  // Not too long.\n{CHECK}  run(a);\n"), 1);
+        let found = |new: &str| {
+            let mut found = Found::default();
+            file("f.js", [BEFORE, &after, BEFORE, new], &mut found);
+            found.missing
+        };
+        assert!(found(&after.replace("  // Not too long.\n", "")).is_empty());
+        assert!(!found(&after.replace(CHECK, &format!("/*\n{CHECK}*/\n"))).is_empty());
     }
 
     #[test]

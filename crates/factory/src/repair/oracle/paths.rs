@@ -61,7 +61,7 @@ fn test(task: &Task, path: &str, edit: &Edit, workshop: &dyn Workshop) -> Result
     let text = |bytes: &Bytes| std::str::from_utf8(bytes).ok().map(str::to_owned);
     let Some(after) = text(after) else { return Ok(()) };
     let upstream = upstream(task, path);
-    if workshop.chooses_tests(path) && !upstream.iter().any(|one| one.as_str() == after) {
+    if workshop.chooses_tests(path) && !upstream.iter().any(|one| one.after == after) {
         return Err(format!(
             "{path} decides which tests run, and is changed otherwise than upstream changed it"
         ));
@@ -77,12 +77,23 @@ fn test(task: &Task, path: &str, edit: &Edit, workshop: &dyn Workshop) -> Result
     }
 }
 
+/// A file of upstream's as the fix found it, empty where it did not, and as it left it.
+struct Theirs {
+    before: String,
+    after: String,
+}
+
 /// What the fix made of a test file, in every version of it that is known.
-fn upstream(task: &Task, path: &str) -> Vec<String> {
+fn upstream(task: &Task, path: &str) -> Vec<Theirs> {
     let name = path.rsplit('/').next().unwrap_or_default();
-    let of = |material: &Material| -> Vec<String> {
+    let of = |material: &Material| -> Vec<Theirs> {
         let same = material.after.members.keys().filter(|other| other.rsplit('/').next() == Some(name));
-        same.filter_map(|path| material.after.text(path)).map(str::to_owned).collect()
+        let text = |tree: &Contents, path: &str| tree.text(path).map(str::to_owned);
+        let both = same.filter_map(|path| {
+            let before = text(&material.before, path).unwrap_or_default();
+            Some(Theirs { before, after: text(&material.after, path)? })
+        });
+        both.collect()
     };
     task.material.iter().flat_map(of).collect()
 }
@@ -92,11 +103,11 @@ fn leaves_nothing_out(
     path: &str,
     before: &str,
     after: &str,
-    upstream: &[String],
+    upstream: &[Theirs],
     words: &[&str],
 ) -> Result<(), String> {
     let old: BTreeSet<&str> = before.lines().map(str::trim).collect();
-    let theirs: BTreeSet<&str> = upstream.iter().flat_map(|text| text.lines()).map(str::trim).collect();
+    let theirs: BTreeSet<&str> = upstream.iter().flat_map(|one| one.after.lines()).map(str::trim).collect();
     let comes = after.lines().map(str::trim).find(|line| {
         let lower = line.to_ascii_lowercase();
         !old.contains(line) && !theirs.contains(line) && words.iter().any(|word| lower.contains(word))
@@ -110,8 +121,8 @@ fn leaves_nothing_out(
 }
 
 /// Where functions are not told apart: of a file that is there no line goes that upstream keeps, and none comes that
-/// upstream does not have.
-fn says_what_upstream_says(path: &str, before: &str, after: &str, upstream: &[String]) -> Result<(), String> {
+/// upstream neither has as often nor brings.
+fn says_what_upstream_says(path: &str, before: &str, after: &str, upstream: &[Theirs]) -> Result<(), String> {
     let counted = |text: &str| -> BTreeMap<String, usize> {
         let mut lines = BTreeMap::new();
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -120,18 +131,22 @@ fn says_what_upstream_says(path: &str, before: &str, after: &str, upstream: &[St
         lines
     };
     let (old, new) = (counted(before), counted(after));
-    let theirs: Vec<BTreeMap<String, usize>> = upstream.iter().map(|text| counted(text)).collect();
+    let theirs: Vec<_> = upstream.iter().map(|one| (counted(&one.before), counted(&one.after))).collect();
     let of = |lines: &BTreeMap<String, usize>, line: &String| lines.get(line).copied().unwrap_or(0);
     let shown = |line: &str| line.chars().take(80).collect::<String>();
     let goes = |(line, count): &(&String, &usize)| {
         let left = of(&new, line);
-        left < **count && !theirs.iter().any(|lines| of(lines, line) <= left)
+        left < **count && !theirs.iter().any(|(_, lines)| of(lines, line) <= left)
     };
     if let Some((line, _)) = old.iter().find(goes) {
         return Err(format!("{path} would lose a line that upstream keeps: {}", shown(line)));
     }
     let comes = |(line, count): &(&String, &usize)| {
-        **count > of(&old, line) && !theirs.iter().any(|lines| of(lines, line) >= **count)
+        let brings = count.saturating_sub(of(&old, line));
+        let does = |(was, is): &(BTreeMap<_, _>, BTreeMap<_, _>)| {
+            of(is, line) >= **count || of(is, line).saturating_sub(of(was, line)) >= brings
+        };
+        brings > 0 && !theirs.iter().any(does)
     };
     match new.iter().find(comes).filter(|_| !before.is_empty()) {
         Some((line, _)) => {
@@ -142,11 +157,11 @@ fn says_what_upstream_says(path: &str, before: &str, after: &str, upstream: &[St
 }
 
 /// No test goes, and none is changed but to what upstream made of it.
-fn weakens_nothing(path: &str, before: &str, after: &str, upstream: &[String]) -> Result<(), String> {
+fn weakens_nothing(path: &str, before: &str, after: &str, upstream: &[Theirs]) -> Result<(), String> {
     let (old, new) = (Lines::of(before), Lines::of(after));
     let python = Some(Language::Python);
     let (olds, news) = (symbols(python, &old), symbols(python, &new));
-    let theirs: Vec<Lines<'_>> = upstream.iter().map(|text| Lines::of(text)).collect();
+    let theirs: Vec<Lines<'_>> = upstream.iter().map(|one| Lines::of(&one.after)).collect();
     let theirs: Vec<(&Lines<'_>, Vec<Symbol>)> =
         theirs.iter().map(|lines| (lines, symbols(python, lines))).collect();
     for symbol in olds.iter().filter(|symbol| symbol.kind == Kind::Block && is_leaf(symbol, &olds)) {
@@ -182,4 +197,22 @@ fn bodies(lines: &Lines<'_>, all: &[Symbol], name: &str) -> Vec<Vec<String>> {
         text.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
     })
     .collect()
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    #[test]
+    fn a_line_comes_as_often_as_upstream_brings_it() {
+        let theirs = |before: &str, after: &str| Theirs { before: before.into(), after: after.into() };
+        let upstream = [theirs("fn a() {\n}\n", "fn a() {\n}\nfn b() {\nx();\n}\n")];
+        let old = "fn a() {\n}\nfn c() {\n}\n";
+        let with = |more: &str| format!("{old}{more}");
+        let says = |after: &str| says_what_upstream_says("src/a.rs", old, after, &upstream);
+        assert_eq!(says(&with("fn b() {\nx();\n}\n")), Ok(()));
+        assert!(says(&with("fn b() {\nx();\n}\n}\n")).is_err(), "one more than upstream brings");
+        assert!(says(&with("/*\n")).is_err());
+        assert!(says("fn a() {\n}\n").is_err(), "a line that upstream keeps goes");
+    }
 }
