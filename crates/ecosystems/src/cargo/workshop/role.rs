@@ -10,6 +10,11 @@ pub(super) const LEAVING_OUT: [&str; 5] =
 const TEXTS: [&str; 9] =
     ["change", "readme", "license", "licence", "copying", "authors", "news", "notice", "contributing"];
 
+/// What developers of a crate keep beside its manifest, by name and by ending.
+const TOOLS: [&str; 7] =
+    ["rustfmt.toml", "clippy.toml", "deny.toml", "release.toml", "makefile", "justfile", "dockerfile"];
+const TOOLS_OF: [&str; 6] = [".yml", ".yaml", ".sh", ".supp", ".nix", ".bat"];
+
 /// What the file at `path` is.
 pub(super) fn of(path: &str) -> Role {
     let lower = path.to_ascii_lowercase();
@@ -21,8 +26,9 @@ pub(super) fn of(path: &str) -> Role {
     if name.starts_with("cargo.") || path == ".cargo_vcs_info.json" || lower == "build.rs" {
         return Role::Metadata;
     }
-    let is_workshop = matches!(name, "rustfmt.toml" | "clippy.toml" | "makefile" | "justfile" | "deny.toml");
-    if lower.starts_with('.') || lower.contains("/.") || (folders.is_empty() && is_workshop) {
+    let is_workshop = TOOLS.contains(&name) || TOOLS_OF.iter().any(|ending| name.ends_with(ending));
+    let beside = folders.is_empty() || folders == ["ci"];
+    if lower.starts_with('.') || lower.contains("/.") || (beside && is_workshop) {
         return Role::Workshop;
     }
     if below(&["tests", "test", "testdata", "test_data", "test-data", "fixtures"])
@@ -54,6 +60,14 @@ mod tests {
             ("src/build.rs", Role::Code),
             (".cargo_vcs_info.json", Role::Metadata),
             (".github/workflows/ci.yml", Role::Workshop),
+            ("azure-pipelines.yml", Role::Workshop),
+            ("valgrind.supp", Role::Workshop),
+            ("ci/miri.sh", Role::Workshop),
+            ("lib.rs", Role::Code),
+            ("ci/check.rs", Role::Code),
+            ("words.txt", Role::Code),
+            ("CHANGES", Role::Docs),
+            ("src/lexer.pest", Role::Code),
             ("benches/b.rs", Role::Docs),
             ("README.md", Role::Docs),
         ] {
