@@ -20,7 +20,7 @@ pub use agent::{Agent, AgentError, Attempted, helps};
 pub use facts::{Miss, Repaired, Tried};
 pub use mending::{Mending, Models};
 pub use oracle::Oracle;
-pub use task::{Material, Task};
+pub use task::{Extent, Material, Task};
 
 use crate::progress::Event;
 use crate::{StepError, World};

@@ -59,8 +59,19 @@ pub struct Material {
     pub before: Contents,
     /// The files after; a deleted file is not there.
     pub after: Contents,
-    /// Whether it is the fix and nothing but the fix, so that all of it has to be there in the end.
-    pub whole: bool,
+    /// How much of the fix it is.
+    pub extent: Extent,
+}
+
+/// How much of a fix a change is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// The fix and nothing but the fix: all of it has to be there in the end.
+    Fix,
+    /// A part of it, or several that could not be put together.
+    Part,
+    /// All that changed between two releases: the fix, and more.
+    Releases,
 }
 
 impl Task {

@@ -2,7 +2,7 @@
 
 use super::trim;
 use crate::StepError;
-use crate::repair::{Material, Repairs, Task};
+use crate::repair::{Extent, Material, Repairs, Task};
 use std::collections::BTreeSet;
 use trustmill_core::advisory::{Advisory, Finding, RangeEvent, RangeKind};
 use trustmill_core::content::Contents;
@@ -117,7 +117,12 @@ async fn changes(
     let after = repositories.tree(repository, commit).await?;
     let origin = format!("{repository}@{commit}");
     let Some(parent) = after.parents.first() else {
-        return Ok(Material { origin, before: Contents::default(), after: Contents::default(), whole: true });
+        return Ok(Material {
+            origin,
+            before: Contents::default(),
+            after: Contents::default(),
+            extent: Extent::Fix,
+        });
     };
     let before = repositories.tree(repository, parent).await?;
     let differs = |path: &str| {
@@ -127,7 +132,7 @@ async fn changes(
     };
     let old = repositories.read(repository, &before, &differs).await?;
     let new = repositories.read(repository, &after, &differs).await?;
-    Ok(trim::material(origin, &old, &new, true, workshop))
+    Ok(trim::material(origin, &old, &new, Extent::Fix, workshop))
 }
 
 /// Versions of one fix are told from parts of it by the lines that they bring.
@@ -154,7 +159,7 @@ fn grouped(read: Vec<Material>, task: &Task) -> Vec<Material> {
     let mut out: Vec<Material> = joined(&chosen).into_iter().collect();
     if chosen.len() > 1 {
         // Each alone may be what matters, and then it is not certain that it is all.
-        out.extend(chosen.iter().map(|part| Material { whole: false, ..(*part).clone() }));
+        out.extend(chosen.iter().map(|part| Material { extent: Extent::Part, ..(*part).clone() }));
     }
     if groups.len() == 1 {
         let mut others: Vec<&Material> =
@@ -216,7 +221,7 @@ fn joined(parts: &[&Material]) -> Option<Material> {
             let carried =
                 trustmill_patch::carry::carry(path, old, new, now, trustmill_patch::carry::Means::Context);
             if !carried.is_whole() {
-                all.whole = false;
+                all.extent = Extent::Part;
                 continue;
             }
             all.after.set(path, Some(carried.text.into()));

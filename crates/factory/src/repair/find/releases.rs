@@ -2,7 +2,7 @@
 
 use super::trim;
 use crate::pipeline::{Archive, source_archive};
-use crate::repair::{Material, Repairs, Task};
+use crate::repair::{Extent, Material, Repairs, Task};
 use crate::{StepError, World};
 use trustmill_core::Purl;
 use trustmill_core::advisory::Finding;
@@ -71,7 +71,7 @@ pub(super) async fn difference(
         let (Ok(old), Ok(new)) = (old, new) else { continue };
         let [before, fixed] = [before, fixed].map(|version| release.without_version().at(&version));
         let origin = format!("{before} to {fixed}");
-        return Ok(Some(trim::material(origin, &old.contents, &new.contents, false, workshop)));
+        return Ok(Some(trim::material(origin, &old.contents, &new.contents, Extent::Releases, workshop)));
     }
     Ok(None)
 }

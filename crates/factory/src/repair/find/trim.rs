@@ -1,7 +1,7 @@
 //! Leaving out of a change what is not the fix: documents, workshop files, versions.
 
 use super::bounds;
-use crate::repair::Material;
+use crate::repair::{Extent, Material};
 use bytes::Bytes;
 use trustmill_core::content::Contents;
 use trustmill_core::port::workshop::Workshop;
@@ -16,10 +16,10 @@ pub(super) fn material(
     origin: String,
     before: &Contents,
     after: &Contents,
-    whole: bool,
+    extent: Extent,
     workshop: &dyn Workshop,
 ) -> Material {
-    let mut material = Material { origin, before: Contents::default(), after: Contents::default(), whole };
+    let mut material = Material { origin, before: Contents::default(), after: Contents::default(), extent };
     for path in super::changed(before, after) {
         let role = workshop.role(path);
         let bounds = role == Role::Metadata && workshop.bounds_requirements(path);

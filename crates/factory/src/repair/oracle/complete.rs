@@ -6,7 +6,7 @@
 
 use crate::repair::find::{changed, has_code};
 use crate::repair::strategy::path_in;
-use crate::repair::{Material, Task};
+use crate::repair::{Extent, Material, Task};
 use std::collections::{BTreeMap, BTreeSet};
 use trustmill_core::content::Contents;
 use trustmill_core::port::workshop::Workshop;
@@ -23,10 +23,15 @@ pub(super) fn check(
 ) -> Checked {
     let done = |outcome, detail: String| Checked { check: Check::Complete, outcome, detail };
     let is_author = matches!(candidate.proposer, Proposer::Model { .. } | Proposer::Person { .. });
-    let known: Vec<&Material> = task.material.iter().filter(|material| material.whole).collect();
+    // A part of a fix that is there says nothing of the others.
+    let has_difference = || {
+        let mut all = task.material.iter().filter(|material| material.extent == Extent::Releases);
+        all.any(|material| look(task, material, patched, workshop).is_whole())
+    };
+    let known: Vec<&Material> =
+        task.material.iter().filter(|material| material.extent == Extent::Fix).collect();
     if known.is_empty() {
-        let all = task.material.iter().map(|material| look(task, material, patched, workshop));
-        if all.into_iter().any(|found| found.is_whole()) {
+        if has_difference() {
             let detail = "all code that changed between the two releases is there".to_owned();
             return done(CheckOutcome::Held, detail);
         }
@@ -45,10 +50,7 @@ pub(super) fn check(
     };
     let own_words = is_author && says_it_anew(task, candidate);
     // Where the fix was brought to the release's own line in other words than the commit's, that line's release has it.
-    if !best.missing.is_empty()
-        && best.there > best.missing.len()
-        && task.material.iter().any(|one| !one.whole && look(task, one, patched, workshop).is_whole())
-    {
+    if !best.missing.is_empty() && best.there > best.missing.len() && has_difference() {
         let detail = "all code that changed between the two releases is there, and most of the commit's";
         return done(CheckOutcome::Held, detail.to_owned());
     }
@@ -134,7 +136,7 @@ fn look(task: &Task, material: &Material, patched: &Contents, workshop: &dyn Wor
     dependencies(material, patched, workshop, &mut needs);
     found.there += needs.there;
     // Beside code that a commit changes it is not certain that the fix needs them.
-    let is_certain = !material.whole || !has_code(material, workshop);
+    let is_certain = material.extent != Extent::Fix || !has_code(material, workshop);
     let lacking = if is_certain { &mut found.missing } else { &mut found.absent };
     lacking.append(&mut needs.missing);
     found.absent.append(&mut needs.absent);

@@ -2,7 +2,7 @@
 
 use super::carried::size;
 use crate::repair::find::changed;
-use crate::repair::{Material, Task};
+use crate::repair::{Extent, Material, Task};
 use std::collections::BTreeSet;
 use trustmill_core::port::workshop::Workshop;
 use trustmill_core::repair::Role;
@@ -15,7 +15,7 @@ const LARGEST: usize = 1_500;
 /// A commit as it is; of a difference between releases the files that have most to do with the advisory, then all that
 /// have anything to do with it, then everything.
 pub(super) fn parts(material: &Material, task: &Task, workshop: &dyn Workshop) -> Vec<Material> {
-    if material.whole {
+    if material.extent == Extent::Fix {
         return vec![material.clone()];
     }
     let words = words(task);
@@ -32,9 +32,7 @@ pub(super) fn parts(material: &Material, task: &Task, workshop: &dyn Workshop) -
     sets.push(code.iter().copied().collect());
     let mut parts: Vec<Material> = Vec::new();
     for set in sets.into_iter().filter(|set| !set.is_empty()) {
-        let mut part = limited(material, &set, workshop);
-        // All of the code is the fix, and whatever else the release brought.
-        part.whole = set.len() == code.len();
+        let part = limited(material, &set, workshop);
         if weight(&part, workshop) <= LARGEST && !parts.iter().any(|known| known.after == part.after) {
             parts.push(part);
         }
