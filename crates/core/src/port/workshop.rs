@@ -72,6 +72,11 @@ pub trait Workshop: Send + Sync {
         None
     }
 
+    /// Whether tests can be run [strictly](Bench::strict).
+    fn can_be_strict(&self) -> bool {
+        false
+    }
+
     /// What a user writes to get the repaired release, line by line; `mount` is where its registry is found.
     fn install_lines(&self, release: &Purl, repaired: &str, mount: &str) -> Vec<String>;
 
@@ -98,6 +103,9 @@ pub struct Bench<'a> {
     pub release: &'a Purl,
     /// Instant as of which dependencies are seen: the release's upload.
     pub as_of: Timestamp,
+    /// Whether tests run on what users get, without the checks of a build for development, and fail where memory is
+    /// misused: such faults need not show otherwise.
+    pub strict: bool,
 }
 
 /// What a built distribution says of itself.

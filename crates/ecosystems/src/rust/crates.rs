@@ -101,7 +101,7 @@ impl Set<'_> {
         let mut mounts = vec![Mount { source: folder, target: HOME.to_owned(), writable: false }];
         mounts.extend(self.toolchain.mount());
         materials.push(self.toolchain.material());
-        Crates { mounts, programs: self.toolchain.programs(), materials }
+        Crates { mounts, programs: self.toolchain.programs(), host: self.toolchain.host.clone(), materials }
     }
 
     /// The registry is the mill's, as of the instant; in the build phase the same address answers from cargo's home.
@@ -171,6 +171,11 @@ fn failure(report: &Report, requests: &[RecordedRequest]) -> Result<BuildFailure
     if let Some(request) = requests.iter().find(|request| request.status >= 500 || request.status == 429) {
         let why = format!("{} was answered with status {}", request.path, request.status);
         return Err(setup("reach the registry of crates in the fetch phase", io::Error::other(why)));
+    }
+    // What the mill keeps from every client is not had for tests either.
+    if let Some(request) = requests.iter().find(|request| request.status == 403) {
+        let detail = format!("the crates cannot be had: the mill refuses {}", request.path);
+        return Ok(BuildFailure { class: FailureClass::UnresolvableRequirements, detail });
     }
     let log = String::from_utf8_lossy(&report.log);
     let class = match report.exit {
@@ -316,9 +321,12 @@ mod tests {
             usage: trustmill_core::attempt::Usage::default(),
             layers: Vec::new(),
         };
-        let failing =
-            RecordedRequest { method: "GET".into(), path: "/cargo/x".into(), status: 503, sha256: None };
-        assert!(failure(&report(""), &[failing]).is_err());
+        let answered = |status| {
+            [RecordedRequest { method: "GET".into(), path: "/cargo/x".into(), status, sha256: None }]
+        };
+        assert!(failure(&report(""), &answered(503)).is_err());
+        let refused = failure(&report("error: failed to download"), &answered(403)).unwrap();
+        assert!(refused.detail.ends_with("the mill refuses /cargo/x"), "{}", refused.detail);
         let git = failure(&report("    Updating git repository `https://x`\nerror: failed to get `y`"), &[])
             .unwrap();
         assert_eq!(git.class, FailureClass::NetworkDenied);

@@ -4,9 +4,11 @@
 //! instant; the lock that the source holds decides which. It runs nothing of the project there: no build script, and no
 //! configuration of the project's. The build phase then finds cargo's home read-only, and has no network.
 
+mod built;
 mod crates;
 mod toolchain;
 
+pub(crate) use built::TARGET;
 pub(crate) use crates::configures;
 pub use toolchain::Search;
 
@@ -16,11 +18,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 use toolchain::Toolchain;
-use trustmill_core::Timestamp;
 use trustmill_core::attempt::{FailureClass, Material};
 use trustmill_core::content::Contents;
 use trustmill_core::port::ecosystem::BuildFailure;
-use trustmill_core::port::sandbox::{Gateways, Mount, Sandbox, SandboxError};
+use trustmill_core::port::sandbox::{Gateways, InputFile, Mount, OutputFile, Sandbox, SandboxError};
+use trustmill_core::{Sha256, Timestamp};
 
 /// Where cargo's home stands inside, in both phases.
 pub(crate) const HOME: &str = "/crates";
@@ -40,6 +42,8 @@ pub(crate) struct Crates {
     pub(crate) mounts: Vec<Mount>,
     /// The folder of the toolchain's programs inside.
     pub(crate) programs: String,
+    /// The platform that it runs on, as the compiler names it.
+    pub(crate) host: String,
     /// Toolchain and crates by digest.
     pub(crate) materials: Vec<Material>,
 }
@@ -87,5 +91,17 @@ impl Rust {
         let set = crates::Set { source, manifest: &manifest, as_of, toolchain };
         let _one_at_a_time = self.flights.enter(&set.key()).await;
         set.get(&self.root, &*self.sandbox, &*self.gateways).await
+    }
+
+    /// What was kept under a key of what crates compile to.
+    pub(crate) async fn built(&self, key: Sha256) -> Option<Vec<InputFile>> {
+        built::get(&self.root.join("built"), key).await
+    }
+
+    /// Keeps what crates compile to; what cannot be kept is compiled again.
+    pub(crate) async fn keep_built(&self, key: Sha256, files: Vec<OutputFile>) {
+        if let Err(error) = built::put(self.root.join("built"), key, files).await {
+            tracing::warn!(%error, "what crates compile to could not be kept");
+        }
     }
 }

@@ -46,6 +46,7 @@ impl Search {
 pub(super) struct Toolchain {
     sysroot: PathBuf,
     version: String,
+    pub(super) host: String,
     sha256: Sha256,
 }
 
@@ -89,9 +90,9 @@ async fn ask(compiler: &Path) -> Option<Toolchain> {
     if !programs.iter().all(|program| program.is_file()) {
         return None;
     }
-    let root = sysroot.clone();
-    let sha256 = tokio::task::spawn_blocking(move || digest(&root, &host)).await.ok()?.ok()?;
-    Some(Toolchain { sysroot, version, sha256 })
+    let (root, of) = (sysroot.clone(), host.clone());
+    let sha256 = tokio::task::spawn_blocking(move || digest(&root, &of)).await.ok()?.ok()?;
+    Some(Toolchain { sysroot, version, host, sha256 })
 }
 
 /// What stands in a material or on a command line.
@@ -147,5 +148,6 @@ fn digest(sysroot: &Path, host: &str) -> std::io::Result<Sha256> {
 /// A toolchain that is nowhere.
 #[cfg(test)]
 pub(super) fn testing() -> Toolchain {
-    Toolchain { sysroot: "/opt/rust".into(), version: "1.95.0".into(), sha256: Sha256::of(b"rust") }
+    let host = "x86_64-unknown-linux-gnu".into();
+    Toolchain { sysroot: "/opt/rust".into(), version: "1.95.0".into(), host, sha256: Sha256::of(b"rust") }
 }

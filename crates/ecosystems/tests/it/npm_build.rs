@@ -222,7 +222,7 @@ async fn tested(
 ) -> (BTreeMap<String, TestOutcome>, Option<String>) {
     let mill = Mill::new();
     let release = Purl::release("npm", "demo", "1.0.0");
-    let bench = Bench { release: &release, as_of: "2024-06-01T00:00:00Z".parse().unwrap() };
+    let bench = Bench { release: &release, as_of: "2024-06-01T00:00:00Z".parse().unwrap(), strict: false };
     let report = mill.npm.workshop().unwrap().test(&bench, &contents(files), only).await.unwrap();
     assert!(report.runner.contains("Node 20."), "{report:?}");
     (report.tests, report.problem)

@@ -77,7 +77,7 @@ pub enum Extent {
 impl Task {
     /// What the workshop has to know.
     pub const fn bench(&self) -> Bench<'_> {
-        Bench { release: &self.release, as_of: self.as_of }
+        Bench { release: &self.release, as_of: self.as_of, strict: false }
     }
 
     /// A tree with the repository's tests laid beside it.

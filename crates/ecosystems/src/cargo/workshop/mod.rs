@@ -3,10 +3,12 @@
 //! What is published is the source. The crates that tests need are got by `cargo fetch` through the gateway, as the index
 //! was at the upload; where the compiler of this machine is too new for those, as it is today.
 
+mod beneath;
 mod inline;
 mod manifest;
 mod role;
 mod run;
+mod targets;
 
 use super::pack::crate_of;
 use super::{Cargo, names};
@@ -15,10 +17,12 @@ use crate::tested::Best;
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
-use run::Targets;
+use run::Way;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use targets::Target;
 use trustmill_core::Purl;
 use trustmill_core::attempt::FailureClass;
 use trustmill_core::content::Contents;
@@ -44,11 +48,15 @@ pub struct Tests {
 }
 
 /// How the tests of a release are run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Settled {
     as_of: Timestamp,
-    targets: Targets,
+    /// Targets whose tests do not compile, with or without a patch.
+    without: BTreeSet<Target>,
 }
+
+/// How often targets that do not compile are left out: one is seen to be broken when another is gone.
+const MOST_WITHOUT: usize = 3;
 
 #[async_trait]
 impl Workshop for Cargo {
@@ -101,6 +109,10 @@ impl Workshop for Cargo {
         path.ends_with(".rs").then(|| inline::without(text))
     }
 
+    fn can_be_strict(&self) -> bool {
+        true
+    }
+
     fn install_lines(&self, release: &Purl, repaired: &str, mount: &str) -> Vec<String> {
         vec![
             "# .cargo/config.toml".to_owned(),
@@ -119,13 +131,22 @@ impl Workshop for Cargo {
         only: Option<&[String]>,
     ) -> Result<TestReport, SandboxError> {
         if let Some(settled) = self.settlements.get(bench.release).await {
-            return self.tried(tree, settled, only).await;
+            let (report, _) = self.tried(bench, tree, &settled, only).await?;
+            return Ok(report);
         }
         let mut best = Best::new();
-        for settled in self.rungs(bench.as_of) {
-            let report = self.tried(tree, settled, only).await?;
-            if best.offer(bench.release, settled, report) {
-                break;
+        'instants: for as_of in self.instants(bench.as_of) {
+            let mut settled = Settled { as_of, without: BTreeSet::new() };
+            for _ in 0..=MOST_WITHOUT {
+                let (report, broken) = self.tried(bench, tree, &settled, only).await?;
+                if best.offer(bench.release, settled.clone(), report) {
+                    break 'instants;
+                }
+                let known = settled.without.len();
+                settled.without.extend(broken);
+                if settled.without.len() == known {
+                    break;
+                }
             }
         }
         let (settled, report) = best.take()?;
@@ -153,26 +174,21 @@ impl Workshop for Cargo {
 }
 
 impl Cargo {
-    /// What is tried, the likeliest first.
-    fn rungs(&self, uploaded: Timestamp) -> Vec<Settled> {
+    /// As of when crates are tried, the likeliest first.
+    fn instants(&self, uploaded: Timestamp) -> [Timestamp; 2] {
         let week = SignedDuration::from_hours(7 * 24);
         let then = uploaded.checked_add(week).unwrap_or(uploaded);
-        let now = self.tests.as_ref().map_or(then, |tests| tests.clock.now());
-        let of = |as_of: Timestamp, targets: Targets| Settled { as_of, targets };
-        vec![
-            of(then, Targets::All),
-            of(now, Targets::All),
-            of(then, Targets::Library),
-            of(now, Targets::Library),
-        ]
+        [then, self.tests.as_ref().map_or(then, |tests| tests.clock.now())]
     }
 
+    /// One run, and the targets whose tests did not compile.
     async fn tried(
         &self,
+        bench: &Bench<'_>,
         tree: &Contents,
-        settled: Settled,
+        settled: &Settled,
         only: Option<&[String]>,
-    ) -> Result<TestReport, SandboxError> {
+    ) -> Result<(TestReport, BTreeSet<Target>), SandboxError> {
         let Some(tests) = &self.tests else {
             return Err(SandboxError::BadJob("tests of crates have no sandbox".to_owned()));
         };
@@ -180,10 +196,12 @@ impl Cargo {
             Ok(crates) => crates,
             Err(failure) => {
                 let problem = format!("no crates for the tests: {}", failure.detail);
-                return Ok(TestReport { problem: Some(problem), ..TestReport::default() });
+                return Ok((TestReport { problem: Some(problem), ..TestReport::default() }, BTreeSet::new()));
             }
         };
-        let job = run::job(tree, &crates, settled.targets, only, tests.limits);
+        let way = Way { without: &settled.without, only, strict: bench.strict };
+        let mut job = run::job(tree, &crates, way, tests.limits);
+        job.inputs.extend(beneath::get(tests, bench, tree, &crates, way).await?);
         let report = tests.sandbox.run(job).await?;
         Ok(run::outcome(tree, &report))
     }

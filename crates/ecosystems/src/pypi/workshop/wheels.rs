@@ -113,7 +113,7 @@ impl Pypi {
         tracing::debug!(%release, python, "a wheel that the tests need is built");
         let Some(as_of) = source.upload_time else { return Ok(None) };
         let Some(opened) = self.opened(source).await else { return Ok(None) };
-        let bench = Bench { release, as_of };
+        let bench = Bench { release, as_of, strict: false };
         let packed = match pack::with_python(self, &bench, Arc::new(opened), Some(python)).await? {
             Ok(packed) => packed,
             Err(failure) => {

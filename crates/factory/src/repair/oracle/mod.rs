@@ -6,6 +6,7 @@ mod capability;
 mod complete;
 mod metadata;
 mod paths;
+mod regression;
 mod suite;
 
 use super::Task;

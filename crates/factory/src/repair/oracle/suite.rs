@@ -1,5 +1,6 @@
 //! The package's own tests: none fails that passed, and one that came with the fix fails without it and passes with it.
 
+use super::regression::{self, Patched};
 use super::{Notes, Oracle, Trees, UNPATCHED};
 use crate::facts::{self, Kind};
 use crate::repair::Task;
@@ -106,12 +107,13 @@ pub(super) async fn check(
     };
     let detail = format!("{kept} tests that passed still pass{part}{gone} ({})", before.runner);
     notes.put(Checked { check: Check::NoNewFailures, outcome: CheckOutcome::Held, detail });
-    let regression = regression(oracle, task, candidate, trees, &after, notes).await?;
+    let patched = Patched { tree: &shipped, report: &after };
+    let regression = regression::check(oracle, task, candidate, trees, &patched, notes).await?;
     Ok(notes.put(regression))
 }
 
 /// Where the patched release is tried: a later release of a dependency may be younger than the release.
-fn bench<'t>(oracle: &Oracle<'_>, task: &'t Task, candidate: &Candidate) -> Bench<'t> {
+pub(super) fn bench<'t>(oracle: &Oracle<'_>, task: &'t Task, candidate: &Candidate) -> Bench<'t> {
     match bumps(&candidate.proposer) {
         true => Bench { as_of: oracle.world.clock.now(), ..task.bench() },
         false => task.bench(),
@@ -187,7 +189,7 @@ fn nearby(task: &Task, candidate: &Candidate, workshop: &dyn Workshop) -> Vec<St
 const FEW: usize = 20;
 
 /// The file of a test, as runners name it.
-fn file_of(name: &str) -> String {
+pub(super) fn file_of(name: &str) -> String {
     name.split("::").next().unwrap_or(name).to_owned()
 }
 
@@ -208,55 +210,7 @@ fn note_counts(
 }
 
 /// Names that a statement carries of each kind.
-const MOST_NAMES: usize = 200;
-
-async fn regression(
-    oracle: &Oracle<'_>,
-    task: &Task,
-    candidate: &Candidate,
-    trees: &Trees,
-    after: &TestReport,
-    notes: &mut Notes,
-) -> Result<Checked, StepError> {
-    let done = |outcome, detail: String| Checked { check: Check::Regression, outcome, detail };
-    if candidate.tests.is_empty() && trees.inline.is_empty() {
-        return Ok(done(CheckOutcome::Untried, "no test of the fix could be brought along".to_owned()));
-    }
-    let brought = candidate.tests.edits.keys().filter(|path| oracle.workshop.is_run(path));
-    let files: Vec<String> = brought.chain(&trees.inline).cloned().collect();
-    let only = if files.is_empty() { None } else { Some(files.as_slice()) };
-    let without = oracle.workshop.test(&task.bench(), &trees.tests_only, only).await?;
-    // A file that could not even be read is no evidence of its tests one by one.
-    let fails = |name: &String| without.tests.get(name) == Some(&TestOutcome::Failed);
-    let unread =
-        |name: &String| !without.tests.contains_key(name) && fails(&file_of(name)) && name.contains("::");
-    let fixed =
-        after.tests.iter().filter(|(_, outcome)| **outcome == TestOutcome::Passed).map(|(name, _)| name);
-    let in_edited =
-        |name: &&String| files.is_empty() || files.contains(&file_of(name)) || !name.contains("::");
-    let (mut shown, mut only_unread) = (Vec::new(), true);
-    for name in fixed.filter(in_edited) {
-        if fails(name) {
-            only_unread = false;
-            shown.push(name.clone());
-        } else if unread(name) {
-            shown.push(name.clone());
-        }
-    }
-    shown.truncate(MOST_NAMES);
-    notes.0.fixed.clone_from(&shown);
-    Ok(match shown.first() {
-        None => done(CheckOutcome::Untried, "no test fails without the fix and passes with it".to_owned()),
-        Some(first) if only_unread => {
-            notes.0.fixed.clear();
-            done(CheckOutcome::Untried, format!("the tests of the fix cannot be read without it: {first}"))
-        }
-        Some(first) => done(
-            CheckOutcome::Held,
-            format!("{} fail without the fix and pass with it: {first}", shown.len()),
-        ),
-    })
-}
+pub(super) const MOST_NAMES: usize = 200;
 
 /// The unpatched release's tests, run twice and remembered.
 async fn baseline(oracle: &Oracle<'_>, task: &Task, only: Option<&[String]>) -> Result<Baseline, StepError> {
