@@ -23,15 +23,13 @@ pub(super) fn check(
 ) -> Checked {
     let done = |outcome, detail: String| Checked { check: Check::Complete, outcome, detail };
     let is_author = matches!(candidate.proposer, Proposer::Model { .. } | Proposer::Person { .. });
-    // A part of a fix that is there says nothing of the others.
-    let has_difference = || {
-        let mut all = task.material.iter().filter(|material| material.extent == Extent::Releases);
-        all.any(|material| look(task, material, patched, workshop).is_whole())
-    };
-    let known: Vec<&Material> =
-        task.material.iter().filter(|material| material.extent == Extent::Fix).collect();
-    if known.is_empty() {
-        if has_difference() {
+    let look = |material: &Material| (material.extent, look(task, material, patched, workshop));
+    let found: Vec<(Extent, Found)> = task.material.iter().map(look).collect();
+    // Of several versions of one fix one must be there.
+    let best = of(&found, Extent::Fix).min_by_key(|found| (found.missing.len(), found.absent.len()));
+    let has_difference = of(&found, Extent::Releases).any(Found::is_whole);
+    let Some(best) = best else {
+        if has_difference {
             let detail = "all code that changed between the two releases is there".to_owned();
             return done(CheckOutcome::Held, detail);
         }
@@ -42,15 +40,10 @@ pub(super) fn check(
         let detail =
             "no commit of the fix can be read: what of the release's changes belongs to it is not known";
         return done(CheckOutcome::Untried, detail.to_owned());
-    }
-    // Of several versions of one fix one must be there.
-    let all = known.into_iter().map(|material| look(task, material, patched, workshop));
-    let Some(best) = all.min_by_key(|found| (found.missing.len(), found.absent.len())) else {
-        return done(CheckOutcome::Untried, "nothing is known of the fix".to_owned());
     };
     let own_words = is_author && says_it_anew(task, candidate);
     // Where the fix was brought to the release's own line in other words than the commit's, that line's release has it.
-    if !best.missing.is_empty() && best.there > best.missing.len() && has_difference() {
+    if !best.missing.is_empty() && best.there > best.missing.len() && has_difference {
         let detail = "all code that changed between the two releases is there, and most of the commit's";
         return done(CheckOutcome::Held, detail.to_owned());
     }
@@ -128,6 +121,11 @@ impl Found {
     fn is_whole(&self) -> bool {
         self.there > 0 && self.missing.is_empty() && self.absent.is_empty()
     }
+}
+
+/// What is there of the changes that are so much of the fix. A part that is there says nothing of the others.
+fn of(found: &[(Extent, Found)], extent: Extent) -> impl Iterator<Item = &Found> {
+    found.iter().filter(move |(is, _)| *is == extent).map(|(_, found)| found)
 }
 
 fn look(task: &Task, material: &Material, patched: &Contents, workshop: &dyn Workshop) -> Found {
@@ -439,6 +437,15 @@ mod unit {
         };
         assert!(found(&after.replace("  // Not too long.\n", "")).is_empty());
         assert!(!found(&after.replace(CHECK, &format!("/*\n{CHECK}*/\n"))).is_empty());
+    }
+
+    #[test]
+    fn a_part_that_is_there_is_no_difference_between_releases() {
+        let there = || Found { there: 3, ..Found::default() };
+        let found = [(Extent::Part, there()), (Extent::Fix, Found::default())];
+        assert!(!of(&found, Extent::Releases).any(Found::is_whole));
+        assert!(!of(&found, Extent::Fix).any(Found::is_whole));
+        assert!(of(&[(Extent::Releases, there())], Extent::Releases).any(Found::is_whole));
     }
 
     #[test]
