@@ -7,7 +7,8 @@ use trustmill_core::source::{SourceClaim, clean_address, clean_directory};
 
 /// The claim in the published `package.json`, with the commit from the registry where it kept that.
 pub fn source_claim(release: &Published<'_>) -> Option<SourceClaim> {
-    let (artifact, contents) = release.file?;
+    // What is published is its own source.
+    let (artifact, contents) = release.file.or(release.archive)?;
     let manifest = Manifest::of(contents, "package.json")?;
     let (address, stated) = manifest.repository()?;
     let (repository, named) = clean_address(address)?;

@@ -56,7 +56,13 @@ impl Situation<'_> {
     pub(super) fn after_failure(&self, class: FailureClass, detail: &str) -> Vec<Draft> {
         match class {
             FailureClass::UnresolvableRequirements => self.unresolvable(),
-            FailureClass::UndeclaredDependency => self.undeclared(detail),
+            FailureClass::UndeclaredDependency => match asked(detail) {
+                Some(wanted) => vec![self.asked(&wanted)],
+                None => self.undeclared(detail),
+            },
+            FailureClass::NetworkDenied => {
+                asked(detail).map(|wanted| self.asked(&wanted)).into_iter().collect()
+            }
             FailureClass::BackendMissing => {
                 let all =
                     |draft: &mut Draft| ["setuptools", "wheel"].iter().for_each(|one| draft.require(one));
@@ -98,6 +104,11 @@ impl Situation<'_> {
             self.with(tools, "the declared bounds contradict what the wheel says: the wheel counts"),
             self.with(only, "the declared requirements cannot be met: setuptools and wheel alone"),
         ]
+    }
+
+    /// What `setup_requires` of a setup.py names is known only once that runs.
+    fn asked(&self, wanted: &str) -> Draft {
+        self.with(|draft| draft.require(wanted), format!("setup.py asks for {wanted} while it runs"))
     }
 
     /// A module that the build imports and nobody declared.
@@ -380,5 +391,33 @@ impl Situation<'_> {
                 self.with(add, reason)
             })
             .collect()
+    }
+}
+
+/// The requirement that setuptools went to the network for: `… for Requirement.parse('pbr>=0.6')`, or the last word of the
+/// call of pip that newer ones make.
+fn asked(detail: &str) -> Option<String> {
+    let parsed = detail.split("Requirement.parse('").nth(1).and_then(|rest| rest.split('\'').next());
+    let by_pip = || {
+        let (_, call) = detail.split_once("'pip', ").filter(|(_, call)| call.contains("'wheel'"))?;
+        call.split(']').next()?.rsplit("'").nth(1)
+    };
+    let wanted = parsed.or_else(by_pip)?;
+    (requirement::check(wanted).is_ok() && !wanted.starts_with('-')).then(|| wanted.to_owned())
+}
+
+#[cfg(test)]
+mod unit {
+    use super::asked;
+
+    #[test]
+    fn what_setuptools_went_to_the_network_for_is_read() {
+        let egg = "DistutilsError: Could not find suitable distribution for Requirement.parse('pbr>=0.6,<1')";
+        assert_eq!(asked(egg).as_deref(), Some("pbr>=0.6,<1"));
+        let pip = "Command '['/env/bin/python', '-m', 'pip', '--disable-pip-version-check', 'wheel', '--no-deps', '-w', '/tmp/a', '--quiet', 'pytest-runner']' returned";
+        assert_eq!(asked(pip).as_deref(), Some("pytest-runner"));
+        for other in ["", "no network", "Requirement.parse('", "Requirement.parse('a b')"] {
+            assert_eq!(asked(other), None, "{other}");
+        }
     }
 }

@@ -144,6 +144,8 @@ fn quoted(line: &str, old: &BTreeSet<String>, version: &str) -> Option<String> {
 /// Modules that say the version, where a back end reads it from: `__version__ = "1.2.0"`.
 fn in_modules(tree: &Contents, new: &mut Contents, old: &BTreeSet<String>, version: &str) -> bool {
     let mut done = false;
+    let taken_from: BTreeSet<String> =
+        tree.members.keys().filter_map(|path| takes_from(tree, path)).collect();
     let candidates = tree.members.keys().filter(|path| {
         let name = path.rsplit('/').next().unwrap_or_default();
         let says = matches!(
@@ -156,7 +158,7 @@ fn in_modules(tree: &Contents, new: &mut Contents, old: &BTreeSet<String>, versi
                 | "__about__.py"
                 | "_about.py"
         );
-        says && path.matches('/').count() <= 3
+        (says || taken_from.contains(*path)) && path.matches('/').count() <= 3
     });
     for path in candidates {
         let Some(text) = tree.text(path) else { continue };
@@ -182,6 +184,17 @@ fn in_modules(tree: &Contents, new: &mut Contents, old: &BTreeSet<String>, versi
         }
     }
     done
+}
+
+/// The module beside a package's `__init__.py` from which it takes its version: `from .package_data import __version__`.
+fn takes_from(tree: &Contents, path: &str) -> Option<String> {
+    let folder = path.strip_suffix("__init__.py")?;
+    tree.text(path)?.lines().find_map(|line| {
+        let (module, names) = line.trim().strip_prefix("from .")?.split_once(" import ")?;
+        let is_one = !module.is_empty() && module.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let takes = names.split([',', ' ', '(', ')']).any(|name| name == "__version__");
+        (is_one && takes).then(|| format!("{folder}{module}.py"))
+    })
 }
 
 #[cfg(test)]
@@ -233,5 +246,14 @@ mod tests {
         let after = renumbered(&before, "1.2.0", "1.2.0+tm.1").unwrap();
         assert_eq!(after.text("kit/__init__.py").unwrap(), "__version__ = '1.2.0+tm.1'\nOTHER = '1.2.0'\n");
         assert!(renumbered(&tree(&[("pyproject.toml", toml)]), "1.2.0", "1.2.0+tm.1").is_err());
+        let before = tree(&[
+            ("pyproject.toml", toml),
+            ("kit/__init__.py", "from .core import run\nfrom .package_data import __version__\n"),
+            ("kit/package_data.py", "__version__ = '1.2.0'\n"),
+            ("kit/core.py", "__version__ = '1.2.0'\n"),
+        ]);
+        let after = renumbered(&before, "1.2.0", "1.2.0+tm.1").unwrap();
+        assert_eq!(after.text("kit/package_data.py").unwrap(), "__version__ = '1.2.0+tm.1'\n");
+        assert_eq!(after.text("kit/core.py"), before.text("kit/core.py"));
     }
 }

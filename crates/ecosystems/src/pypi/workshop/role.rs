@@ -66,6 +66,10 @@ const WORKSHOP: [&str; 16] = [
     "renovate.json",
 ];
 
+/// Folders, at the top of the tree, of what builds, measures or maintains the project.
+const TOOLS: [&str; 9] =
+    ["tools", "benchmark", "benchmarks", "bench", "perf", "ci", "maint", "devtools", "build_tools"];
+
 /// Words by which a test is left out.
 pub(super) const LEAVING_OUT: [&str; 10] = [
     "skip",
@@ -92,6 +96,9 @@ pub(super) fn of(path: &str) -> Role {
     }
     if is_metadata(&lower, name, &folders) {
         return Role::Metadata;
+    }
+    if folders.last().is_some_and(|first| TOOLS.contains(first)) {
+        return Role::Workshop;
     }
     let is_test = name.starts_with("test_")
         || ending(&["_test.py", "_tests.py", "-test.py", "-tests.py"])
@@ -171,6 +178,8 @@ mod tests {
             (".github/workflows/ci.yml", Role::Workshop),
             ("tox.ini", Role::Workshop),
             ("kit/history.py", Role::Code),
+            ("tools/kit-data", Role::Workshop),
+            ("kit/tools/data.py", Role::Code),
         ] {
             assert_eq!(of(path), role, "{path}");
         }
