@@ -1,7 +1,7 @@
 //! What strategies missed, a model may mend: the task as a workbench for the loop, with the same oracle.
 
 use super::oracle::{self, Files};
-use super::{Miss, Oracle, Outcome, Repairs, Task, VERSION, facts, publish, task};
+use super::{Miss, Oracle, Outcome, Repairs, Task, VERSION, facts, find, publish, task};
 use crate::StepError;
 use crate::agent::{
     self, BenchError, Built, Datum, Ended, Outline, Overhead, Session, SessionError, SessionId, Step,
@@ -132,7 +132,7 @@ impl Repairs {
         let Some((task, workshop)) = self.prepared(finding).await? else { return Ok(None) };
         let world = &self.world;
         let (records, blobs) = (world.records.as_ref(), world.blobs.as_ref());
-        let wanted = words(&task, miss, agent.team);
+        let wanted = words(&task, workshop, miss, agent.team);
         let cases = Cases { records, blobs };
         let known: String = wanted.data.iter().map(|datum| format!("{} ", datum.text)).collect();
         let index = cases.index(&task.release, &format!("{} {known}", wanted.class)).await?;
@@ -265,11 +265,11 @@ fn goal(ids: &[String], release: &Purl) -> String {
 }
 
 /// The task in words: ours the goal, everything else is data.
-fn words(task: &Task, miss: &Miss, team: Option<&str>) -> agent::Task {
+fn words(task: &Task, workshop: &dyn Workshop, miss: &Miss, team: Option<&str>) -> agent::Task {
     let advisory = serde_json::json!({
         "ids": task.ids, "summary": task.advisory.summary,
     });
-    let fixes = task.material.iter().map(|material| {
+    let fixes = task.material.iter().filter(|material| find::has_fix(material, workshop)).map(|material| {
         let patch = Patch::between(&material.before, &material.after);
         Datum { name: format!("the fix upstream, {}", material.origin), text: agent::unified(&patch) }
     });

@@ -25,20 +25,24 @@ pub use task::{Extent, Material, Task};
 use crate::progress::Event;
 use crate::{StepError, World};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use strategy::Proposal;
 use trustmill_core::Purl;
 use trustmill_core::advisory::Finding;
 use trustmill_core::port::advisories::{Advisories, AdvisoriesError};
 use trustmill_core::port::workshop::Workshop;
-use trustmill_core::repair::{Candidate, Check, CheckOutcome, Judgement, MissClass, Ruling};
+use trustmill_core::repair::{Candidate, Check, CheckOutcome, Checked, Judgement, MissClass, Ruling};
 use trustmill_core::version::VersionScheme;
 
 /// The version of the judgement. Raised when it changes, so that releases are repaired again.
 pub const VERSION: u32 = 3;
 
-/// Candidates that are judged for one advisory: each may run a test suite twice.
-const MOST_JUDGED: usize = 6;
+/// Candidates of one advisory whose tests are run, twice and more each; what is refused before costs little.
+const MOST_TESTED: usize = 6;
+/// Candidates that are looked at.
+const MOST_JUDGED: usize = 24;
+/// After this long no other candidate is looked at.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// What repairs work with.
 #[derive(Clone)]
@@ -224,14 +228,20 @@ impl Repairs {
         // The one that got furthest tells most of what is in the way.
         let mut furthest: Option<(usize, Failed)> = None;
         let mut tried = Vec::new();
+        let (begun, mut tested) = (Instant::now(), 0);
         for (number, proposal) in proposals.into_iter().take(MOST_JUDGED).enumerate() {
             // Without its tests a change proves nothing, and one that proves nothing is there.
             if unproven.is_some() && proposal.candidate.tests.is_empty() {
                 continue;
             }
+            if tested == MOST_TESTED || begun.elapsed() > PATIENCE {
+                break;
+            }
             let shown = proposal.candidate.proposer.shown();
             self.step(task, format!("judge candidate {} ({shown})", number + 1));
             let mut examined = oracle.examine(task, &proposal.candidate).await?;
+            let got_to_tests = |checked: &Checked| checked.check == Check::NoNewFailures;
+            tested += usize::from(examined.judgement.checks.iter().any(got_to_tests));
             match (examined.judgement.ruling(), examined.files.take()) {
                 (Ruling::Proven, Some(packed)) => return Ok(Ok((proposal, examined.judgement, packed))),
                 (Ruling::Unproven, Some(packed)) if !proposal.needs_proof => {
@@ -318,7 +328,7 @@ impl Failed {
     fn of(examined: &oracle::Examined) -> Self {
         let judgement = &examined.judgement;
         // Where nothing is broken, it is what was to be shown and is not.
-        let open = |c: &&trustmill_core::repair::Checked| c.outcome != CheckOutcome::Held;
+        let open = |c: &&Checked| c.outcome != CheckOutcome::Held;
         let stopped = judgement.broken().or_else(|| judgement.checks.iter().find(open));
         let Some(stopped) = stopped else {
             return Self::early(MissClass::NotCarried, "nothing was checked".to_owned());

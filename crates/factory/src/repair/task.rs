@@ -145,6 +145,8 @@ pub(super) async fn make(
         let why = "what is known of the fix changes no code".to_owned();
         return Ok(Err((MissClass::NoCode, why)));
     }
+    let tests = find::tests::between(repairs, finding, &task, workshop).await?;
+    task.material.extend(tests);
     let mut beside = find::tests::beside(repairs, &task, workshop).await?;
     for (path, edit) in task.below.iter().flat_map(|below| &below.tests.edits) {
         if task.tree.get(path).is_none() {

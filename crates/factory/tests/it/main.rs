@@ -16,6 +16,7 @@ mod faults;
 mod firewall;
 mod mending;
 mod mending_models;
+mod oracle;
 mod pipeline;
 mod screen;
 mod source;

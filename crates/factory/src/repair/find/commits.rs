@@ -35,10 +35,14 @@ pub(super) async fn of(
         .filter(|record: &&Advisory| finding.ids.contains(&record.id))
         .collect();
     let named: Vec<(String, ObjectId)> = records.iter().flat_map(|record| in_record(record)).collect();
+    let named = named.into_iter().take(MOST).collect();
     let mut read = read(repositories.as_ref(), named, workshop).await;
     if !read.iter().any(|material| super::has_fix(material, workshop)) {
         let speaking = super::mentions::of(repairs, finding, task, &records).await?;
         read.extend(self::read(repositories.as_ref(), speaking, workshop).await);
+    }
+    if !read.iter().any(|material| super::has_fix(material, workshop)) {
+        return super::likely::of(repairs, finding, task, &records, workshop).await;
     }
     let code = |material: &Material| {
         super::changed(&material.before, &material.after)
@@ -50,7 +54,7 @@ pub(super) async fn of(
 }
 
 /// What commits change, each once.
-async fn read(
+pub(super) async fn read(
     repositories: &dyn Repositories,
     mut named: Vec<(String, ObjectId)>,
     workshop: &dyn Workshop,
@@ -58,7 +62,7 @@ async fn read(
     let mut seen = BTreeSet::new();
     named.retain(|(_, commit)| seen.insert(commit.clone()));
     let mut read: Vec<Material> = Vec::new();
-    for (repository, commit) in named.into_iter().take(MOST) {
+    for (repository, commit) in named {
         match changes(repositories, &repository, &commit, workshop).await {
             Ok(material) if !material.before.members.is_empty() || !material.after.members.is_empty() => {
                 read.push(material);
@@ -117,12 +121,7 @@ async fn changes(
     let after = repositories.tree(repository, commit).await?;
     let origin = format!("{repository}@{commit}");
     let Some(parent) = after.parents.first() else {
-        return Ok(Material {
-            origin,
-            before: Contents::default(),
-            after: Contents::default(),
-            extent: Extent::Fix,
-        });
+        return Ok(trim::material(origin, &Contents::default(), &Contents::default(), Extent::Fix, workshop));
     };
     let before = repositories.tree(repository, parent).await?;
     let differs = |path: &str| {

@@ -7,6 +7,7 @@ use crate::StepError;
 use crate::repair::{Repairs, Task};
 use std::collections::BTreeSet;
 use trustmill_core::advisory::{Advisory, Finding};
+use trustmill_core::port::repositories::Said;
 use trustmill_core::source::{ObjectId, clean_address, is_on_forge};
 
 /// Commits between two releases whose messages are read.
@@ -21,8 +22,26 @@ pub(super) async fn of(
     task: &Task,
     records: &[&Advisory],
 ) -> Result<Vec<(String, ObjectId)>, StepError> {
-    let Some(repositories) = &repairs.world.repositories else { return Ok(Vec::new()) };
     let marks = Marks::of(finding, records);
+    for (address, said) in between(repairs, finding, task, records).await? {
+        let speaking = said.into_iter().filter(|said| marks.stand_in(&said.message));
+        let speaking: Vec<_> = speaking.map(|said| (address.clone(), said.commit)).collect();
+        if (1..=MOST_SPEAKING).contains(&speaking.len()) {
+            return Ok(speaking);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// What the commits between releases around the fix say, for each line that has one and each repository that can be read.
+pub(super) async fn between(
+    repairs: &Repairs,
+    finding: &Finding,
+    task: &Task,
+    records: &[&Advisory],
+) -> Result<Vec<(String, Vec<Said>)>, StepError> {
+    let mut all = Vec::new();
+    let Some(repositories) = &repairs.world.repositories else { return Ok(all) };
     let claim = claim(repairs, task)?;
     let mut addresses: Vec<String> = records.iter().flat_map(|record| forges(record)).collect();
     addresses.extend(claim.as_ref().map(|claim| claim.repository.clone()));
@@ -33,21 +52,13 @@ pub(super) async fn of(
             let Ok(refs) = repositories.refs(address).await else { continue };
             let commit = |version: &str| tagged(&refs, claim.as_ref(), task, version);
             let Some((base, tip)) = commit(&affected).zip(commit(&fixed)) else { continue };
-            let said = match repositories.messages(address, &base, &tip, MOST).await {
-                Ok(said) => said,
-                Err(error) => {
-                    tracing::info!(%address, %error, "what commits say cannot be read");
-                    continue;
-                }
-            };
-            let speaking = said.into_iter().filter(|said| marks.stand_in(&said.message));
-            let speaking: Vec<_> = speaking.map(|said| (address.clone(), said.commit)).collect();
-            if (1..=MOST_SPEAKING).contains(&speaking.len()) {
-                return Ok(speaking);
+            match repositories.messages(address, &base, &tip, MOST).await {
+                Ok(said) => all.push((address.clone(), said)),
+                Err(error) => tracing::info!(%address, %error, "what commits say cannot be read"),
             }
         }
     }
-    Ok(Vec::new())
+    Ok(all)
 }
 
 /// The repositories on forges that a record links to.

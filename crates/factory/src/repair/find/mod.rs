@@ -3,13 +3,14 @@
 
 pub(super) mod bounds;
 pub mod commits;
+mod likely;
 mod mentions;
 pub mod releases;
 mod tags;
 pub mod tests;
 mod trim;
 
-use super::{Material, Repairs, Task};
+use super::{Extent, Material, Repairs, Task};
 use crate::StepError;
 use trustmill_core::advisory::Finding;
 use trustmill_core::content::Contents;
@@ -26,6 +27,8 @@ pub(super) async fn material(
     let mut found = commits::of(repairs, finding, task, workshop).await?;
     // Where a commit cannot be carried, because it stands on others, the release that has it may be.
     found.extend(releases::difference(repairs, finding, task, workshop).await?);
+    // What is only likely to be the fix is tried when what is known to hold it was.
+    found.sort_by_key(|material| material.extent == Extent::Part);
     found.retain(|material| has_fix(material, workshop) && !is_there(material, task, workshop));
     Ok(found)
 }

@@ -1,6 +1,7 @@
 //! It builds, and what comes out differs from what the unpatched release gives only where the patch and the version
 //! say so.
 
+use super::memory::{cached, keep, tree_digest};
 use super::{Files, Oracle, Trees, UNPATCHED};
 use crate::StepError;
 use crate::repair::{Task, task};
@@ -79,11 +80,9 @@ async fn packed(
     task: &Task,
     tree: &Contents,
 ) -> Result<Result<Files, String>, StepError> {
-    let key = format!("{} {}", task.repaired, super::suite::tree_digest(tree));
+    let key = format!("{} {}", task.repaired, tree_digest(tree));
     let blobs = &oracle.world.blobs;
-    if let Some(known) =
-        super::suite::cached::<Vec<(String, Sha256)>>(oracle.world, &task.release, "packed", &key).await?
-    {
+    if let Some(known) = cached::<Vec<(String, Sha256)>>(oracle.world, &task.release, "packed", &key).await? {
         let mut files = Vec::new();
         for (name, digest) in known {
             files.extend(blobs.get(&digest).await?.map(|bytes| (name, bytes)));
@@ -100,7 +99,7 @@ async fn packed(
     for (name, bytes) in &files {
         known.push((name.clone(), blobs.put(bytes.clone()).await?));
     }
-    super::suite::keep(oracle.world, &task.release, "packed", &key, &known).await?;
+    keep(oracle.world, &task.release, "packed", &key, &known).await?;
     Ok(Ok(files))
 }
 
@@ -114,7 +113,10 @@ fn only_patched(
     workshop: &dyn Workshop,
 ) -> Result<(), String> {
     let edits = || candidate.fix.edits.iter().chain(&candidate.tests.edits);
-    let covers = |edited: &str, member: &str| edited == member || edited.ends_with(&format!("/{member}"));
+    let covers = |edited: &str, member: &str| {
+        let member = installed(member);
+        edited == member || edited.ends_with(&format!("/{member}"))
+    };
     for path in crate::repair::find::changed(old, new) {
         // What records the other files has a check of its own.
         if path.contains(".dist-info/") {
@@ -135,4 +137,24 @@ fn only_patched(
         }
     }
     Ok(())
+}
+
+/// A member's path without the folder of a wheel that says where it is installed: `kit-1.0.data/scripts/` (binary
+/// distribution format, "The .data directory").
+fn installed(member: &str) -> &str {
+    let below = member.split_once('/').filter(|(top, _)| top.ends_with(".data"));
+    below.and_then(|(_, below)| below.split_once('/')).map_or(member, |(_, path)| path)
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    #[test]
+    fn scripts_stand_in_a_folder_of_their_own() {
+        assert_eq!(installed("kit-1.0.data/scripts/kit.py"), "kit.py");
+        assert_eq!(installed("kit-1.0.data/purelib/kit/core.py"), "kit/core.py");
+        assert_eq!(installed("kit/data/core.py"), "kit/data/core.py");
+        assert_eq!(installed("kit-1.0.data"), "kit-1.0.data");
+    }
 }

@@ -1,9 +1,11 @@
 //! The oracle: whether a candidate is a repair. It trusts nobody who proposes; each check is one file, and the first
 //! that is broken ends them.
 
+mod baseline;
 mod builds;
 mod capability;
 mod complete;
+mod memory;
 mod metadata;
 mod paths;
 mod regression;

@@ -1,42 +1,15 @@
 //! The package's own tests: none fails that passed, and one that came with the fix fails without it and passes with it.
 
-use super::regression::{self, Patched};
-use super::{Notes, Oracle, Trees, UNPATCHED};
-use crate::facts::{self, Kind};
+use super::baseline::{self, Baseline, Extent};
+use super::{Notes, Oracle, Trees, UNPATCHED, regression};
+use crate::StepError;
 use crate::repair::Task;
 use crate::repair::strategy::bumps;
-use crate::{StepError, World};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use trustmill_core::content::Contents;
 use trustmill_core::port::workshop::{Bench, Workshop};
 use trustmill_core::repair::{Candidate, Check, CheckOutcome, Checked, Edit, Role, TestOutcome, TestReport};
-use trustmill_core::{Purl, Sha256};
 use trustmill_patch::symbol::Language;
-
-/// What the unpatched release does, twice.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Baseline {
-    /// How each test ended; of those that did not end alike twice the worse.
-    tests: BTreeMap<String, TestOutcome>,
-    /// Tests that did not end alike.
-    flaky: BTreeSet<String>,
-    /// Why there is no complete run.
-    problem: Option<String>,
-    /// The runner.
-    runner: String,
-    /// The end of what it printed, where there is no complete run.
-    #[serde(default)]
-    log: String,
-}
-
-impl Baseline {
-    fn passed(&self) -> impl Iterator<Item = &String> {
-        let passed = self.tests.iter().filter(|(_, outcome)| **outcome == TestOutcome::Passed);
-        passed.map(|(name, _)| name).filter(|name| !self.flaky.contains(*name))
-    }
-}
 
 /// Makes the checks on tests; `false` if one is broken.
 pub(super) async fn check(
@@ -46,70 +19,148 @@ pub(super) async fn check(
     trees: &Trees,
     notes: &mut Notes,
 ) -> Result<bool, StepError> {
-    let mut before = baseline(oracle, task, None).await?;
-    // A suite that takes longer than it may is run as far as it is near the change.
-    let mut near: Option<Vec<String>> = None;
-    if before.problem.as_deref().is_some_and(|problem| problem.contains(LATE)) {
-        let files = nearby(task, candidate, oracle.workshop);
-        if !files.is_empty() {
-            before = baseline(oracle, task, Some(&files)).await?;
-            near = Some(files);
-        }
-    }
+    let (before, extent) = baseline::of(oracle, task, candidate).await?;
     if let Some(problem) = &before.problem {
         notes.1.clone_from(&before.log);
         let detail = format!("{UNPATCHED}, the tests of this release do not run here: {problem}");
         return Ok(notes.put(Checked { check: Check::NoNewFailures, outcome: CheckOutcome::Broken, detail }));
     }
-    let mut patched = task.with_tests(&trees.patched);
-    for (path, edit) in &candidate.tests.edits {
-        patched.set(path, edit.after.clone());
-    }
-    // What is shipped is what is tested: with its new version.
-    let version = task.repaired.version().unwrap_or_default();
-    let shipped = oracle.workshop.renumbered(&patched, &task.release, version).unwrap_or(patched);
-    let with_new = near.as_ref().map(|files| {
-        let is_run = |path: &&String| oracle.workshop.is_run(path) && !files.contains(*path);
-        let own = candidate.tests.edits.keys().filter(is_run);
-        files.iter().chain(own).cloned().collect::<Vec<_>>()
-    });
-    let bench = bench(oracle, task, candidate);
-    let after = oracle.workshop.test(&bench, &shipped, with_new.as_deref()).await?;
-    let mut failing: Vec<&String> =
-        before.passed().filter(|name| after.tests.get(*name) != Some(&TestOutcome::Passed)).collect();
+    let patched = Patched::of(oracle, task, candidate, trees);
     let mut flaky = before.flaky.clone();
-    if !failing.is_empty() && failing.len() <= FEW {
-        // Once more, for those that fail now and then.
-        let files: Vec<String> =
-            failing.iter().map(|name| file_of(name)).collect::<BTreeSet<_>>().into_iter().collect();
-        let again = oracle.workshop.test(&bench, &shipped, Some(&files)).await?;
-        let (now, still): (Vec<&String>, Vec<&String>) =
-            failing.iter().partition(|name| again.tests.get(**name) == Some(&TestOutcome::Passed));
-        flaky.extend(now.into_iter().cloned());
-        failing = still;
+    // Of a long suite the tests near the change come first: what fails there needs no other.
+    let near = nearby(task, candidate, oracle.workshop);
+    if before.seconds >= LONG && extent == Extent::All && !near.is_empty() {
+        let report = patched.run(Some(&near)).await?;
+        let wanted = before.passed().filter(|name| near.contains(&file_of(name)));
+        let failing = patched.failing(wanted.collect(), &report, &mut flaky).await?;
+        if let Some(first) = patched.lost(trees, failing, &report).await?.0.first() {
+            return Ok(broken(notes, 1, first, &report));
+        }
     }
-    let gone = taken_away(oracle, task, candidate, trees, &after, &failing).await?;
-    failing.retain(|name| !gone.contains(*name));
+    let after = patched.run_until(&before, &extent).await?;
+    let failing = patched.failing(before.passed().collect(), &after, &mut flaky).await?;
+    let (failing, gone) = patched.lost(trees, failing, &after).await?;
     if let Some(first) = failing.first() {
-        notes.1.clone_from(&after.log);
-        let why = after.problem.as_ref().map_or(String::new(), |problem| format!(" ({problem})"));
-        let detail = format!("{} tests no longer pass: {first}{why}", failing.len());
-        return Ok(notes.put(Checked { check: Check::NoNewFailures, outcome: CheckOutcome::Broken, detail }));
+        return Ok(broken(notes, failing.len(), first, &after));
     }
-    let kept = before.passed().count() - gone.len();
+    let kept = before.passed().count() - gone;
     note_counts(notes, &before, &after, kept, &flaky);
-    let part = near.map_or(String::new(), |files| {
-        format!(" of {} files near the change; all take too long", files.len())
-    });
-    let gone = match gone.len() {
+    let gone = match gone {
         0 => String::new(),
         count => format!(", {count} went with the fix upstream"),
     };
-    let detail = format!("{kept} tests that passed still pass{part}{gone} ({})", before.runner);
+    let detail = format!("{kept} tests that passed still pass{}{gone} ({})", extent.shown(), before.runner);
     notes.put(Checked { check: Check::NoNewFailures, outcome: CheckOutcome::Held, detail });
-    let patched = Patched { tree: &shipped, report: &after };
-    let regression = regression::check(oracle, task, candidate, trees, &patched, notes).await?;
+    let shipped = regression::Patched { tree: &patched.tree, report: &after };
+    let regression = regression::check(oracle, task, candidate, trees, &shipped, notes).await?;
     Ok(notes.put(regression))
+}
+
+/// A suite that takes as many seconds is long.
+const LONG: u64 = 45;
+
+fn broken(notes: &mut Notes, count: usize, first: &str, report: &TestReport) -> bool {
+    notes.1.clone_from(&report.log);
+    let why = report.problem.as_ref().map_or(String::new(), |problem| format!(" ({problem})"));
+    let tests = if count == 1 { "test no longer passes" } else { "tests no longer pass" };
+    let detail = format!("{count} {tests}: {first}{why}");
+    notes.put(Checked { check: Check::NoNewFailures, outcome: CheckOutcome::Broken, detail })
+}
+
+/// The patched release, ready to be tested.
+struct Patched<'a> {
+    oracle: &'a Oracle<'a>,
+    task: &'a Task,
+    candidate: &'a Candidate,
+    bench: Bench<'a>,
+    /// What is shipped, with its new version, and the tests.
+    tree: Contents,
+}
+
+impl<'a> Patched<'a> {
+    fn of(oracle: &'a Oracle<'a>, task: &'a Task, candidate: &'a Candidate, trees: &Trees) -> Self {
+        let mut patched = task.with_tests(&trees.patched);
+        for (path, edit) in &candidate.tests.edits {
+            patched.set(path, edit.after.clone());
+        }
+        let version = task.repaired.version().unwrap_or_default();
+        let tree = oracle.workshop.renumbered(&patched, &task.release, version).unwrap_or(patched);
+        Self { oracle, task, candidate, bench: bench(oracle, task, candidate), tree }
+    }
+
+    async fn run(&self, only: Option<&[String]>) -> Result<TestReport, StepError> {
+        Ok(self.oracle.workshop.test(&self.bench, &self.tree, only).await?)
+    }
+
+    /// The files of the candidate's own tests.
+    fn own(&self) -> impl Iterator<Item = &String> {
+        self.candidate.tests.edits.keys().filter(|path| self.oracle.workshop.is_run(path))
+    }
+
+    /// Runs the tests until all have ended that passed before and that the fix brings, or a run gets no further.
+    async fn run_until(&self, before: &Baseline, extent: &Extent) -> Result<TestReport, StepError> {
+        let files = extent.files().map(|files| {
+            let own = self.own().filter(|path| !files.contains(*path));
+            files.iter().chain(own).cloned().collect::<Vec<_>>()
+        });
+        let mut after = self.run(files.as_deref()).await?;
+        while baseline::is_late(after.problem.as_ref()) {
+            let reached: BTreeSet<String> = after.tests.keys().map(|name| file_of(name)).collect();
+            let left =
+                before.passed().filter(|name| !after.tests.contains_key(*name)).map(|name| file_of(name));
+            let own = self.own().filter(|path| !reached.contains(*path)).cloned();
+            let left: BTreeSet<String> = left.chain(own).collect();
+            if left.is_empty() {
+                break;
+            }
+            let left: Vec<String> = left.into_iter().collect();
+            let more = self.run(Some(&left)).await?;
+            let known = after.tests.len();
+            for (name, outcome) in more.tests {
+                after.tests.entry(name).or_insert(outcome);
+            }
+            (after.problem, after.log) = (more.problem, more.log);
+            if after.tests.len() == known {
+                break;
+            }
+        }
+        Ok(after)
+    }
+
+    /// Those of the tests that passed before that do not pass now, and not once more either, if they are few.
+    async fn failing<'t>(
+        &self,
+        wanted: Vec<&'t String>,
+        report: &TestReport,
+        flaky: &mut BTreeSet<String>,
+    ) -> Result<Vec<&'t String>, StepError> {
+        let passes = |report: &TestReport, name: &str| report.tests.get(name) == Some(&TestOutcome::Passed);
+        let mut failing = wanted;
+        failing.retain(|name| !passes(report, name));
+        if !failing.is_empty() && failing.len() <= FEW {
+            let files: BTreeSet<String> = failing.iter().map(|name| file_of(name)).collect();
+            let again = self.run(Some(&files.into_iter().collect::<Vec<_>>())).await?;
+            let (now, still): (Vec<&String>, Vec<&String>) =
+                failing.iter().partition(|name| passes(&again, name));
+            flaky.extend(now.into_iter().cloned());
+            failing = still;
+        }
+        Ok(failing)
+    }
+
+    /// The failing tests without those that upstream took away with the fix, and how many these are.
+    async fn lost<'t>(
+        &self,
+        trees: &Trees,
+        mut failing: Vec<&'t String>,
+        report: &TestReport,
+    ) -> Result<(Vec<&'t String>, usize), StepError> {
+        let all = failing.len();
+        let gone = taken_away(self.oracle, self.task, self.candidate, trees, report, &failing).await?;
+        failing.retain(|name| !gone.contains(*name));
+        let left = failing.len();
+        Ok((failing, all - left))
+    }
 }
 
 /// Where the patched release is tried: a later release of a dependency may be younger than the release.
@@ -154,14 +205,12 @@ async fn taken_away(
     Ok(gone.cloned().collect())
 }
 
-/// How a report says that the tests took too long.
-const LATE: &str = "longer";
 /// The most test files that count as near.
 const MOST_NEAR: usize = 30;
 
 /// The test files that speak of what the candidate changes: its own, those named after a changed file, those that name
 /// its module.
-fn nearby(task: &Task, candidate: &Candidate, workshop: &dyn Workshop) -> Vec<String> {
+pub(super) fn nearby(task: &Task, candidate: &Candidate, workshop: &dyn Workshop) -> Vec<String> {
     let tree = task.with_tests(&task.tree);
     let stem = |path: &str| {
         let name = path.rsplit('/').next().unwrap_or_default();
@@ -211,91 +260,3 @@ fn note_counts(
 
 /// Names that a statement carries of each kind.
 pub(super) const MOST_NAMES: usize = 200;
-
-/// The unpatched release's tests, run twice and remembered.
-async fn baseline(oracle: &Oracle<'_>, task: &Task, only: Option<&[String]>) -> Result<Baseline, StepError> {
-    let tree = task.with_tests(&task.tree);
-    let part = only.map_or(String::new(), |only| Sha256::of(only.join("\n").as_bytes()).to_hex());
-    let key = format!("{}{part}", tree_digest(&tree));
-    if let Some(known) = cached::<Baseline>(oracle.world, &task.release, "baseline", &key).await? {
-        return Ok(known);
-    }
-    let first = oracle.workshop.test(&task.bench(), &tree, only).await?;
-    let mut baseline = Baseline {
-        tests: first.tests,
-        flaky: BTreeSet::new(),
-        problem: first.problem,
-        runner: first.runner,
-        log: first.log,
-    };
-    if baseline.problem.is_none() {
-        let second = oracle.workshop.test(&task.bench(), &tree, only).await?;
-        let alike = |(name, outcome): &(&String, &TestOutcome)| second.tests.get(*name) == Some(outcome);
-        baseline.flaky =
-            baseline.tests.iter().filter(|one| !alike(one)).map(|(name, _)| name.clone()).collect();
-        baseline.problem = second.problem;
-        baseline.log = second.log;
-    }
-    if baseline.problem.is_none() {
-        baseline.log.clear();
-    }
-    // What does not run now may run later: with other Pythons here, or other wheels there.
-    if baseline.problem.as_deref().is_none_or(|problem| problem.contains(LATE)) {
-        keep(oracle.world, &task.release, "baseline", &key, &baseline).await?;
-    }
-    Ok(baseline)
-}
-
-/// The digest of a tree: paths and contents.
-pub(super) fn tree_digest(tree: &Contents) -> Sha256 {
-    let mut hasher = trustmill_core::digest::Hasher::new();
-    for (path, member) in &tree.members {
-        hasher.update(format!("{path}\0{}\n", member.digest()).as_bytes());
-    }
-    hasher.finish()
-}
-
-/// Something dear that was worked out about a release, by the digest of what it was worked out from.
-#[derive(Debug, Serialize, Deserialize)]
-struct Remembered {
-    /// The version of the judgement.
-    version: u32,
-    /// Where it is, in the blob store.
-    blob: Sha256,
-}
-
-impl Kind for Remembered {
-    const NAME: &'static str = "repair-memory";
-}
-
-/// What was kept under a key; `None` where nothing was.
-pub(super) async fn cached<T: DeserializeOwned>(
-    world: &World,
-    release: &Purl,
-    what: &str,
-    key: &str,
-) -> Result<Option<T>, StepError> {
-    let subject = format!("{what} {key}");
-    let all = facts::all::<Remembered>(world.records.as_ref(), release).await?;
-    let newest = all.into_iter().rev().find(|(fact, memory)| {
-        fact.subject.as_deref() == Some(&subject) && memory.version == crate::repair::VERSION
-    });
-    let Some((_, memory)) = newest else { return Ok(None) };
-    let Some(bytes) = world.blobs.get(&memory.blob).await? else { return Ok(None) };
-    Ok(serde_json::from_slice(&bytes).ok())
-}
-
-/// Keeps something under a key.
-pub(super) async fn keep<T: Serialize>(
-    world: &World,
-    release: &Purl,
-    what: &str,
-    key: &str,
-    value: &T,
-) -> Result<(), StepError> {
-    let bytes = serde_json::to_vec(value).map_err(|error| StepError::Internal(error.to_string()))?;
-    let memory = Remembered { version: crate::repair::VERSION, blob: world.blobs.put(bytes.into()).await? };
-    let fact = facts::fact(release, Some(&format!("{what} {key}")), world.clock.now(), &memory)?;
-    world.records.append(&[fact]).await?;
-    Ok(())
-}

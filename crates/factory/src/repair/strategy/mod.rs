@@ -8,7 +8,7 @@ mod exact;
 mod functions;
 mod imports;
 mod merge;
-mod relevance;
+pub(super) mod relevance;
 mod replace;
 mod symbol;
 mod tests;
@@ -16,7 +16,7 @@ mod theirs;
 
 pub(super) use carried::path_in;
 
-use super::{Material, Task};
+use super::{Extent, Material, Task};
 use bytes::Bytes;
 use trustmill_core::port::workshop::Workshop;
 use trustmill_core::repair::{Candidate, Patch, Proposer};
@@ -114,14 +114,17 @@ pub fn propose(task: &Task, workshop: &dyn Workshop) -> (Vec<Proposal>, Option<S
             let proposer =
                 Proposer::Strategy { name: strategy.name().to_owned(), version: strategy.version() };
             let needs_proof = strategy.needs_proof();
-            for tests in tests::variants(task, &material, workshop) {
-                if needs_proof && tests.is_empty() {
+            let variants = tests::variants(task, &material, workshop);
+            let has_tests = variants.iter().any(|(tests, _)| !tests.is_empty());
+            for (tests, from) in variants {
+                // Of what is not known to be all of the fix only a test of it can say that it is.
+                if tests.is_empty() && (needs_proof || (has_tests && material.extent == Extent::Part)) {
                     continue;
                 }
                 let known =
                     proposals.iter().any(|one| one.candidate.fix == fix && one.candidate.tests == tests);
                 if !known {
-                    let derived_from = vec![material.origin.clone()];
+                    let derived_from = [material.origin.clone()].into_iter().chain(from).collect();
                     let candidate =
                         Candidate { proposer: proposer.clone(), derived_from, fix: fix.clone(), tests };
                     proposals.push(Proposal { candidate, needs_proof });

@@ -8,14 +8,14 @@ use trustmill_core::port::workshop::Workshop;
 use trustmill_core::repair::Role;
 
 /// Parts that are tried of one difference.
-const MOST: usize = 3;
+const MOST: usize = 4;
 /// The largest part of a difference that is tried, in lines that come or go.
 const LARGEST: usize = 1_500;
 
 /// A commit as it is; of a difference between releases the files that have most to do with the advisory, then all that
 /// have anything to do with it, then everything.
 pub(super) fn parts(material: &Material, task: &Task, workshop: &dyn Workshop) -> Vec<Material> {
-    if material.extent == Extent::Fix {
+    if material.extent != Extent::Releases {
         return vec![material.clone()];
     }
     let words = words(task);
@@ -30,9 +30,16 @@ pub(super) fn parts(material: &Material, task: &Task, workshop: &dyn Workshop) -
     sets.extend(relevant.first().map(|first| BTreeSet::from([*first])));
     sets.push(relevant.iter().copied().collect());
     sets.push(code.iter().copied().collect());
+    // What is too large together may be tables that were made anew beside the fix.
+    let small: BTreeSet<&String> =
+        code.iter().copied().filter(|path| weight_of(material, path) <= LARGEST / 10).collect();
+    sets.extend((small.len() < code.len()).then_some(small));
     let mut parts: Vec<Material> = Vec::new();
     for set in sets.into_iter().filter(|set| !set.is_empty()) {
-        let part = limited(material, &set, workshop);
+        let mut part = limited(material, &set, workshop);
+        if set.len() < code.len() {
+            part.extent = Extent::Part;
+        }
         if weight(&part, workshop) <= LARGEST && !parts.iter().any(|known| known.after == part.after) {
             parts.push(part);
         }
@@ -55,17 +62,20 @@ fn limited(material: &Material, paths: &BTreeSet<&String>, workshop: &dyn Worksh
 
 fn weight(material: &Material, workshop: &dyn Workshop) -> usize {
     let code = changed(&material.before, &material.after).filter(|path| workshop.role(path) == Role::Code);
-    code.map(|path| {
-        size(material.before.text(path).unwrap_or_default(), material.after.text(path).unwrap_or_default())
-    })
-    .sum()
+    code.map(|path| weight_of(material, path)).sum()
+}
+
+fn weight_of(material: &Material, path: &str) -> usize {
+    size(material.before.text(path).unwrap_or_default(), material.after.text(path).unwrap_or_default())
 }
 
 /// What the advisory speaks of: words that look like names of code.
-fn words(task: &Task) -> BTreeSet<String> {
+pub(in crate::repair) fn words(task: &Task) -> BTreeSet<String> {
     let own = task.release.name();
     let text = task.advisory.summary.as_str();
     text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-')))
+        // `kit.core.run` is one name, and three.
+        .flat_map(|word| std::iter::once(word).chain(word.split('.').filter(|_| word.contains('.'))))
         .map(|word| word.trim_matches(['.', '-']).to_ascii_lowercase())
         .filter(|word| word.len() >= 4 && *word != own && !COMMON.contains(&word.as_str()))
         .collect()
@@ -116,7 +126,7 @@ const COMMON: [&str; 40] = [
 ];
 
 /// How much of a file's change, and of its name, the advisory speaks of.
-fn score(material: &Material, path: &str, words: &BTreeSet<String>) -> usize {
+pub(in crate::repair) fn score(material: &Material, path: &str, words: &BTreeSet<String>) -> usize {
     let (before, after) =
         (material.before.text(path).unwrap_or_default(), material.after.text(path).unwrap_or_default());
     let lower_path = path.to_ascii_lowercase();

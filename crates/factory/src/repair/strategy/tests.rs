@@ -4,7 +4,7 @@
 use super::carried::edit;
 use super::functions::is_innermost;
 use super::{ALL, NotCarried, imports};
-use crate::repair::{Material, Task};
+use crate::repair::{Extent, Material, Task};
 use bytes::Bytes;
 use trustmill_core::content::Contents;
 use trustmill_core::port::workshop::Workshop;
@@ -12,18 +12,48 @@ use trustmill_core::repair::{Edit, Patch, Role};
 use trustmill_patch::lines::{Lines, Splice};
 use trustmill_patch::symbol::{Kind, Language, Symbol, named, symbols};
 
-/// The changes to tests that are tried with a fix, the fullest first.
-pub(super) fn variants(task: &Task, material: &Material, workshop: &dyn Workshop) -> Vec<Patch> {
-    let fullest = ALL.last().map(|strategy| strategy.tests(task, material, workshop)).unwrap_or_default();
+/// Changes to tests of other commits that are tried with a fix.
+const MOST_OTHERS: usize = 2;
+
+/// The changes to tests that are tried with a fix, the fullest first, then none. What else came to the tests until the fix
+/// was released goes last, with where it comes from: a test that fails without the fix and passes with it is one of the
+/// fix, whichever commit brought it.
+pub(super) fn variants(
+    task: &Task,
+    material: &Material,
+    workshop: &dyn Workshop,
+) -> Vec<(Patch, Option<String>)> {
+    let tree = task.with_tests(&task.tree);
+    let mut out: Vec<(Patch, Option<String>)> = Vec::new();
+    let mut add = |patch: Patch, origin: Option<String>| {
+        if !out.iter().any(|(known, _)| *known == patch) {
+            out.push((patch, origin));
+        }
+        out.len()
+    };
+    let fullest = carried(task, material, workshop);
     let (whole, fewer) = (whole_functions(task, material, workshop, &fullest), only_new(&fullest));
-    let mut out = vec![fullest];
-    for patch in [whole, fewer, Patch::default()] {
-        if !out.contains(&patch) {
-            out.push(patch);
+    for patch in [fullest, whole, fewer] {
+        add(with_imports(patch, material, &tree), None);
+    }
+    let own = add(Patch::default(), None);
+    for other in
+        task.material.iter().filter(|other| other.extent != Extent::Fix && other.origin != material.origin)
+    {
+        let fullest = carried(task, other, workshop);
+        // What was there and fails for what else was released would speak against the fix.
+        for patch in [only_new(&fullest), fullest] {
+            if add(with_imports(patch, other, &tree), Some(other.origin.clone())) == own + MOST_OTHERS {
+                return out;
+            }
         }
     }
-    let tree = task.with_tests(&task.tree);
-    out.into_iter().map(|patch| with_imports(patch, material, &tree)).collect()
+    out
+}
+
+/// As much of a change to tests as can be carried.
+fn carried(task: &Task, material: &Material, workshop: &dyn Workshop) -> Patch {
+    ALL.last().map(|strategy| strategy.tests(task, material, workshop)).unwrap_or_default()
 }
 
 /// The same change, and what the tests that come with it need.
