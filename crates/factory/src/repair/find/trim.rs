@@ -31,7 +31,7 @@ pub(super) fn material(
             Some(text) => is_readable(text),
             None => tree.get(path).is_none(),
         };
-        if !readable(before, old) || !readable(after, new) {
+        if !readable(before, old) || !readable(after, new) || only_states_version(path, [old, new]) {
             continue;
         }
         let new = match (old, new) {
@@ -56,12 +56,23 @@ pub(super) fn material(
     material
 }
 
+/// Whether a file is named after versions, and too short on both sides to be about more than the project's own: however it
+/// states that is no part of a fix.
+fn only_states_version(path: &str, sides: [Option<&str>; 2]) -> bool {
+    let short = |text: &str| text.lines().count() <= 30 && !text.contains("class ");
+    is_of_versions(path) && sides.into_iter().flatten().all(short)
+}
+
+fn is_of_versions(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    let stem = name.split('.').find(|part| !part.is_empty()).unwrap_or_default();
+    stem.trim_matches('_') == "version"
+}
+
 /// The new text, with the lines as they were that only say another version or date. In a file named after them every
 /// line does.
 fn without_versions(path: &str, old: &str, new: &str) -> String {
-    let name = path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
-    let stem = name.split('.').find(|part| !part.is_empty()).unwrap_or_default();
-    let of_versions = stem.trim_matches('_') == "version";
+    let of_versions = is_of_versions(path);
     let (before, after) = (Lines::of(old), Lines::of(new));
     let splices: Vec<Splice> = hunks(&before.text, &after.text)
         .into_iter()
@@ -106,5 +117,9 @@ mod tests {
         assert_eq!(without_versions("kit/core.py", old, new), "__version__ = '1.2.0'\nLIMIT = 20\n");
         assert_eq!(without_versions("kit/VERSION", "2.6.0\n", "2.7.0\n"), "2.6.0\n");
         assert_eq!(without_versions("kit/limits.py", "2\n", "3\n"), "3\n");
+        let asked = "import metadata\n__version__ = metadata.version('kit')\n";
+        assert!(only_states_version("kit/_version.py", [Some("__version__ = '1.0'\n"), Some(asked)]));
+        assert!(!only_states_version("kit/version.py", [Some("class Version:\n    pass\n"), None]));
+        assert!(!only_states_version("kit/core.py", [Some("x = 1\n"), None]));
     }
 }
