@@ -66,6 +66,13 @@ pub trait Workshop: Send + Sync {
         None
     }
 
+    /// Where tests stand in the files that they test: `text` with those that `after` has and `before` has not; `None` where
+    /// it lacks none.
+    fn with_new_tests(&self, path: &str, text: &str, before: &str, after: &str) -> Option<String> {
+        let _ = (path, text, before, after);
+        None
+    }
+
     /// Where tests stand in the files that they test: the file without them. `None` where files have no such tests.
     fn without_tests(&self, path: &str, text: &str) -> Option<String> {
         let _ = (path, text);

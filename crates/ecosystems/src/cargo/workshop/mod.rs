@@ -105,6 +105,10 @@ impl Workshop for Cargo {
         path.ends_with(".rs").then(|| inline::transplanted(before, after))?
     }
 
+    fn with_new_tests(&self, path: &str, text: &str, before: &str, after: &str) -> Option<String> {
+        path.ends_with(".rs").then(|| inline::completed(text, before, after))?
+    }
+
     fn without_tests(&self, path: &str, text: &str) -> Option<String> {
         path.ends_with(".rs").then(|| inline::without(text))
     }

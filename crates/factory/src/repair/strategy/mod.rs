@@ -7,6 +7,7 @@ mod dependency;
 mod exact;
 mod functions;
 mod imports;
+mod inline;
 mod merge;
 pub(super) mod relevance;
 mod replace;
@@ -115,18 +116,24 @@ pub fn propose(task: &Task, workshop: &dyn Workshop) -> (Vec<Proposal>, Option<S
                 Proposer::Strategy { name: strategy.name().to_owned(), version: strategy.version() };
             let needs_proof = strategy.needs_proof();
             let variants = tests::variants(task, &material, workshop);
-            let has_tests = variants.iter().any(|(tests, _)| !tests.is_empty());
-            for (tests, from) in variants {
+            let some = variants.iter().any(|(tests, _)| !tests.is_empty());
+            let fuller = inline::completed(&fix, task, &material, workshop);
+            let fuller = fuller.into_iter().zip(variants.first().cloned());
+            let fuller = fuller.map(|(fix, (tests, from))| (fix, tests, from, true));
+            let plain = variants.iter().cloned().map(|(tests, from)| {
+                let has_tests = !tests.is_empty();
+                (fix.clone(), tests, from, has_tests)
+            });
+            for (fix, tests, from, has_tests) in fuller.chain(plain) {
                 // Of what is not known to be all of the fix only a test of it can say that it is.
-                if tests.is_empty() && (needs_proof || (has_tests && material.extent == Extent::Part)) {
+                if !has_tests && (needs_proof || (some && material.extent == Extent::Part)) {
                     continue;
                 }
                 let known =
                     proposals.iter().any(|one| one.candidate.fix == fix && one.candidate.tests == tests);
                 if !known {
                     let derived_from = [material.origin.clone()].into_iter().chain(from).collect();
-                    let candidate =
-                        Candidate { proposer: proposer.clone(), derived_from, fix: fix.clone(), tests };
+                    let candidate = Candidate { proposer: proposer.clone(), derived_from, fix, tests };
                     proposals.push(Proposal { candidate, needs_proof });
                 }
             }
