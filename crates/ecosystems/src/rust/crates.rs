@@ -36,13 +36,25 @@ pub(super) fn manifest(source: &Contents) -> Option<String> {
     Some(format!("{folder}Cargo.toml"))
 }
 
+/// For which platforms crates are got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Every one: `cargo metadata`, which back ends call, looks into all of them.
+    Everywhere,
+    /// This one: what is compiled here and nothing else.
+    Here,
+}
+
 /// What decides which crates there are.
+#[derive(Clone, Copy)]
 pub(super) struct Set<'a> {
     pub(super) source: &'a Contents,
     /// The path of the manifest in the source.
     pub(super) manifest: &'a str,
     pub(super) as_of: Timestamp,
     pub(super) toolchain: &'a Toolchain,
+    /// For which platforms.
+    pub(super) reach: Reach,
 }
 
 impl Set<'_> {
@@ -64,6 +76,10 @@ impl Set<'_> {
             "as-of": self.as_of.to_string(),
             "files": files,
         });
+        let identity = match self.reach {
+            Reach::Everywhere => identity,
+            Reach::Here => serde_json::json!([identity, "here"]),
+        };
         Sha256::of(identity.to_string().as_bytes()).to_hex()
     }
 
@@ -113,8 +129,7 @@ impl Set<'_> {
         )
     }
 
-    /// `cargo fetch`, which compiles nothing; for every platform, since `cargo metadata`, which back ends call, looks into
-    /// all of them. The source comes without the files by which a project configures cargo or
+    /// `cargo fetch`, which compiles nothing. The source comes without the files by which a project configures cargo or
     /// chooses a toolchain: they can name programs to run.
     fn job(&self, home: &Path, network: Network) -> Job {
         let members = self.source.members.iter().filter(|(path, _)| !configures(path));
@@ -129,6 +144,9 @@ impl Set<'_> {
         argv.extend(["--manifest-path".to_owned(), format!("{SOURCE}/{}", self.manifest)]);
         if self.lock().is_some() {
             argv.push("--locked".to_owned());
+        }
+        if self.reach == Reach::Here {
+            argv.extend(["--target".to_owned(), self.toolchain.host.clone()]);
         }
         let env = [
             ("HOME", "/build"),
@@ -346,11 +364,21 @@ mod tests {
         ]);
         let toolchain = super::super::toolchain::testing();
         let as_of = "2026-01-01T00:00:00Z".parse().unwrap();
-        let set = Set { source: &source, manifest: "Cargo.toml", as_of, toolchain: &toolchain };
+        let set = Set {
+            source: &source,
+            manifest: "Cargo.toml",
+            as_of,
+            toolchain: &toolchain,
+            reach: Reach::Everywhere,
+        };
         let job = set.job(Path::new("/data"), Network::None);
         let inputs: Vec<&str> = job.inputs.iter().map(|input| input.path.as_str()).collect();
         assert_eq!(inputs, ["/build/source/Cargo.toml", "/build/source/src/lib.rs"]);
-        assert!(!job.argv.contains(&"--locked".to_owned()));
+        assert!(!["--locked", "--target"].iter().any(|one| job.argv.iter().any(|argument| argument == one)));
+        let here = Set { reach: Reach::Here, ..set };
+        let target = ["--target".to_owned(), toolchain.host.clone()];
+        assert!(here.job(Path::new("/data"), Network::None).argv.ends_with(&target));
+        assert_ne!(set.key(), here.key());
         assert!(set.config().contains("/cargo/@2026-01-01T00:00:00Z/"));
     }
 }

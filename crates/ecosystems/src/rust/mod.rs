@@ -9,7 +9,7 @@ mod crates;
 mod toolchain;
 
 pub(crate) use built::TARGET;
-pub(crate) use crates::configures;
+pub(crate) use crates::{Reach, configures};
 pub use toolchain::Search;
 
 use crate::flights::Flights;
@@ -78,6 +78,7 @@ impl Rust {
         &self,
         source: &Contents,
         as_of: Timestamp,
+        reach: Reach,
     ) -> Result<Prepared<Crates>, SandboxError> {
         let prepared = Prepared::new();
         let failed = |class, detail: &str| Err(BuildFailure { class, detail: detail.to_owned() });
@@ -88,7 +89,7 @@ impl Rust {
         let Some(manifest) = crates::manifest(source) else {
             return Ok(prepared.ended(failed(FailureClass::BadSource, "the source has no Cargo.toml")));
         };
-        let set = crates::Set { source, manifest: &manifest, as_of, toolchain };
+        let set = crates::Set { source, manifest: &manifest, as_of, toolchain, reach };
         let _one_at_a_time = self.flights.enter(&set.key()).await;
         set.get(&self.root, &*self.sandbox, &*self.gateways).await
     }

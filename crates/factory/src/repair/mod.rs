@@ -35,7 +35,7 @@ use trustmill_core::repair::{Candidate, Check, CheckOutcome, Checked, Judgement,
 use trustmill_core::version::VersionScheme;
 
 /// The version of the judgement. Raised when it changes, so that releases are repaired again.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Candidates of one advisory whose tests are run, twice and more each; what is refused before costs little.
 const MOST_TESTED: usize = 6;

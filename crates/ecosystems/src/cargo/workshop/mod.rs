@@ -12,7 +12,7 @@ mod targets;
 
 use super::pack::crate_of;
 use super::{Cargo, names};
-use crate::rust::{Crates, Rust};
+use crate::rust::{Crates, Reach, Rust};
 use crate::tested::Best;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -196,7 +196,7 @@ impl Cargo {
         let Some(tests) = &self.tests else {
             return Err(SandboxError::BadJob("tests of crates have no sandbox".to_owned()));
         };
-        let crates: Crates = match tests.rust.prepare(tree, settled.as_of).await?.result {
+        let crates: Crates = match tests.rust.prepare(tree, settled.as_of, Reach::Here).await?.result {
             Ok(crates) => crates,
             Err(failure) => {
                 let problem = format!("no crates for the tests: {}", failure.detail);

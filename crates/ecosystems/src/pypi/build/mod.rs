@@ -8,7 +8,7 @@ use super::environment::{Environment, Environments, Prepared, Wanted, common, re
 use super::from_git::built_files;
 use super::interpreter::{Choice, Interpreters, WantedPython};
 use super::uv::Uv;
-use crate::rust::{self, Crates, Rust};
+use crate::rust::{self, Crates, Reach, Rust};
 use bytes::Bytes;
 use job::Parts;
 use outcome::Outcome;
@@ -116,7 +116,7 @@ impl Builder<'_> {
         if !is_native(request.expect) || !rust::is_needed(&environment.wheels, source) {
             return Ok(Ok(None));
         }
-        let prepared = self.rust.prepare(source, request.recipe.as_of).await?;
+        let prepared = self.rust.prepare(source, request.recipe.as_of, Reach::Everywhere).await?;
         Ok(log.absorb_prepared(prepared).map(Some))
     }
 
