@@ -53,7 +53,7 @@ pub(in crate::repair) async fn between(
                 Ok(material) if material.after.members.is_empty() => {}
                 Ok(material) => return Ok(Some(material)),
                 Err(error) => {
-                    tracing::info!(%address, %error, "the tests of the fix's release cannot be read")
+                    tracing::info!(%address, %error, "the tests of the fix's release cannot be read");
                 }
             }
         }
