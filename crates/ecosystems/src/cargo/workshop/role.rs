@@ -37,7 +37,9 @@ pub(super) fn of(path: &str) -> Role {
         return Role::Test;
     }
     let is_text = folders.is_empty() && TEXTS.iter().any(|text| name.starts_with(text));
-    if is_text || matches!(top, "examples" | "benches" | "doc" | "docs" | "fuzz") || name.ends_with(".md") {
+    // A repository may hold the crate in a folder.
+    let beside_code = matches!(top, "doc" | "docs") || below(&["examples", "benches", "fuzz"]);
+    if is_text || beside_code || name.ends_with(".md") {
         return Role::Docs;
     }
     Role::Code
@@ -69,6 +71,7 @@ mod tests {
             ("CHANGES", Role::Docs),
             ("src/lexer.pest", Role::Code),
             ("benches/b.rs", Role::Docs),
+            ("kit/examples/a.rs", Role::Docs),
             ("README.md", Role::Docs),
         ] {
             assert_eq!(of(path), role, "{path}");

@@ -110,7 +110,11 @@ pub(super) async fn of(
     if !near.is_late() {
         return Ok((near, Extent::Near(files)));
     }
-    Ok((those_that_ended(oracle, task, Some(&files), near).await?, Extent::Ended(Some(files))))
+    let near = those_that_ended(oracle, task, Some(&files), near).await?;
+    if near.problem.is_none() {
+        return Ok((near, Extent::Ended(Some(files))));
+    }
+    Ok((those_that_ended(oracle, task, None, all).await?, Extent::Ended(None)))
 }
 
 fn key(task: &Task, only: Option<&[String]>, part: &str) -> String {
