@@ -11,6 +11,7 @@ pub fn manifest(package: &mut Package) {
         let name = file.path.rsplit('/').next().unwrap_or(&file.path);
         file.when = match name {
             "setup.py" if !file.path.contains('/') => When::Installed,
+            _ if name.ends_with(".pth") && super::only_joins_namespaces(&file.bytes) => When::Called,
             _ if name.ends_with(".pth") && file.kind == Kind::Python => When::Started,
             "sitecustomize.py" | "usercustomize.py" => When::Started,
             _ if is_entrance(&file.path) => When::Imported,

@@ -2,6 +2,7 @@
 
 mod lower;
 mod manifest;
+mod namespace;
 mod nesting;
 
 pub use manifest::manifest;
@@ -58,13 +59,24 @@ fn parsed(text: &str) -> Option<(Program, bool)> {
 fn executed_lines(text: &str) -> Cow<'_, str> {
     let mut out = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
-        if line.starts_with("import ") || line.starts_with("import\t") {
+        if is_executed(line) && !namespace::is_line_of(line) {
             out.push_str(line);
         } else {
             out.extend(line.chars().map(|c| if c == '\n' { '\n' } else { ' ' }));
         }
     }
     Cow::Owned(out)
+}
+
+fn is_executed(line: &str) -> bool {
+    line.starts_with("import ") || line.starts_with("import\t")
+}
+
+/// Whether all that a `.pth` file runs is what setuptools writes for namespaces, and it names no folder besides.
+fn only_joins_namespaces(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty()).peekable();
+    lines.peek().is_some() && lines.all(namespace::is_line_of)
 }
 
 #[cfg(test)]
