@@ -234,6 +234,13 @@ impl Repairs {
             if unproven.is_some() && proposal.candidate.tests.is_empty() {
                 continue;
             }
+            // What a test shows already needs no other test, but all of the fix.
+            let is_shown = unproven.as_ref().is_some_and(|(known, judgement, _)| {
+                known.candidate.fix == proposal.candidate.fix && holds(judgement, Check::Regression)
+            });
+            if is_shown {
+                continue;
+            }
             if tested == MOST_TESTED || begun.elapsed() > PATIENCE {
                 break;
             }
@@ -295,6 +302,11 @@ impl Repairs {
     fn step(&self, task: &Task, step: impl Into<String>) {
         self.world.observer.observe(&Event::Step { purl: task.release.clone(), step: step.into() });
     }
+}
+
+/// Whether a check was made and holds.
+fn holds(judgement: &Judgement, check: Check) -> bool {
+    judgement.checks.iter().any(|one| one.check == check && one.outcome == CheckOutcome::Held)
 }
 
 /// How long something has taken.
