@@ -29,13 +29,14 @@ pub(super) fn check(
     let best = of(&found, Extent::Fix).min_by_key(|found| (found.missing.len(), found.absent.len()));
     let has_difference = of(&found, Extent::Releases).any(Found::is_whole);
     let Some(best) = best else {
+        // What is not known to be all of the fix can still be known to be at the wrong place, also where no test looks; and
+        // what came to a file before the two releases, too, which says nothing of the fix.
+        if let Some(elsewhere) = is_author.then(|| misplaced(task, candidate, patched)).flatten() {
+            return done(CheckOutcome::Broken, elsewhere);
+        }
         if has_difference {
             let detail = "all code that changed between the two releases is there".to_owned();
             return done(CheckOutcome::Held, detail);
-        }
-        // What is not known to be all of the fix can still be known to be at the wrong place, also where no test looks.
-        if let Some(elsewhere) = is_author.then(|| misplaced(task, candidate, patched)).flatten() {
-            return done(CheckOutcome::Broken, elsewhere);
         }
         let detail =
             "no commit of the fix can be read: what of the release's changes belongs to it is not known";
@@ -101,6 +102,7 @@ fn misplaced(task: &Task, candidate: &Candidate, patched: &Contents) -> Option<S
             };
             let [before, after, old, new] = [before, after, old, new].map(|text| Scopes::of(path, text));
             placed(path, [&before, &after, &old, &new], Which::Brought, &mut found);
+            placed(path, [&old, &after, &old, &new], Which::Brought, &mut found);
         }
     }
     found.missing.into_iter().next()
@@ -252,15 +254,15 @@ impl<'a> Scopes<'a> {
         scope.is_empty() || self.counts.contains_key(scope)
     }
 
-    /// Whether a line stands in a scope right behind another, or right before it.
-    fn neighbours(&self, scope: &str, line: &str, above: Option<&str>, below: Option<&str>) -> bool {
+    /// How often a line stands in a scope right behind another, or right before it.
+    fn neighbours(&self, scope: &str, line: &str, above: Option<&str>, below: Option<&str>) -> usize {
         let numbers = (0..self.lines.len())
             .filter(|number| self.line(*number) == Some(line) && self.scope(*number) == scope);
-        let mut numbers = numbers;
-        numbers.any(|number| {
-            above.is_some_and(|above| self.near(number, false) == Some(above))
-                || below.is_some_and(|below| self.near(number, true) == Some(below))
-        })
+        let beside = |number: &usize| {
+            above.is_some_and(|above| self.near(*number, false) == Some(above))
+                || below.is_some_and(|below| self.near(*number, true) == Some(below))
+        };
+        numbers.filter(beside).count()
     }
 
     /// The next line that counts, downwards or upwards.
@@ -383,8 +385,16 @@ fn placed(path: &str, [before, after, old, new]: [&Scopes<'_>; 4], which: Which,
         if !known(above) && !known(below) {
             continue;
         }
-        let begins = after.line(*first).is_some_and(|line| new.neighbours(&scope, line, above, None));
-        let ends = after.line(*last).is_some_and(|line| new.neighbours(&scope, line, None, below));
+        let stands = |line: &str, above, below| {
+            let count = |side: &Scopes<'_>| side.neighbours(&scope, line, above, below);
+            match which {
+                Which::All => count(new) > 0,
+                // The same two lines may stand together elsewhere in the file.
+                Which::Brought => count(new) > count(old) || (count(new) > 0 && count(new) >= count(after)),
+            }
+        };
+        let begins = after.line(*first).is_some_and(|line| stands(line, above, None));
+        let ends = after.line(*last).is_some_and(|line| stands(line, None, below));
         if !begins && !ends {
             let line: String = after.line(*first).unwrap_or_default().chars().take(80).collect();
             let place = if scope.is_empty() { path.to_owned() } else { format!("{scope} in {path}") };
@@ -446,6 +456,17 @@ mod unit {
         assert!(!of(&found, Extent::Releases).any(Found::is_whole));
         assert!(!of(&found, Extent::Fix).any(Found::is_whole));
         assert!(of(&[(Extent::Releases, there())], Extent::Releases).any(Found::is_whole));
+    }
+
+    #[test]
+    fn the_same_two_lines_elsewhere_are_no_excuse() {
+        let before = "end(a);\nrun(x);\nmid(a);\nlast(a);\nend(b);\nrun(x);\n";
+        let after = before.replacen("mid(a);\n", "mid(a);\nend(a);\nrun(x);\n", 1);
+        let moved = before.replacen("last(a);\n", "last(a);\nrun(x);\n", 1);
+        let texts = [before, after.as_str(), before, moved.as_str()].map(|text| Scopes::of("f.js", text));
+        let mut found = Found::default();
+        placed("f.js", texts.each_ref(), Which::Brought, &mut found);
+        assert_eq!(found.missing.len(), 1, "{:?}", found.missing);
     }
 
     #[test]
