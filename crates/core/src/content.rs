@@ -1,6 +1,7 @@
 //! The content of an archive as plain data, so that inference and comparison share one reading of it.
 
 use crate::Sha256;
+use crate::digest::Hasher;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
@@ -48,6 +49,15 @@ impl Contents {
     /// The text of the member at `path`, where there is one and it is UTF-8.
     pub fn text(&self, path: &str) -> Option<&str> {
         self.get(path).and_then(Member::text)
+    }
+
+    /// The digest of the paths and bytes.
+    pub fn digest(&self) -> Sha256 {
+        let mut hasher = Hasher::new();
+        for (path, member) in &self.members {
+            hasher.update(format!("{path}\0{}\n", member.digest()).as_bytes());
+        }
+        hasher.finish()
     }
 
     /// Puts bytes at `path`, or takes the file away; mode and time of what stood there stay.

@@ -13,7 +13,6 @@ mod transcript;
 mod workbench;
 
 pub use prompt::{Datum, Task, prompt_of};
-pub(crate) use session::digest;
 pub use session::{Ended, Overhead, Session, SessionError};
 pub use tools::unified;
 pub use transcript::{Begun, Outline, SessionId, Step, StepFact, StoredPatch, Transcript, TranscriptError};

@@ -10,7 +10,6 @@ use super::workbench::{BenchError, Similar, Workbench};
 use crate::models::{Allowance, ModelRef, RouteError, Router, Taker, Wanted};
 use std::fmt;
 use std::time::{Duration, Instant};
-use trustmill_core::content::Contents;
 use trustmill_core::conversation::{Answer, Arguments, Call, Message, Stop, TurnRequest};
 use trustmill_core::port::Coded;
 use trustmill_core::port::blobs::Blobs;
@@ -253,7 +252,7 @@ impl<'a> Session<'a> {
     /// [`SessionError`]; then the session can be resumed.
     pub async fn start(&self, task: Task) -> Result<(SessionId, Ended, Overhead), SessionError> {
         let begun = Begun {
-            tree: digest(self.bench.tree()),
+            tree: self.bench.tree().digest(),
             prompt: TurnRequest::prompt(INSTRUCTIONS, &tools::specs()),
             at: self.clock.now(),
             task,
@@ -272,7 +271,7 @@ impl<'a> Session<'a> {
         session: &SessionId,
     ) -> Result<(SessionId, Ended, Overhead), SessionError> {
         let transcript = Transcript::open(self.records, self.blobs, release, session).await?;
-        let same = transcript.begun().is_some_and(|begun| begun.tree == digest(self.bench.tree()));
+        let same = transcript.begun().is_some_and(|begun| begun.tree == self.bench.tree().digest());
         if !same {
             let why = "the source of the release is not the one that it began with".to_owned();
             return Err(TranscriptError::Unreadable { session: session.to_string(), n: 0, why }.into());
@@ -476,13 +475,4 @@ impl<'a> Session<'a> {
             tests: Patch { edits: tests.into_iter().collect() },
         }
     }
-}
-
-/// The digest of a tree: paths and bytes.
-pub(crate) fn digest(tree: &Contents) -> Sha256 {
-    let mut hasher = trustmill_core::digest::Hasher::new();
-    for (path, member) in &tree.members {
-        hasher.update(format!("{path}\0{}\n", member.digest()).as_bytes());
-    }
-    hasher.finish()
 }

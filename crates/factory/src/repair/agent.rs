@@ -151,7 +151,7 @@ impl Repairs {
         let open = self.unfinished(finding, agent.only).await?;
         // Edits are edits of one tree; another repair of the release may have been put below this one meanwhile.
         let open = match open {
-            Some(open) if open.begun.tree != agent::digest(&bench.tree) => {
+            Some(open) if open.begun.tree != bench.tree.digest() => {
                 self.close(&open, "the source that it began with is not what the release is now").await?;
                 None
             }

@@ -8,7 +8,7 @@ use trustmill_core::advisory::{Advisory, Finding};
 use trustmill_core::content::Contents;
 use trustmill_core::package::Artifact;
 use trustmill_core::port::workshop::{Bench, Workshop};
-use trustmill_core::repair::{MissClass, Patch};
+use trustmill_core::repair::{Edit, MissClass, Patch};
 use trustmill_core::{Purl, Sha256};
 
 /// One release and one advisory.
@@ -78,6 +78,15 @@ impl Task {
     /// What the workshop has to know.
     pub const fn bench(&self) -> Bench<'_> {
         Bench { release: &self.release, as_of: self.as_of, strict: false }
+    }
+
+    /// Whether a file becomes what upstream made of it.
+    pub(super) fn is_upstreams(&self, path: &str, edit: &Edit) -> bool {
+        let theirs = self.material.iter().map(|material| material.after.get(path));
+        edit.after.is_some()
+            && theirs
+                .map(|member| member.map(|member| &member.bytes))
+                .any(|bytes| bytes == edit.after.as_ref())
     }
 
     /// A tree with the repository's tests laid beside it.

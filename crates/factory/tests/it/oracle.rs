@@ -1,6 +1,7 @@
 //! What the oracle makes of tests, with a workshop whose tests are written down: a line of a test file is a test, which
 //! passes if the code has, or lacks, a word; and a run gets only so far.
 
+use crate::workshop::archive;
 use crate::world::{Stage, artifact, at, wheel};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -121,16 +122,8 @@ impl Workshop for Slow {
         _: &Bench<'_>,
         tree: &Contents,
     ) -> Result<Result<Vec<(String, Bytes)>, BuildFailure>, SandboxError> {
-        let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        let mut tar = tar::Builder::new(gzip);
-        for (path, member) in tree.members.iter().filter(|(path, _)| !self.is_run(path)) {
-            let mut header = tar::Header::new_gnu();
-            header.set_size(member.bytes.len() as u64);
-            header.set_mode(0o644);
-            header.set_cksum();
-            tar.append_data(&mut header, format!("package/{path}"), &member.bytes[..]).unwrap();
-        }
-        let bytes = Bytes::from(tar.into_inner().unwrap().finish().unwrap());
+        let shipped = tree.members.iter().filter(|(path, _)| !self.is_run(path));
+        let bytes = archive("package", shipped.map(|(path, member)| (path.as_str(), &member.bytes)));
         Ok(Ok(vec![(format!("kit-{}.tgz", tree.text("VERSION").unwrap()), bytes)]))
     }
 }

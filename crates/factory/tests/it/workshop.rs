@@ -72,7 +72,7 @@ pub(crate) fn vulnerable() -> Stage {
     stage
 }
 
-fn archive<'a>(top: &str, files: impl Iterator<Item = (&'a str, &'a Bytes)>) -> Bytes {
+pub(crate) fn archive<'a>(top: &str, files: impl Iterator<Item = (&'a str, &'a Bytes)>) -> Bytes {
     let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     for (path, text) in files {
         let mut header = tar::Header::new_gnu();

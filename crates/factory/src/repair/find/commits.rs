@@ -38,11 +38,12 @@ pub(super) async fn of(
     let named = named.into_iter().take(MOST).collect();
     let mut read = read(repositories.as_ref(), named, workshop).await;
     if !read.iter().any(|material| super::has_fix(material, workshop)) {
-        let speaking = super::mentions::of(repairs, finding, task, &records).await?;
+        let said = super::mentions::between(repairs, finding, task, &records).await?;
+        let speaking = super::mentions::of(finding, &records, &said);
         read.extend(self::read(repositories.as_ref(), speaking, workshop).await);
-    }
-    if !read.iter().any(|material| super::has_fix(material, workshop)) {
-        return super::likely::of(repairs, finding, task, &records, workshop).await;
+        if !read.iter().any(|material| super::has_fix(material, workshop)) {
+            return Ok(super::likely::of(repositories.as_ref(), task, &said, workshop).await);
+        }
     }
     let code = |material: &Material| {
         super::changed(&material.before, &material.after)
@@ -124,13 +125,11 @@ async fn changes(
         return Ok(trim::material(origin, &Contents::default(), &Contents::default(), Extent::Fix, workshop));
     };
     let before = repositories.tree(repository, parent).await?;
-    let differs = |path: &str| {
-        let id = |tree: &trustmill_core::source::Tree| tree.files.get(path).map(|file| file.id.clone());
+    let matters = |path: &str| {
         let matters = matches!(workshop.role(path), Role::Code | Role::Test | Role::Vendored);
-        id(&before) != id(&after) && (matters || workshop.bounds_requirements(path))
+        matters || workshop.bounds_requirements(path)
     };
-    let old = repositories.read(repository, &before, &differs).await?;
-    let new = repositories.read(repository, &after, &differs).await?;
+    let [old, new] = super::differing(repositories, repository, [&before, &after], &matters).await?;
     Ok(trim::material(origin, &old, &new, Extent::Fix, workshop))
 }
 

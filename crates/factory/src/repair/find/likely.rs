@@ -2,13 +2,12 @@
 //! affected and the first that is not whose message and change have most to do with what the advisory speaks of. None of them is
 //! known to be the fix, or all of it: only a test of the fix can say so.
 
-use super::mentions::between;
-use crate::StepError;
+use super::mentions::Between;
 use crate::repair::strategy::relevance::{score, words};
-use crate::repair::{Extent, Material, Repairs, Task};
+use crate::repair::{Extent, Material, Task};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
-use trustmill_core::advisory::{Advisory, Finding};
+use trustmill_core::port::repositories::Repositories;
 use trustmill_core::port::workshop::Workshop;
 use trustmill_core::repair::Role;
 
@@ -43,24 +42,20 @@ const OTHERWISE: [&str; 14] = [
 
 /// The likeliest first.
 pub(super) async fn of(
-    repairs: &Repairs,
-    finding: &Finding,
+    repositories: &dyn Repositories,
     task: &Task,
-    records: &[&Advisory],
+    between: &[Between],
     workshop: &dyn Workshop,
-) -> Result<Vec<Material>, StepError> {
-    let Some(repositories) = &repairs.world.repositories else { return Ok(Vec::new()) };
+) -> Vec<Material> {
     let words = words(task);
-    let Some((address, said)) = between(repairs, finding, task, records).await?.into_iter().next() else {
-        return Ok(Vec::new());
-    };
+    let Some((address, said)) = between.first() else { return Vec::new() };
     let mut promising: Vec<_> =
-        said.into_iter().map(|said| (promise(&said.message, &words), said.commit)).collect();
+        said.iter().map(|said| (promise(&said.message, &words), said.commit.clone())).collect();
     promising.retain(|(promise, _)| *promise > 0);
     // What is as promising stays in the order of history.
     promising.sort_by_key(|(promise, _)| Reverse(*promise));
     let named = promising.into_iter().take(MOST_READ).map(|(_, commit)| (address.clone(), commit)).collect();
-    let read = super::commits::read(repositories.as_ref(), named, workshop).await;
+    let read = super::commits::read(repositories, named, workshop).await;
     let speaks = |material: &Material| -> usize {
         let code = super::changed(&material.before, &material.after)
             .filter(|path| workshop.role(path) == Role::Code);
@@ -68,13 +63,10 @@ pub(super) async fn of(
     };
     let mut likely: Vec<(usize, Material)> =
         read.into_iter().map(|material| (speaks(&material), material)).collect();
-    likely.retain(|(speaks, material)| *speaks > 0 && super::has_code(material, workshop));
+    likely.retain(|(speaks, _)| *speaks > 0);
     likely.sort_by_key(|(speaks, _)| Reverse(*speaks));
-    Ok(likely
-        .into_iter()
-        .take(MOST)
-        .map(|(_, material)| Material { extent: Extent::Part, ..material })
-        .collect())
+    let likely = likely.into_iter().take(MOST);
+    likely.map(|(_, material)| Material { extent: Extent::Part, ..material }).collect()
 }
 
 /// How much a message sounds like the fix.

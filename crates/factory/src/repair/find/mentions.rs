@@ -15,23 +15,19 @@ const MOST: usize = 5_000;
 /// More that speak of one advisory than this are no fix, but a discussion.
 const MOST_SPEAKING: usize = 8;
 
-/// The commits, with their repository, the newest first.
-pub(super) async fn of(
-    repairs: &Repairs,
-    finding: &Finding,
-    task: &Task,
-    records: &[&Advisory],
-) -> Result<Vec<(String, ObjectId)>, StepError> {
+/// The commits, with their repository, the newest first, of those between the releases around the fix.
+pub(super) fn of(finding: &Finding, records: &[&Advisory], between: &[Between]) -> Vec<(String, ObjectId)> {
     let marks = Marks::of(finding, records);
-    for (address, said) in between(repairs, finding, task, records).await? {
-        let speaking = said.into_iter().filter(|said| marks.stand_in(&said.message));
-        let speaking: Vec<_> = speaking.map(|said| (address.clone(), said.commit)).collect();
-        if (1..=MOST_SPEAKING).contains(&speaking.len()) {
-            return Ok(speaking);
-        }
-    }
-    Ok(Vec::new())
+    let speaking = between.iter().map(|(address, said)| {
+        let speaking = said.iter().filter(|said| marks.stand_in(&said.message));
+        speaking.map(|said| (address.clone(), said.commit.clone())).collect::<Vec<_>>()
+    });
+    let mut few = speaking.filter(|speaking| (1..=MOST_SPEAKING).contains(&speaking.len()));
+    few.next().unwrap_or_default()
 }
+
+/// A repository, and what the commits between two releases in it say.
+pub(super) type Between = (String, Vec<Said>);
 
 /// What the commits between releases around the fix say, for each line that has one and each repository that can be read.
 pub(super) async fn between(
@@ -39,7 +35,7 @@ pub(super) async fn between(
     finding: &Finding,
     task: &Task,
     records: &[&Advisory],
-) -> Result<Vec<(String, Vec<Said>)>, StepError> {
+) -> Result<Vec<Between>, StepError> {
     let mut all = Vec::new();
     let Some(repositories) = &repairs.world.repositories else { return Ok(all) };
     let claim = claim(repairs, task)?;

@@ -14,8 +14,10 @@ use super::{Extent, Material, Repairs, Task};
 use crate::StepError;
 use trustmill_core::advisory::Finding;
 use trustmill_core::content::Contents;
+use trustmill_core::port::repositories::{Repositories, RepositoryError};
 use trustmill_core::port::workshop::Workshop;
 use trustmill_core::repair::Role;
+use trustmill_core::source::Tree;
 
 /// What is known of the fix, the most certain first.
 pub(super) async fn material(
@@ -61,6 +63,22 @@ pub(super) fn has_fix(material: &Material, workshop: &dyn Workshop) -> bool {
 /// Whether users would run something of it.
 pub(super) fn has_code(material: &Material, workshop: &dyn Workshop) -> bool {
     changed(&material.before, &material.after).any(|path| workshop.role(path) == Role::Code)
+}
+
+/// The files that matter and differ between two commits, on both sides.
+async fn differing(
+    repositories: &dyn Repositories,
+    repository: &str,
+    [before, after]: [&Tree; 2],
+    matters: &(dyn Fn(&str) -> bool + Sync),
+) -> Result<[Contents; 2], RepositoryError> {
+    let differs = |path: &str| {
+        let id = |tree: &Tree| tree.files.get(path).map(|file| file.id.clone());
+        id(before) != id(after) && matters(path)
+    };
+    let old = repositories.read(repository, before, &differs).await?;
+    let new = repositories.read(repository, after, &differs).await?;
+    Ok([old, new])
 }
 
 /// The paths on which two trees differ, in order.

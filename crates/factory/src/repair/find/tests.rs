@@ -78,11 +78,7 @@ async fn changes(
     workshop: &dyn Workshop,
 ) -> Result<Material, RepositoryError> {
     let (before, after) = (repositories.tree(address, base).await?, repositories.tree(address, tip).await?);
-    let differs = |path: &str| {
-        let id = |tree: &trustmill_core::source::Tree| tree.files.get(path).map(|file| file.id.clone());
-        workshop.role(path) == Role::Test && id(&before) != id(&after)
-    };
-    let old = repositories.read(address, &before, &differs).await?;
-    let new = repositories.read(address, &after, &differs).await?;
+    let is_test = |path: &str| workshop.role(path) == Role::Test;
+    let [old, new] = super::differing(repositories, address, [&before, &after], &is_test).await?;
     Ok(trim::material(format!("{address}@{tip}"), &old, &new, Extent::Part, workshop))
 }

@@ -1,6 +1,6 @@
 //! What the unpatched release's tests do: run twice, so that those that end now so, now otherwise are known, and remembered.
 
-use super::memory::{cached, keep, tree_digest};
+use super::memory::{cached, keep};
 use super::{Oracle, suite};
 use crate::StepError;
 use crate::repair::Task;
@@ -119,7 +119,7 @@ pub(super) async fn of(
 
 fn key(task: &Task, only: Option<&[String]>, part: &str) -> String {
     let files = only.map_or(String::new(), |only| Sha256::of(only.join("\n").as_bytes()).to_hex());
-    format!("{}{files}{part}", tree_digest(&task.with_tests(&task.tree)))
+    format!("{}{files}{part}", task.with_tests(&task.tree).digest())
 }
 
 async fn run(oracle: &Oracle<'_>, task: &Task, only: Option<&[String]>) -> Result<Baseline, StepError> {

@@ -1,7 +1,7 @@
 //! It builds, and what comes out differs from what the unpatched release gives only where the patch and the version
 //! say so.
 
-use super::memory::{cached, keep, tree_digest};
+use super::memory::{cached, keep};
 use super::{Files, Oracle, Trees, UNPATCHED};
 use crate::StepError;
 use crate::repair::{Task, task};
@@ -80,7 +80,7 @@ async fn packed(
     task: &Task,
     tree: &Contents,
 ) -> Result<Result<Files, String>, StepError> {
-    let key = format!("{} {}", task.repaired, tree_digest(tree));
+    let key = format!("{} {}", task.repaired, tree.digest());
     let blobs = &oracle.world.blobs;
     if let Some(known) = cached::<Vec<(String, Sha256)>>(oracle.world, &task.release, "packed", &key).await? {
         let mut files = Vec::new();

@@ -96,11 +96,12 @@ fn misplaced(task: &Task, candidate: &Candidate, patched: &Contents) -> Option<S
     let mut found = Found::default();
     for path in candidate.fix.edits.keys() {
         let (Some(old), Some(new)) = (task.tree.text(path), patched.text(path)) else { continue };
+        let [old, new] = [old, new].map(|text| Scopes::of(path, text));
         for material in &task.material {
             let (Some(before), Some(after)) = (material.before.text(path), material.after.text(path)) else {
                 continue;
             };
-            let [before, after, old, new] = [before, after, old, new].map(|text| Scopes::of(path, text));
+            let [before, after] = [before, after].map(|text| Scopes::of(path, text));
             placed(path, [&before, &after, &old, &new], Which::Brought, &mut found);
             placed(path, [&old, &after, &old, &new], Which::Brought, &mut found);
         }

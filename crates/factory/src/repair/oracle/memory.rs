@@ -4,17 +4,7 @@ use crate::facts::{self, Kind};
 use crate::{StepError, World};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use trustmill_core::content::Contents;
 use trustmill_core::{Purl, Sha256};
-
-/// The digest of a tree: paths and contents.
-pub(super) fn tree_digest(tree: &Contents) -> Sha256 {
-    let mut hasher = trustmill_core::digest::Hasher::new();
-    for (path, member) in &tree.members {
-        hasher.update(format!("{path}\0{}\n", member.digest()).as_bytes());
-    }
-    hasher.finish()
-}
 
 /// Something dear that was worked out about a release, by the digest of what it was worked out from.
 #[derive(Debug, Serialize, Deserialize)]

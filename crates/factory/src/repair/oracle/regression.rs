@@ -1,28 +1,18 @@
 //! A test that came with the fix fails without it and passes with it.
 
-use super::suite::{MOST_NAMES, bench, file_of};
-use super::{Notes, Oracle, Trees};
+use super::Notes;
+use super::suite::{MOST_NAMES, Patched, file_of};
 use crate::StepError;
-use crate::repair::Task;
-use trustmill_core::content::Contents;
 use trustmill_core::port::workshop::Bench;
-use trustmill_core::repair::{Candidate, Check, CheckOutcome, Checked, TestOutcome, TestReport};
+use trustmill_core::repair::{Check, CheckOutcome, Checked, TestOutcome, TestReport};
 
-/// What would be shipped, with all tests, and how these ended.
-pub(super) struct Patched<'a> {
-    pub(super) tree: &'a Contents,
-    pub(super) report: &'a TestReport,
-}
-
-/// Makes the check.
+/// Makes the check; `after` says how the tests of the patched release ended.
 pub(super) async fn check(
-    oracle: &Oracle<'_>,
-    task: &Task,
-    candidate: &Candidate,
-    trees: &Trees,
     patched: &Patched<'_>,
+    after: &TestReport,
     notes: &mut Notes,
 ) -> Result<Checked, StepError> {
+    let Patched { oracle, task, candidate, trees, .. } = patched;
     let done = |outcome, detail: String| Checked { check: Check::Regression, outcome, detail };
     if candidate.tests.is_empty() && trees.inline.is_empty() {
         return Ok(done(CheckOutcome::Untried, "no test of the fix could be brought along".to_owned()));
@@ -31,11 +21,10 @@ pub(super) async fn check(
     let files: Vec<String> = brought.chain(&trees.inline).cloned().collect();
     let only = if files.is_empty() { None } else { Some(files.as_slice()) };
     let without = oracle.workshop.test(&task.bench(), &trees.tests_only, only).await?;
-    let (mut shown, unread) =
-        (shown(&files, &without, patched.report), unread(&files, &without, patched.report));
+    let (mut shown, unread) = (shown(&files, &without, after), unread(&files, &without, after));
     let mut how = "";
     if shown.is_empty() && unread.is_none() && !without.tests.is_empty() && oracle.workshop.can_be_strict() {
-        shown = strictly(oracle, task, candidate, trees, patched, &files).await?;
+        shown = strictly(patched, after, &files).await?;
         how = ", as users have it and with every access to memory checked";
     }
     shown.truncate(MOST_NAMES);
@@ -59,21 +48,19 @@ pub(super) async fn check(
 
 /// As [`shown`], where both are run [strictly](Bench::strict); without the fix twice, so that no chance shows anything.
 async fn strictly(
-    oracle: &Oracle<'_>,
-    task: &Task,
-    candidate: &Candidate,
-    trees: &Trees,
     patched: &Patched<'_>,
+    after: &TestReport,
     files: &[String],
 ) -> Result<Vec<String>, StepError> {
+    let Patched { oracle, task, trees, bench, tree, .. } = patched;
     let only = if files.is_empty() { None } else { Some(files) };
     let first = oracle.workshop.test(&strict(task.bench()), &trees.tests_only, only).await?;
     // What passes as developers have it and fails strictly may be mended; what fails there is not.
-    let mut names = shown(files, &first, patched.report);
+    let mut names = shown(files, &first, after);
     if names.is_empty() {
         return Ok(names);
     }
-    let with = oracle.workshop.test(&strict(bench(oracle, task, candidate)), patched.tree, only).await?;
+    let with = oracle.workshop.test(&strict(*bench), tree, only).await?;
     let holds = shown(files, &first, &with);
     names.retain(|name| holds.contains(name));
     if !names.is_empty() {

@@ -33,13 +33,13 @@ pub(super) async fn check(
         let report = patched.run(Some(&near)).await?;
         let wanted = before.passed().filter(|name| near.contains(&file_of(name)));
         let failing = patched.failing(wanted.collect(), &report, &mut flaky).await?;
-        if let Some(first) = patched.lost(trees, failing, &report).await?.0.first() {
+        if let Some(first) = patched.lost(failing, &report).await?.0.first() {
             return Ok(broken(notes, 1, first, &report));
         }
     }
     let after = patched.run_until(&before, &extent).await?;
     let failing = patched.failing(before.passed().collect(), &after, &mut flaky).await?;
-    let (failing, gone) = patched.lost(trees, failing, &after).await?;
+    let (failing, gone) = patched.lost(failing, &after).await?;
     if let Some(first) = failing.first() {
         return Ok(broken(notes, failing.len(), first, &after));
     }
@@ -51,8 +51,7 @@ pub(super) async fn check(
     };
     let detail = format!("{kept} tests that passed still pass{}{gone} ({})", extent.shown(), before.runner);
     notes.put(Checked { check: Check::NoNewFailures, outcome: CheckOutcome::Held, detail });
-    let shipped = regression::Patched { tree: &patched.tree, report: &after };
-    let regression = regression::check(oracle, task, candidate, trees, &shipped, notes).await?;
+    let regression = regression::check(&patched, &after, notes).await?;
     Ok(notes.put(regression))
 }
 
@@ -68,24 +67,30 @@ fn broken(notes: &mut Notes, count: usize, first: &str, report: &TestReport) -> 
 }
 
 /// The patched release, ready to be tested.
-struct Patched<'a> {
-    oracle: &'a Oracle<'a>,
-    task: &'a Task,
-    candidate: &'a Candidate,
-    bench: Bench<'a>,
+pub(super) struct Patched<'a> {
+    pub(super) oracle: &'a Oracle<'a>,
+    pub(super) task: &'a Task,
+    pub(super) candidate: &'a Candidate,
+    pub(super) trees: &'a Trees,
+    /// A later release of a dependency may be younger than the release.
+    pub(super) bench: Bench<'a>,
     /// What is shipped, with its new version, and the tests.
-    tree: Contents,
+    pub(super) tree: Contents,
 }
 
 impl<'a> Patched<'a> {
-    fn of(oracle: &'a Oracle<'a>, task: &'a Task, candidate: &'a Candidate, trees: &Trees) -> Self {
+    fn of(oracle: &'a Oracle<'a>, task: &'a Task, candidate: &'a Candidate, trees: &'a Trees) -> Self {
         let mut patched = task.with_tests(&trees.patched);
         for (path, edit) in &candidate.tests.edits {
             patched.set(path, edit.after.clone());
         }
         let version = task.repaired.version().unwrap_or_default();
         let tree = oracle.workshop.renumbered(&patched, &task.release, version).unwrap_or(patched);
-        Self { oracle, task, candidate, bench: bench(oracle, task, candidate), tree }
+        let bench = match bumps(&candidate.proposer) {
+            true => Bench { as_of: oracle.world.clock.now(), ..task.bench() },
+            false => task.bench(),
+        };
+        Self { oracle, task, candidate, trees, bench, tree }
     }
 
     async fn run(&self, only: Option<&[String]>) -> Result<TestReport, StepError> {
@@ -151,58 +156,43 @@ impl<'a> Patched<'a> {
     /// The failing tests without those that upstream took away with the fix, and how many these are.
     async fn lost<'t>(
         &self,
-        trees: &Trees,
         mut failing: Vec<&'t String>,
         report: &TestReport,
     ) -> Result<(Vec<&'t String>, usize), StepError> {
         let all = failing.len();
-        let gone = taken_away(self.oracle, self.task, self.candidate, trees, report, &failing).await?;
+        let gone = self.taken_away(report, &failing).await?;
         failing.retain(|name| !gone.contains(*name));
         let left = failing.len();
         Ok((failing, all - left))
     }
-}
 
-/// Where the patched release is tried: a later release of a dependency may be younger than the release.
-pub(super) fn bench<'t>(oracle: &Oracle<'_>, task: &'t Task, candidate: &Candidate) -> Bench<'t> {
-    match bumps(&candidate.proposer) {
-        true => Bench { as_of: oracle.world.clock.now(), ..task.bench() },
-        false => task.bench(),
+    /// Of the tests that no longer pass those that are there no more because upstream took them away with the fix: without
+    /// the fix, and with its changes to tests, they are not there either, and what tests read is changed as upstream changed
+    /// it. What becomes of the functions of tests was looked at before.
+    async fn taken_away(
+        &self,
+        after: &TestReport,
+        failing: &[&String],
+    ) -> Result<BTreeSet<String>, StepError> {
+        let absent: Vec<&String> =
+            failing.iter().filter(|name| !after.tests.contains_key(**name)).copied().collect();
+        let (task, tests) = (self.task, &self.candidate.tests);
+        let is_theirs =
+            |(path, edit): (&String, &Edit)| Language::of(path).is_some() || task.is_upstreams(path, edit);
+        let reads_as_upstream = !tests.is_empty() && tests.edits.iter().all(is_theirs);
+        if absent.is_empty() || after.problem.is_some() || !reads_as_upstream {
+            return Ok(BTreeSet::new());
+        }
+        let files: BTreeSet<String> = absent.iter().map(|name| file_of(name)).collect();
+        let files: Vec<String> = files.into_iter().collect();
+        let tree = &self.trees.tests_only;
+        let without = self.oracle.workshop.test(&task.bench(), tree, Some(&files)).await?;
+        if without.problem.is_some() {
+            return Ok(BTreeSet::new());
+        }
+        let gone = absent.into_iter().filter(|name| !without.tests.contains_key(*name));
+        Ok(gone.cloned().collect())
     }
-}
-
-/// Of the tests that no longer pass those that are there no more because upstream took them away with the fix: without the
-/// fix, and with its changes to tests, they are not there either, and what tests read is changed as upstream changed it.
-/// What becomes of the functions of tests was looked at before.
-async fn taken_away(
-    oracle: &Oracle<'_>,
-    task: &Task,
-    candidate: &Candidate,
-    trees: &Trees,
-    after: &TestReport,
-    failing: &[&String],
-) -> Result<BTreeSet<String>, StepError> {
-    let absent: Vec<&String> =
-        failing.iter().filter(|name| !after.tests.contains_key(**name)).copied().collect();
-    let is_theirs = |(path, edit): (&String, &Edit)| {
-        Language::of(path).is_some()
-            || task
-                .material
-                .iter()
-                .any(|material| material.after.get(path).map(|member| &member.bytes) == edit.after.as_ref())
-    };
-    let reads_as_upstream = !candidate.tests.is_empty() && candidate.tests.edits.iter().all(is_theirs);
-    if absent.is_empty() || after.problem.is_some() || !reads_as_upstream {
-        return Ok(BTreeSet::new());
-    }
-    let files: BTreeSet<String> = absent.iter().map(|name| file_of(name)).collect();
-    let files: Vec<String> = files.into_iter().collect();
-    let without = oracle.workshop.test(&task.bench(), &trees.tests_only, Some(&files)).await?;
-    if without.problem.is_some() {
-        return Ok(BTreeSet::new());
-    }
-    let gone = absent.into_iter().filter(|name| !without.tests.contains_key(*name));
-    Ok(gone.cloned().collect())
 }
 
 /// The most test files that count as near.

@@ -27,7 +27,7 @@ pub(super) fn variants(
     let mut out: Vec<(Patch, Option<String>)> = Vec::new();
     let mut add = |mut patch: Patch, origin: Option<String>| {
         // What decides which tests run is upstream's own, or stays.
-        patch.edits.retain(|path, edit| !workshop.chooses_tests(path) || is_upstreams(task, path, edit));
+        patch.edits.retain(|path, edit| !workshop.chooses_tests(path) || task.is_upstreams(path, edit));
         if !out.iter().any(|(known, _)| *known == patch) {
             out.push((patch, origin));
         }
@@ -51,12 +51,6 @@ pub(super) fn variants(
         }
     }
     out
-}
-
-/// Whether a test file becomes what upstream made of it.
-fn is_upstreams(task: &Task, path: &str, edit: &Edit) -> bool {
-    let theirs = task.material.iter().filter_map(|material| material.after.get(path));
-    edit.after.is_some() && theirs.map(|member| Some(&member.bytes)).any(|bytes| bytes == edit.after.as_ref())
 }
 
 /// As much of a change to tests as can be carried.
